@@ -1,0 +1,36 @@
+/** Eight digits: Stripe's limit on PaymentIntent.amount, as a safety net. The contract has its own, in words. */
+const MAX_CENTS = 99_999_999;
+
+/** The number of dollars is no amount of money that we can charge. */
+export class AmountError extends Error {
+  constructor(dollars: number) {
+    super(`expected whole US cents, from 0.01 to 999999.99 dollars, got ${dollars}`);
+    this.name = 'AmountError';
+  }
+}
+
+/**
+ * Reads dollars as whole cents: 19.99 → 1999. Exact: it refuses, it never rounds.
+ *
+ * Throws AmountError when the number is not finite, not positive, too large, or no whole cent.
+ */
+export function dollarsToCents(dollars: number): number {
+  if (!isWholeCents(dollars)) throw new AmountError(dollars);
+  return nearestCents(dollars);
+}
+
+/**
+ * Whether the number is a whole amount of cents from 0.01 to 999999.99 dollars.
+ *
+ * `dollars * 100` often misses the whole number (1.15 * 100 = 114.99999999999999), so its nearest one is only a
+ * candidate. The division settles it: IEEE 754 rounds it correctly, so 115 / 100 is the very number that "1.15" is read
+ * as. Seen to hold for every amount there is: test/unit/payments/money.exhaustive.ts.
+ */
+export function isWholeCents(dollars: number): boolean {
+  const cents = nearestCents(dollars);
+  return cents / 100 === dollars && cents >= 1 && cents <= MAX_CENTS;
+}
+
+function nearestCents(dollars: number): number {
+  return Math.round(dollars * 100);
+}

@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { providerKey } from '../../../src/payments/idempotency.ts';
+
+describe('providerKey', () => {
+  it('never changes for a tenant, an operation and a key: retries cross deploys', () => {
+    // printf 'acme\0createPaymentIntent\0order-1' | sha256sum
+    expect(providerKey('acme', 'createPaymentIntent', 'order-1')).toBe(
+      '79d55287e07c6c3edc068af7bc16e2bd6f6aed75c4f9da4688e9b30ddbe2c7fb',
+    );
+  });
+
+  it.each([
+    ['tenant', providerKey('bmce', 'createPaymentIntent', 'order-1')],
+    ['operation', providerKey('acme', 'refund', 'order-1')],
+    ['key', providerKey('acme', 'createPaymentIntent', 'order-2')],
+    ['place of the boundary', providerKey('acm', 'ecreatePaymentIntent', 'order-1')],
+  ])('differs with another %s', (_what, other) => {
+    expect(other).not.toBe(providerKey('acme', 'createPaymentIntent', 'order-1'));
+  });
+
+  it('keeps what the client chose to itself', () => {
+    expect(providerKey('acme', 'createPaymentIntent', 'jane@example.com')).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('is another one for each request without a key', () => {
+    const keys = Array.from({ length: 100 }, () => providerKey('acme', 'createPaymentIntent', undefined));
+    expect(new Set(keys).size).toBe(100);
+  });
+});

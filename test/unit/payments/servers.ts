@@ -1,0 +1,89 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
+
+/** A server on 127.0.0.1 that does as it is told, which the fake Stripe is too honest for. */
+export interface Server {
+  url: URL;
+  close: () => Promise<void>;
+}
+
+/** Hands each request with its socket to `answer`, with how many came before it, in all and on this connection. */
+export async function rawServer(
+  answer: (request: { body: string; before: number; beforeOnSocket: number }, socket: Socket) => void,
+): Promise<Server> {
+  let before = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    let beforeOnSocket = 0;
+    let received = '';
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      received += chunk.toString();
+      const [head = '', body = ''] = received.split('\r\n\r\n');
+      const length = Number(/content-length: (\d+)/i.exec(head)?.[1]);
+      if (!(Buffer.byteLength(body) >= length)) return;
+      received = '';
+      answer({ body, before: before++, beforeOnSocket: beforeOnSocket++ }, socket);
+    });
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return {
+    url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+/** An HTTP answer, whole. */
+export function httpAnswer(body: unknown, status = 200, headers: Record<string, string> = {}): string {
+  const text = JSON.stringify(body);
+  const lines = Object.entries({ 'Content-Length': String(Buffer.byteLength(text)), ...headers });
+  return `HTTP/1.1 ${status} X\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${text}`;
+}
+
+/** The intent that Stripe would make of a request's body. */
+export function intentFor(body: string, id: string) {
+  const form = new URLSearchParams(body);
+  const metadata = [...form].filter(([name]) => name.startsWith('metadata['));
+  return {
+    object: 'payment_intent',
+    id,
+    client_secret: `${id}_secret_x`,
+    amount: Number(form.get('amount')),
+    currency: form.get('currency'),
+    payment_method_types: ['card'],
+    metadata: Object.fromEntries(metadata.map(([name, value]) => [name.slice('metadata['.length, -1), value])),
+  };
+}
+
+/** A port where connecting neither succeeds nor fails: it listens, nobody accepts, and the queue is full. */
+export async function blackHole(): Promise<Server> {
+  const worker = new Worker(
+    `const { parentPort } = require('node:worker_threads');
+     const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+       parentPort.postMessage(server.address().port);
+       // Once the message is out, this thread never comes back to accept anything.
+       setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
+     });`,
+    { eval: true },
+  );
+  const port = await new Promise<number>((resolve) => {
+    worker.once('message', resolve);
+  });
+  // Linux holds one connection more than the backlog says; with these two, the next one waits.
+  const fillers = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+  await Promise.all(fillers.map((filler) => once(filler, 'connect')));
+  return {
+    url: new URL(`http://127.0.0.1:${port}`),
+    async close() {
+      for (const filler of fillers) filler.destroy();
+      await worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { faultOf, isWorthRepeating, loggable, type Failure } from '../../../src/payments/stripeFaults.ts';
+
+type Answer = Pick<Failure, 'statusCode' | 'type' | 'code' | 'param'>;
+
+const refused = { outcome: 'refused', reason: '', headers: {} } as const;
+
+describe('faultOf', () => {
+  it.each([
+    [{ statusCode: 400, code: 'amount_too_small', param: 'amount' }, 'amountTooSmall'],
+    [{ statusCode: 400, code: 'amount_too_large', param: 'amount' }, 'amountTooLarge'],
+    [{ statusCode: 400, param: 'allowed_payment_method_types' }, 'methodTypesRefused'],
+    [{ statusCode: 400, param: 'allowed_payment_method_types[0]' }, 'methodTypesRefused'],
+    [{ statusCode: 400, param: 'payment_method_types' }, 'methodTypesRefused'],
+    [{ statusCode: 400, param: 'payment_method_types[11]' }, 'methodTypesRefused'],
+    [{ statusCode: 400, code: 'payment_method_unactivated' }, 'methodTypesRefused'],
+    [{ statusCode: 400, code: 'payment_method_unsupported_type' }, 'methodTypesRefused'],
+    [{ statusCode: 400, param: 'metadata' }, 'metadataRefused'],
+    [{ statusCode: 400, param: 'metadata[a b]' }, 'metadataRefused'],
+    [{ statusCode: 400, type: 'idempotency_error' }, 'keyReused'],
+    [{ statusCode: 409 }, 'keyInUse'],
+    [{ statusCode: 409, type: 'idempotency_error' }, 'keyInUse'],
+    [{ statusCode: 400, type: 'idempotency_error', code: 'idempotency_key_in_use' }, 'keyInUse'],
+    [{ statusCode: 429 }, 'unavailable'],
+    [{ statusCode: 429, code: 'lock_timeout' }, 'unavailable'],
+    [{ statusCode: 400, code: 'lock_timeout' }, 'unavailable'],
+    [{ statusCode: 409, code: 'lock_timeout' }, 'unavailable'],
+    [{ statusCode: 400, code: 'rate_limit' }, 'unavailable'],
+    [{ statusCode: 500 }, 'unavailable'],
+    [{ statusCode: 503, type: 'api_error' }, 'unavailable'],
+    [{ statusCode: 599 }, 'unavailable'],
+    [{ statusCode: 400 }, 'broken'],
+    [{ statusCode: 400, param: 'amount' }, 'broken'],
+    [{ statusCode: 400, param: 'metadata_of_mine' }, 'broken'],
+    [{ statusCode: 400, code: 'toString', param: 'constructor' }, 'broken'],
+    [{ statusCode: 401, type: 'invalid_request_error' }, 'broken'],
+    [{ statusCode: 402, type: 'card_error', param: 'metadata' }, 'broken'],
+    [{ statusCode: 403 }, 'broken'],
+    [{ statusCode: 404, code: 'amount_too_small' }, 'broken'],
+    [{ statusCode: 422 }, 'broken'],
+    [{ statusCode: 302 }, 'broken'],
+  ] satisfies [Answer, string][])('takes %o for %s', (answer, fault) => {
+    expect(faultOf({ outcome: 'refused', ...answer })).toBe(fault);
+  });
+
+  it.each([
+    ['unreachable', undefined, 'unavailable'],
+    ['timeout', 200, 'unavailable'],
+    ['cut', 200, 'unavailable'],
+    ['mismatched', 200, 'broken'],
+    ['unsent', undefined, 'broken'],
+    ['unusable', 200, 'broken'],
+    ['unusable', 302, 'broken'],
+    ['unusable', 403, 'broken'],
+    ['unusable', 429, 'unavailable'],
+    ['unusable', 502, 'unavailable'],
+  ] as const)('takes %s (%s) for %s', (outcome, statusCode, fault) => {
+    expect(faultOf({ outcome, statusCode })).toBe(fault);
+  });
+});
+
+describe('isWorthRepeating', () => {
+  it.each([
+    { statusCode: 500 },
+    { statusCode: 503 },
+    { statusCode: 409 },
+    { statusCode: 429, code: 'lock_timeout' },
+    { statusCode: 400, code: 'idempotency_key_in_use' },
+    { statusCode: 429, headers: { 'stripe-should-retry': 'true' } },
+    { statusCode: 400, headers: { 'stripe-should-retry': 'true' } },
+  ])('repeats a refusal that can pass: %o', (answer) => {
+    expect(isWorthRepeating({ ...refused, ...answer })).toBe(true);
+  });
+
+  it.each([
+    { statusCode: 400 },
+    { statusCode: 401 },
+    { statusCode: 402 },
+    { statusCode: 429 },
+    { statusCode: 500, headers: { 'stripe-should-retry': 'false' } },
+    { statusCode: 409, headers: { 'stripe-should-retry': 'false' } },
+  ])('does not repeat a refusal that stands: %o', (answer) => {
+    expect(isWorthRepeating({ ...refused, ...answer })).toBe(false);
+  });
+
+  it.each([
+    ['unreachable', undefined, true],
+    ['timeout', undefined, true],
+    ['cut', 200, true],
+    ['mismatched', 200, true],
+    ['unusable', 200, true],
+    ['unusable', 403, true],
+    ['unusable', 502, true],
+    ['unusable', 301, false],
+    ['unsent', undefined, false],
+  ] as const)('%s (%s): %s', (outcome, statusCode, repeated) => {
+    expect(isWorthRepeating({ outcome, reason: '', statusCode, headers: {} })).toBe(repeated);
+  });
+
+  it("repeats a lost answer although its header says that Stripe's answer would not change", () => {
+    const headers = { 'stripe-should-retry': 'false' };
+    expect(isWorthRepeating({ outcome: 'cut', reason: '', statusCode: 200, headers })).toBe(true);
+  });
+});
+
+describe('loggable', () => {
+  it('keeps identifiers', () => {
+    const answer = { statusCode: 400, type: 'invalid_request_error', code: 'parameter_unknown', param: 'amount' };
+    expect(loggable({ ...refused, ...answer, headers: { 'request-id': 'req_1' } })).toEqual({
+      ...answer,
+      requestId: 'req_1',
+    });
+  });
+
+  it("keeps the caller's metadata keys out", () => {
+    expect(loggable({ ...refused, param: 'metadata[jane@example.com]' })).toEqual({ param: 'metadata' });
+  });
+
+  it('keeps sentences and line breaks out', () => {
+    const headers = { 'request-id': 'req_1\n{"level":60}' };
+    expect(loggable({ ...refused, type: 'Invalid API Key: sk_test_****', code: 'a b', headers })).toEqual({});
+  });
+});

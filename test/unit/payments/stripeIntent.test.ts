@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { intentParams, mismatchIn } from '../../../src/payments/stripeIntent.ts';
+
+const order = { cents: 1999, metadata: { email: 'jane@example.com' }, idempotencyKey: 'key-1' };
+
+/** Stripe's answer to an order, as far as it is looked at. */
+function answerTo(params: ReturnType<typeof intentParams>) {
+  const metadata = Object.fromEntries(Object.entries(params.metadata).filter(([, value]) => value !== ''));
+  return {
+    object: 'payment_intent',
+    id: 'pi_1',
+    client_secret: 'pi_1_secret_2',
+    amount: 1999,
+    currency: 'usd',
+    metadata,
+  };
+}
+
+function metadataOf(keys: number): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: keys }, (_, i) => [`key${i}`, `value${i}`]));
+}
+
+describe('intentParams', () => {
+  it('adds a reference that never changes for an idempotency key', () => {
+    // printf key-1 | sha256sum | cut -c1-32
+    expect(intentParams(order).metadata['cv_reference']).toBe('be2974546978e3739e6d6da85c4be9f3');
+  });
+
+  it('adds the reference as the 50th key, and never a 51st', () => {
+    expect(Object.keys(intentParams({ ...order, metadata: metadataOf(49) }).metadata)).toHaveLength(50);
+    expect(intentParams({ ...order, metadata: metadataOf(50) }).metadata).toEqual(metadataOf(50));
+  });
+
+  it("leaves the caller's own cv_reference alone", () => {
+    const metadata = { cv_reference: 'mine' };
+    expect(intentParams({ ...order, metadata }).metadata).toEqual(metadata);
+  });
+
+  it('keeps a metadata key named __proto__', () => {
+    const metadata = JSON.parse('{"__proto__": "x"}') as Record<string, string>;
+    expect(Object.entries(intentParams({ ...order, metadata }).metadata)).toContainEqual(['__proto__', 'x']);
+  });
+});
+
+describe('mismatchIn', () => {
+  const params = intentParams(order);
+
+  it('accepts the answer to the order', () => {
+    expect(mismatchIn(answerTo(params), params, order.idempotencyKey)).toBeUndefined();
+  });
+
+  it.each([
+    ['no payment intent', { object: 'setup_intent' }],
+    ['no id', { id: '' }],
+    ['no id', { id: 1 }],
+    ['no secret of its own', { client_secret: null }],
+    ['no secret of its own', { client_secret: 'pi_2_secret_2' }],
+    ['another amount', { amount: 2000 }],
+    ['another amount', { amount: '1999' }],
+    ['another currency', { currency: 'eur' }],
+    ['another reference', { metadata: undefined }],
+    ['another reference', { metadata: {} }],
+    ['another reference', { metadata: { ...params.metadata, cv_reference: 'other' } }],
+  ])('finds %s in %o', (mismatch, wrong) => {
+    expect(mismatchIn({ ...answerTo(params), ...wrong }, params, order.idempotencyKey)).toBe(mismatch);
+  });
+
+  it.each([{}, { error: null }, { metadata: { toString: 'x' } }])('survives %o', (answer) => {
+    expect(mismatchIn(answer, params, order.idempotencyKey)).toBe('no payment intent');
+  });
+
+  describe('with no room for a reference', () => {
+    const full = { ...order, metadata: { ...metadataOf(49), empty: '' } };
+    const fullParams = intentParams(full);
+    const stored = answerTo(fullParams).metadata;
+
+    it('accepts all of the metadata, without the empty values that Stripe does not store', () => {
+      expect(mismatchIn(answerTo(fullParams), fullParams, full.idempotencyKey)).toBeUndefined();
+    });
+
+    it.each([
+      ['a value differs', { ...stored, key7: 'other' }],
+      ['a key is missing', { ...metadataOf(48) }],
+      ['a key is too many', { ...stored, more: 'x' }],
+    ])('finds another reference when %s', (_what, metadata) => {
+      const answer = { ...answerTo(fullParams), metadata };
+      expect(mismatchIn(answer, fullParams, full.idempotencyKey)).toBe('another reference');
+    });
+  });
+});

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Real servers on a machine with two cores: generous, so that only a hang fails.
+    maxConcurrency: 20,
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+  },
+});
