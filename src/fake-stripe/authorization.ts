@@ -1,0 +1,46 @@
+import { Refusal } from './errors.ts';
+
+/**
+ * Reads the secret key of a Bearer or Basic `Authorization`, which is also the account here.
+ *
+ * Throws a 401 that holds a part of the key, as Stripe's does. Live keys are refused: nothing here may ever see one.
+ */
+export function readSecretKey(authorization: string | undefined): string {
+  const key = presentedKey(authorization);
+  if (key === undefined) throw new Refusal(401, NO_KEY, {}, CHALLENGE);
+  if (!/^[sr]k_test_\w+$/.test(key)) throw new Refusal(401, `Invalid API Key provided: ${masked(key)}`, {}, CHALLENGE);
+  return key;
+}
+
+/** For the ledger: the scheme and the key's kind stay readable, the key does not. */
+export function maskedAuthorization(authorization: string): string {
+  const key = presentedKey(authorization);
+  return key === undefined ? '****' : `${authorization.split(' ', 1)[0]} ${masked(key)}`;
+}
+
+const NO_KEY =
+  'You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth ' +
+  "(e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we " +
+  'can help at https://support.stripe.com/.';
+
+const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="Stripe"' };
+
+function presentedKey(authorization = ''): string | undefined {
+  const [, scheme = '', credentials = ''] = /^(\w+) +(\S+)$/.exec(authorization) ?? [];
+  switch (scheme.toLowerCase()) {
+    case 'bearer':
+      return credentials;
+    case 'basic':
+      // The key is the user name; the password is empty.
+      return Buffer.from(credentials, 'base64').toString('utf8').split(':', 1)[0] || undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** `sk_live_****************abcd`: what Stripe's own message shows of a key. */
+function masked(key: string): string {
+  const shown = Math.min(8, Math.floor(key.length / 2));
+  const ending = key.length > 16 ? key.slice(-4) : '';
+  return key.slice(0, shown) + '*'.repeat(key.length - shown - ending.length) + ending;
+}

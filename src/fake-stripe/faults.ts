@@ -1,0 +1,242 @@
+import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorBody, type ErrorType, type StripeErrorFields } from './errors.ts';
+import type { Answer } from './idempotency.ts';
+import { someoneElsesIntent } from './paymentIntents.ts';
+
+/**
+ * What Stripe has done before it fails.
+ *
+ * - `none`: nothing. A retry is a first request.
+ * - `kept`: the whole work. The intent exists and its good answer stands under the idempotency key: a retry with the same
+ *   key replays that one.
+ */
+export type Effect = 'none' | 'kept';
+
+/** A way for Stripe, or what lies between, to fail one creation. */
+export type Fault =
+  | StatusFault
+  /** A slow answer. `kept`: the intent exists at once and only the answer is slow. `none`: Stripe works all the time, and
+   *  until then a second request with the same key is refused with 409; a client that hangs up doesn't stop it. */
+  | { kind: 'delay'; delayMs: number; effect: Effect }
+  /** No answer, ever; the connection stays open until `close()`. */
+  | { kind: 'hang'; effect: Effect }
+  /** A TCP reset: with `none` before the body is read, with `kept` in place of the answer. */
+  | { kind: 'reset'; effect: Effect }
+  /** The connection ends in place of the answer. */
+  | { kind: 'close'; effect: Effect }
+  /** The good answer, so many bytes at a time: all of it, or its body after a prompt head. */
+  | { kind: 'drip'; part: 'all' | 'body'; bytes: number; everyMs: number }
+  /** The good answer, whole, under a Content-Length of 100 more; then the connection ends. */
+  | { kind: 'truncated' }
+  /** The good answer, whole, under a Content-Length of 100 less; the connection is kept alive with the rest on it. */
+  | { kind: 'wrongLength' }
+  /** Any other bytes as the body: a proxy's HTML, `42`, `"ok"`, `{}`, `null`, nothing, half a JSON. */
+  | { kind: 'raw'; status: number; contentType: string; body: string; effect: Effect }
+  /** The intent is made, but the answer is another customer's: see someoneElsesIntent. */
+  | { kind: 'anotherIntent'; sameAmount: boolean }
+  /** The good answer and, in the same bytes, a second whole response with another customer's intent. Kept alive. */
+  | { kind: 'strayResponse'; sameAmount: boolean }
+  /** The good answer with a description of so many mebibytes. */
+  | { kind: 'huge'; mebibytes: number }
+  | { kind: 'redirect'; status: 301 | 302 | 303 | 307 | 308; location: string }
+  /** The good answer with so many headers of one kibibyte each. */
+  | { kind: 'headersFlood'; kibibytes: number };
+
+/** An error in Stripe's shape, or `body` instead. */
+export interface StatusFault {
+  kind: 'status';
+  status: number;
+  type?: ErrorType;
+  code?: string;
+  param?: string;
+  message?: string;
+  /** Retry-After, Stripe-Should-Retry and the like. */
+  headers?: Readonly<Record<string, string>>;
+  body?: string;
+  /** Besides the two: `failed` is an execution that began and broke. No intent, and the key replays this error. */
+  effect: Effect | 'failed';
+}
+
+/** Lets Stripe do its work; `execute` decides what and when. */
+export type Work = (execute?: (create: () => Answer) => Promise<Answer>) => Promise<Answer>;
+
+export interface Scene {
+  response: ServerResponse;
+  socket: Socket;
+  requestId: string;
+  /** On every answer of Stripe's own. */
+  commonHeaders: Readonly<Record<string, string>>;
+  work: Work;
+  /** Ends every wait. */
+  closing: AbortSignal;
+}
+
+/** Plays one fault. Resolves with the status that went out, if one did. */
+export async function playFault(fault: Fault, scene: Scene): Promise<number | undefined> {
+  const { response, socket, work } = scene;
+  switch (fault.kind) {
+    case 'status': {
+      const bad = statusAnswer(fault, scene.requestId);
+      if (fault.effect === 'failed') return sendAnswer(scene, await work(async () => bad));
+      await workIf(fault.effect, work);
+      return sendAnswer(scene, bad);
+    }
+    case 'delay':
+      return playDelay(fault, scene);
+    case 'hang':
+      await workIf(fault.effect, work);
+      return undefined;
+    case 'reset':
+      await workIf(fault.effect, work);
+      socket.resetAndDestroy();
+      return undefined;
+    case 'close':
+      await workIf(fault.effect, work);
+      socket.destroy();
+      return undefined;
+    case 'drip':
+      return playDrip(fault, scene);
+    case 'truncated': {
+      const answer = await work();
+      socket.end(wireBytes(scene, answer, { 'Content-Length': byteLength(answer) + 100 }));
+      return answer.status;
+    }
+    case 'wrongLength': {
+      const answer = await work();
+      return sendAnswer(scene, withHeaders(answer, { 'Content-Length': String(byteLength(answer) - 100) }));
+    }
+    case 'raw':
+      await workIf(fault.effect, work);
+      response.writeHead(fault.status, { 'Content-Type': fault.contentType }).end(fault.body);
+      return fault.status;
+    case 'anotherIntent': {
+      const answer = await work();
+      return sendAnswer(scene, someoneElses(answer, fault.sameAmount));
+    }
+    case 'strayResponse':
+      return playStrayResponse(fault.sameAmount, scene);
+    case 'huge': {
+      const answer = await work();
+      const description = 'x'.repeat(fault.mebibytes * 1024 * 1024);
+      return sendAnswer(scene, { ...answer, body: JSON.stringify({ ...answer.intent, description }) });
+    }
+    case 'redirect':
+      response.writeHead(fault.status, { Location: fault.location }).end();
+      return fault.status;
+    case 'headersFlood': {
+      const flood = Array.from({ length: fault.kibibytes }, (_, i) => [`X-Flood-${i}`, 'x'.repeat(1024)]);
+      return sendAnswer(scene, withHeaders(await work(), Object.fromEntries(flood)));
+    }
+    default: {
+      const unknown: never = fault;
+      return unknown;
+    }
+  }
+}
+
+export function sendAnswer(scene: Pick<Scene, 'response' | 'commonHeaders'>, answer: Answer): number {
+  const length = String(byteLength(answer));
+  const headers = { ...scene.commonHeaders, 'Content-Length': length, ...answer.headers };
+  scene.response.writeHead(answer.status, headers).end(answer.body);
+  return answer.status;
+}
+
+async function workIf(effect: Effect, work: Work): Promise<void> {
+  if (effect === 'kept') await work();
+}
+
+async function playDelay(fault: Fault & { kind: 'delay' }, scene: Scene): Promise<number> {
+  const wait = (): Promise<void> => pause(fault.delayMs, scene.closing);
+  if (fault.effect === 'kept') {
+    const answer = await scene.work();
+    await wait();
+    return sendAnswer(scene, answer);
+  }
+  const answer = await scene.work(async (create) => {
+    await wait();
+    return create();
+  });
+  return sendAnswer(scene, answer);
+}
+
+async function playDrip(fault: Fault & { kind: 'drip' }, scene: Scene): Promise<number> {
+  const { response, socket, closing } = scene;
+  const answer = await scene.work();
+  if (fault.part === 'all') {
+    await drip(wireBytes(scene, answer, { Connection: 'close' }), socket, fault, closing);
+  } else {
+    const headers = { ...scene.commonHeaders, ...answer.headers, 'Content-Length': byteLength(answer) };
+    response.writeHead(answer.status, headers).flushHeaders();
+    await drip(Buffer.from(answer.body), response, fault, closing);
+  }
+  return answer.status;
+}
+
+async function drip(
+  bytes: Buffer,
+  out: Writable,
+  fault: Fault & { kind: 'drip' },
+  closing: AbortSignal,
+): Promise<void> {
+  for (let at = 0; at < bytes.length; at += fault.bytes) {
+    if (out.destroyed) return;
+    out.write(bytes.subarray(at, at + fault.bytes));
+    await pause(fault.everyMs, closing);
+  }
+  out.end();
+}
+
+async function playStrayResponse(sameAmount: boolean, scene: Scene): Promise<number> {
+  const answer = await scene.work();
+  const stray = wireBytes(scene, someoneElses(answer, sameAmount));
+  // Both in one write, as a body longer than its Content-Length: for Node the first answer is over and the connection kept.
+  const headers = { ...scene.commonHeaders, ...answer.headers, 'Content-Length': byteLength(answer) };
+  scene.response.writeHead(answer.status, headers).end(Buffer.concat([Buffer.from(answer.body), stray]));
+  return answer.status;
+}
+
+function statusAnswer(fault: StatusFault, requestId: string): Answer {
+  const fields: StripeErrorFields = {
+    type: fault.type ?? usualType(fault.status),
+    message: fault.message ?? `Stripe's own words about status ${fault.status}, which nobody else should read.`,
+    code: fault.code,
+    param: fault.param,
+  };
+  return { status: fault.status, headers: fault.headers ?? {}, body: fault.body ?? errorBody(fields, requestId) };
+}
+
+/** Stripe answers 429, for rate and for locks, with `invalid_request_error`. */
+function usualType(status: number): ErrorType {
+  if (status >= 500) return 'api_error';
+  return status === 402 ? 'card_error' : 'invalid_request_error';
+}
+
+/** A refusal stays itself: it names no customer. */
+function someoneElses(answer: Answer, sameAmount: boolean): Answer {
+  if (answer.intent === undefined) return answer;
+  const intent = someoneElsesIntent(answer.intent, sameAmount);
+  return { ...answer, intent, body: JSON.stringify(intent, null, 2) };
+}
+
+function withHeaders(answer: Answer, headers: Readonly<Record<string, string>>): Answer {
+  return { ...answer, headers: { ...answer.headers, ...headers } };
+}
+
+function byteLength(answer: Answer): number {
+  return Buffer.byteLength(answer.body);
+}
+
+function wireBytes(scene: Scene, answer: Answer, more: Readonly<Record<string, string | number>> = {}): Buffer {
+  const headers = { ...scene.commonHeaders, ...answer.headers, 'Content-Length': byteLength(answer), ...more };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return Buffer.from(
+    `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ''}\r\n${lines.join('')}\r\n${answer.body}`,
+  );
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal, ref: false });
+}

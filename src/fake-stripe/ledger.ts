@@ -1,0 +1,109 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { append, remember } from './bounded.ts';
+import type { Fault } from './faults.ts';
+import { emptyForm, type Form } from './form.ts';
+import { IdempotencyKeys } from './idempotency.ts';
+import type { PaymentIntent } from './paymentIntents.ts';
+
+/** What Stripe received and made. The lists hold the latest 10,000; the counts go on. */
+export interface Ledger {
+  readonly intents: readonly LedgerIntent[];
+  readonly intentCount: number;
+  readonly requests: readonly LedgerRequest[];
+  readonly requestCount: number;
+}
+
+export interface LedgerIntent {
+  readonly id: string;
+  readonly clientSecret: string;
+  /** US cents. */
+  readonly amount: number;
+  readonly currency: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** As asked for, before Stripe's filter; undefined when nothing was asked for. */
+  readonly allowedPaymentMethodTypes: readonly string[] | undefined;
+  readonly idempotencyKey: string | undefined;
+  /** Of the request that made it. */
+  readonly requestId: string;
+}
+
+export interface LedgerRequest {
+  readonly requestId: string;
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** Lower-case names; the key in `authorization` is masked, its kind is not. */
+  readonly headers: Readonly<IncomingHttpHeaders>;
+  /** Empty when the connection was reset before the body was read. */
+  readonly rawBody: string;
+  /** Empty when the body can't be decoded. */
+  readonly form: Readonly<Form>;
+  readonly outcome: Outcome;
+}
+
+export interface Outcome {
+  /** The fault that was played. */
+  readonly fault?: Fault;
+  /** What was put on the wire; undefined while under way and for a connection that got no answer. */
+  readonly status?: number;
+  /** Stripe answered from its memory of the idempotency key, whatever the fault made of that answer. */
+  readonly replayed?: boolean;
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A request while it is being answered. */
+export interface OpenRequest extends Writable<LedgerRequest> {
+  outcome: Writable<Outcome>;
+}
+
+/** Everything that `reset()` forgets. A request under way at that moment goes on with the old one. */
+export class Memory implements Ledger {
+  readonly intents: LedgerIntent[] = [];
+  readonly requests: OpenRequest[] = [];
+  readonly keys = new IdempotencyKeys();
+  readonly faults: Fault[] = [];
+  chooseFault: (() => Fault | undefined) | undefined;
+  intentCount = 0;
+  requestCount = 0;
+  readonly #intentsByOwner = new Map<string, PaymentIntent>();
+
+  nextFault(): Fault | undefined {
+    return this.faults.shift() ?? this.chooseFault?.();
+  }
+
+  openRequest(request: Pick<LedgerRequest, 'requestId' | 'method' | 'path' | 'headers'>): OpenRequest {
+    const open = { ...request, rawBody: '', form: emptyForm(), outcome: {} };
+    append(this.requests, open);
+    this.requestCount += 1;
+    return open;
+  }
+
+  enter(secretKey: string, intent: PaymentIntent, request: LedgerRequest): void {
+    remember(this.#intentsByOwner, ownedBy(secretKey, intent.id), intent);
+    append(this.intents, {
+      id: intent.id,
+      clientSecret: intent.client_secret,
+      amount: intent.amount,
+      currency: intent.currency,
+      metadata: intent.metadata,
+      allowedPaymentMethodTypes: intent.allowed_payment_method_types ?? undefined,
+      idempotencyKey: idempotencyKeyOf(request),
+      requestId: request.requestId,
+    });
+    this.intentCount += 1;
+  }
+
+  find(secretKey: string, id: string): PaymentIntent | undefined {
+    return this.#intentsByOwner.get(ownedBy(secretKey, id));
+  }
+}
+
+export function idempotencyKeyOf(request: LedgerRequest): string | undefined {
+  const key = request.headers['idempotency-key'];
+  return typeof key === 'string' && key !== '' ? key : undefined;
+}
+
+function ownedBy(secretKey: string, id: string): string {
+  return `${secretKey}\0${id}`;
+}

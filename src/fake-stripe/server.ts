@@ -1,0 +1,228 @@
+import { setMaxListeners } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { maskedAuthorization, readSecretKey } from './authorization.ts';
+import { errorBody, Refusal, unrecognizedUrl } from './errors.ts';
+import { playFault, sendAnswer, type Fault, type Scene, type Work } from './faults.ts';
+import { canonicalForm, decodeForm } from './form.ts';
+import type { Answer } from './idempotency.ts';
+import { newRequestId } from './ids.ts';
+import { idempotencyKeyOf, Memory, type Ledger, type LedgerRequest, type OpenRequest } from './ledger.ts';
+import { newPaymentIntent, readOrder, type PaymentIntent } from './paymentIntents.ts';
+
+export type { Effect, Fault, StatusFault } from './faults.ts';
+export type { Ledger, LedgerIntent, LedgerRequest, Outcome } from './ledger.ts';
+
+export interface FakeStripe {
+  /** `http://127.0.0.1:<port>` */
+  url: string;
+  /** Always the current one, also after `reset()`. */
+  ledger: Ledger;
+  /** Each creation (`POST /v1/payment_intents`, whatever its key or body) takes the next; after the last all is well. */
+  play(...faults: Fault[]): void;
+  /** Chooses for each creation that finds no fault in the queue; undefined ends it. */
+  playWith(choose: (() => Fault | undefined) | undefined): void;
+  /** Forgets ledger, keys, queued and chosen faults. Requests under way end in what was forgotten. */
+  reset(): void;
+  /** Stops listening, cuts every connection and drops every wait. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a Stripe for machines without an account: HTTP on 127.0.0.1, on a free port unless one is given.
+ *
+ * Serves `POST /v1/payment_intents` and `GET /v1/payment_intents/:id`, for any test key. Rejects when it can't listen.
+ */
+export async function startFakeStripe({ port = 0 }: { port?: number } = {}): Promise<FakeStripe> {
+  let memory = new Memory();
+  const closing = new AbortController();
+  // One listener per waiting request is no leak.
+  setMaxListeners(0, closing.signal);
+
+  const server = createServer((request, response) => {
+    void answerRequest(request, response, memory, closing.signal).catch((error: unknown) => {
+      // Every wait ends so when we close. Anything else is a bug, here or in a chooser of faults, and must be loud.
+      if (!closing.signal.aborted) throw error;
+    });
+  });
+  // Longer than any client's own: a test must not fail because an idle connection was closed under it.
+  server.keepAliveTimeout = 120_000;
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, '127.0.0.1', resolve);
+  });
+  const closed = new Promise<void>((resolve) => {
+    server.once('close', resolve);
+  });
+
+  return {
+    url: `http://127.0.0.1:${portOf(server)}`,
+    ledger: {
+      get intents() {
+        return memory.intents;
+      },
+      get intentCount() {
+        return memory.intentCount;
+      },
+      get requests() {
+        return memory.requests;
+      },
+      get requestCount() {
+        return memory.requestCount;
+      },
+    },
+    play(...faults) {
+      memory.faults.push(...faults);
+    },
+    playWith(choose) {
+      memory.chooseFault = choose;
+    },
+    reset() {
+      memory = new Memory();
+    },
+    async close() {
+      closing.abort();
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+const COLLECTION = '/v1/payment_intents';
+
+/** The SDK's own version; another one in `Stripe-Version` is echoed, but changes nothing. */
+const API_VERSION = '2026-10-28.endive';
+
+/** Far above the largest creation that Stripe takes. A larger body cuts the connection. */
+const MAX_BODY_BYTES = 1024 * 1024;
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The server has no port.');
+  return address.port;
+}
+
+async function answerRequest(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  memory: Memory,
+  closing: AbortSignal,
+): Promise<void> {
+  const request = memory.openRequest(ledgerEntry(incoming));
+  const { socket } = incoming;
+  const scene = { response, socket, requestId: request.requestId, commonHeaders: commonHeaders(request), closing };
+  if (request.method === 'POST' && request.path === COLLECTION) {
+    await answerCreation(incoming, request, scene, memory);
+    return;
+  }
+  const body = await readBody(incoming);
+  if (body === undefined) return;
+  request.rawBody = body.toString('utf8');
+  const found = await refusable(request, async () => answerRetrieval(request, incoming, memory));
+  request.outcome.status = sendAnswer(scene, found);
+}
+
+async function answerCreation(
+  incoming: IncomingMessage,
+  request: OpenRequest,
+  scene: Omit<Scene, 'work'>,
+  memory: Memory,
+): Promise<void> {
+  const fault = memory.nextFault();
+  if (fault !== undefined) request.outcome.fault = fault;
+  if (fault?.kind === 'reset' && fault.effect === 'none') {
+    incoming.socket.resetAndDestroy();
+    return;
+  }
+  const body = await readBody(incoming);
+  if (body === undefined) return;
+  request.rawBody = body.toString('utf8');
+  const work: Work = async (execute) => {
+    const done = await refusable(request, async () => create(incoming, request, body, memory, execute));
+    request.outcome.replayed = done.headers['Idempotent-Replayed'] === 'true';
+    return done;
+  };
+  const status = fault === undefined ? sendAnswer(scene, await work()) : await playFault(fault, { ...scene, work });
+  if (status !== undefined) request.outcome.status = status;
+}
+
+/** The order of Stripe's checks: who, then which key, then what. */
+async function create(
+  incoming: IncomingMessage,
+  request: OpenRequest,
+  body: Buffer,
+  memory: Memory,
+  execute: Parameters<Work>[0] = async (make) => make(),
+): Promise<Answer> {
+  const account = readSecretKey(incoming.headers.authorization);
+  request.form = decodeForm(incoming.headers['content-type'], body);
+  const executeOrder = async (): Promise<Answer> => {
+    const order = readOrder(request.form);
+    return execute(() => {
+      const intent = newPaymentIntent(order);
+      memory.enter(account, intent, request);
+      return intentAnswer(intent);
+    });
+  };
+  const key = idempotencyKeyOf(request);
+  if (key === undefined) return executeOrder();
+  const content = `${request.path}\n${canonicalForm(request.form)}`;
+  return memory.keys.once({ account, key, content, requestId: request.requestId }, executeOrder);
+}
+
+function answerRetrieval(request: LedgerRequest, incoming: IncomingMessage, memory: Memory): Answer {
+  const [, id] = /^\/v1\/payment_intents\/([^/]+)$/.exec(request.path) ?? [];
+  if (request.method !== 'GET' || id === undefined) throw unrecognizedUrl(request.method, request.path);
+  const intent = memory.find(readSecretKey(incoming.headers.authorization), id);
+  if (intent !== undefined) return intentAnswer(intent);
+  throw new Refusal(404, `No such payment_intent: '${id}'`, { code: 'resource_missing', param: 'intent' });
+}
+
+async function refusable(request: LedgerRequest, work: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { status: error.status, headers: error.headers, body: errorBody(error.fields, request.requestId) };
+  }
+}
+
+function intentAnswer(intent: PaymentIntent): Answer {
+  return { status: 200, headers: {}, body: JSON.stringify(intent, null, 2), intent };
+}
+
+function ledgerEntry(incoming: IncomingMessage): Pick<LedgerRequest, 'requestId' | 'method' | 'path' | 'headers'> {
+  const { authorization, ...headers } = incoming.headers;
+  return {
+    requestId: newRequestId(),
+    method: incoming.method ?? '',
+    path: (incoming.url ?? '').split('?', 1)[0] ?? '',
+    headers: { ...headers, ...(authorization !== undefined && { authorization: maskedAuthorization(authorization) }) },
+  };
+}
+
+function commonHeaders(request: LedgerRequest): Record<string, string> {
+  const key = request.method === 'POST' ? idempotencyKeyOf(request) : undefined;
+  return {
+    'Content-Type': 'application/json',
+    'Request-Id': request.requestId,
+    'Stripe-Version': String(request.headers['stripe-version'] ?? API_VERSION),
+    ...(key !== undefined && { 'Idempotency-Key': key }),
+  };
+}
+
+/** Undefined when the client went away, or sends too much and is cut off. */
+async function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of incoming as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > MAX_BODY_BYTES) incoming.socket.destroy();
+    }
+  } catch {
+    return undefined;
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,84 @@
+import { connect, type Socket } from 'node:net';
+import { Stripe } from 'stripe';
+import { vi } from 'vitest';
+import type { FakeStripe } from '../../../src/fake-stripe/server.ts';
+
+export const KEY = 'sk_test_51FakeStripe0000';
+
+/** The real SDK, which neither retries nor measures. */
+export function sdk(fake: FakeStripe, key = KEY): Stripe {
+  const { hostname, port } = new URL(fake.url);
+  return new Stripe(key, {
+    apiVersion: '2026-10-28.endive',
+    host: hostname,
+    port,
+    protocol: 'http',
+    telemetry: false,
+    maxNetworkRetries: 0,
+  });
+}
+
+/** A creation as bare HTTP. */
+export async function post(
+  fake: FakeStripe,
+  body = 'amount=1999&currency=usd',
+  headers: Record<string, string> = {},
+  init: RequestInit = {},
+): Promise<Response> {
+  return fetch(`${fake.url}/v1/payment_intents`, {
+    method: 'POST',
+    body,
+    headers: { Authorization: `Bearer ${KEY}`, 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
+    ...init,
+  });
+}
+
+/** Sends a creation, and hangs up once Stripe has it. Rejects, unless it was answered. */
+export async function postAndHangUp(
+  fake: FakeStripe,
+  body?: string,
+  headers?: Record<string, string>,
+): Promise<string> {
+  const client = new AbortController();
+  const before = fake.ledger.requestCount;
+  const text = post(fake, body, headers, { signal: client.signal }).then(async (response) => response.text());
+  await vi.waitUntil(() => fake.ledger.requests.slice(before).some(({ rawBody }) => rawBody !== ''));
+  client.abort();
+  return text;
+}
+
+/** One TCP connection, to see every byte. */
+export class Wire {
+  readonly #socket: Socket;
+  received = '';
+  /** Resolves with the error that ended the connection, or with undefined after an orderly end. */
+  readonly ended: Promise<NodeJS.ErrnoException | undefined>;
+
+  constructor(fake: FakeStripe) {
+    this.#socket = connect(Number(new URL(fake.url).port), '127.0.0.1');
+    this.#socket.setEncoding('utf8').on('data', (text: string) => {
+      this.received += text;
+    });
+    this.ended = new Promise((resolve) => {
+      this.#socket.once('error', resolve).once('close', () => {
+        resolve(undefined);
+      });
+    });
+  }
+
+  create(body = 'amount=1999&currency=usd&metadata[reference]=mine'): this {
+    const head = `POST /v1/payment_intents HTTP/1.1\r\nHost: stripe\r\nAuthorization: Bearer ${KEY}\r\n`;
+    const type = `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n`;
+    this.#socket.write(`${head}${type}\r\n${body}`);
+    return this;
+  }
+
+  /** Waits for so many response heads. */
+  async responses(count: number): Promise<void> {
+    await vi.waitUntil(() => this.received.split('HTTP/1.1 200 OK').length === count + 1);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
