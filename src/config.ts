@@ -1,0 +1,139 @@
+import { isStripeSecretKey } from './payments/stripe.ts';
+import type { TenantKey } from './auth.ts';
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  readonly apiKeys: readonly TenantKey[];
+  readonly stripeSecretKey: string;
+  /** Whole requests per minute, for each tenant. */
+  readonly tenantRequestsPerMinute: number;
+  /** Whole failed authentications per minute, for each address. */
+  readonly addressFailuresPerMinute: number;
+  /** How long the server goes on answering after SIGTERM, so that a load balancer notices. */
+  readonly drainMs: number;
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** Variables of ours start so: one that we don't know is a typing error, and not silently a default. */
+const OWN_PREFIX = /^(API_KEY|STRIPE_|TENANT_|ADDRESS_|DRAIN_)/;
+
+/**
+ * Reads the configuration from environment variables; `.env.example` describes them all.
+ *
+ * Throws one Error that names every variable that is missing, wrong or unknown, and never a secret's value.
+ */
+export function readConfig(env: Environment): Config {
+  const variables = new Variables(env);
+  const config: Config = {
+    host: variables.read('HOST', '0.0.0.0', anyText),
+    port: variables.read('PORT', '3000', port),
+    logLevel: variables.read('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
+    apiKeys: variables.read('API_KEYS', undefined, tenantKeys),
+    stripeSecretKey: variables.read('STRIPE_SECRET_KEY', undefined, stripeSecretKey),
+    tenantRequestsPerMinute: variables.read('TENANT_REQUESTS_PER_MINUTE', '600', integer(1, 1_000_000_000)),
+    addressFailuresPerMinute: variables.read('ADDRESS_FAILURES_PER_MINUTE', '60', integer(1, 1_000_000_000)),
+    drainMs: variables.read('DRAIN_MS', '5000', integer(0, 600_000)),
+  };
+  if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
+    variables.fault('NODE_TLS_REJECT_UNAUTHORIZED', 'must not be 0: anyone between us and Stripe could read the key');
+  }
+  variables.finish();
+  return Object.freeze(config);
+}
+
+export interface MockConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: Config['logLevel'];
+  /** The one key that is let in; absent, any key is. */
+  readonly apiKey: string | undefined;
+}
+
+/** Reads the mock's configuration; throws as readConfig does. */
+export function readMockConfig(env: Environment): MockConfig {
+  const variables = new Variables(env);
+  const config: MockConfig = {
+    host: variables.read('HOST', '127.0.0.1', anyText),
+    port: variables.read('PORT', '4010', port),
+    logLevel: variables.read('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
+    apiKey: variables.read('API_KEY', '', anyText) || undefined,
+  };
+  variables.finish();
+  return Object.freeze(config);
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads variables one by one, and finds all faults before it throws. */
+class Variables {
+  readonly #env: Environment;
+  readonly #faults: string[] = [];
+  readonly #known = new Set<string>();
+
+  constructor(env: Environment) {
+    this.#env = env;
+  }
+
+  read<Value>(name: string, fallback: string | undefined, parse: (text: string) => Value | Fault): Value {
+    this.#known.add(name);
+    const text = this.#env[name]?.trim() || fallback;
+    const value = text === undefined ? new Fault('missing') : parse(text);
+    if (value instanceof Fault) this.fault(name, value.reason);
+    // Nobody sees a fault as a value: finish throws first.
+    return value as Value;
+  }
+
+  fault(name: string, reason: string): void {
+    this.#faults.push(`${name}: ${reason}`);
+  }
+
+  finish(): void {
+    for (const name of Object.keys(this.#env)) {
+      if (OWN_PREFIX.test(name) && !this.#known.has(name)) this.fault(name, 'unknown; see .env.example');
+    }
+    if (this.#faults.length > 0) throw new Error(`The configuration is wrong:\n- ${this.#faults.join('\n- ')}`);
+  }
+}
+
+class Fault {
+  readonly reason: string;
+  constructor(reason: string) {
+    this.reason = reason;
+  }
+}
+
+const anyText = (text: string) => text;
+
+const integer = (min: number, max: number) => (text: string) =>
+  /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max
+    ? Number(text)
+    : new Fault(`expected an integer from ${min} to ${max}, got ${JSON.stringify(text)}`);
+
+const port = integer(0, 65_535);
+
+const oneOf =
+  <const Choice extends string>(choices: readonly Choice[]) =>
+  (text: string) =>
+    choices.find((choice) => choice === text) ??
+    new Fault(`expected one of ${choices.join(', ')}, got ${JSON.stringify(text)}`);
+
+const stripeSecretKey = (text: string) =>
+  isStripeSecretKey(text) ? text : new Fault('expected a secret or restricted key of Stripe (sk_… or rk_…)');
+
+/** `tenant:sha256,tenant:sha256`. A tenant may stand several times, a key once. */
+function tenantKeys(text: string): TenantKey[] | Fault {
+  const entries = text.split(',').map((entry) => entry.trim());
+  const keys = entries.map((entry) => /^([A-Za-z0-9_.-]{1,64}):([0-9a-f]{64})$/.exec(entry));
+  const wrong = keys.flatMap((key, index) => (key ? [] : [index + 1]));
+  if (wrong.length > 0) {
+    return new Fault(
+      `expected tenant:sha256 pairs, separated by commas; wrong: number ${wrong.join(', ')} of ${entries.length}`,
+    );
+  }
+  const digests = keys.map((key) => key![2]!);
+  if (new Set(digests).size < digests.length) return new Fault('the same key stands there twice');
+  return keys.map((key) => ({ tenant: key![1]!, sha256: Buffer.from(key![2]!, 'hex') }));
+}

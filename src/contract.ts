@@ -1,0 +1,301 @@
+import type { ErrorObject, ValidateFunction } from 'ajv';
+import { OpenAPIBackend, type Document } from 'openapi-backend';
+import type { Handler, OperationId, OperationRequest, Success } from './operations/handler.ts';
+import { isWholeCents } from './payments/money.ts';
+import { Problem, problemNames, type ProblemName } from './problems.ts';
+
+/** The contract, opened: what it asks of a request, in the order in which it is asked, and what it answers. */
+export interface Contract {
+  operations: readonly Operation[];
+  /** The answer to a request that belongs to no operation. */
+  answer(problem: ProblemName): Answer;
+}
+
+export interface Operation {
+  id: OperationId;
+  /** Upper case. */
+  method: string;
+  /** As in the contract: `/things/{id}`. */
+  path: string;
+  /** The header that carries the API key, in lower case. */
+  apiKeyHeader: string;
+  bodyLimitBytes: number;
+  /** The media types that a body may have, in lower case. */
+  mediaTypes: readonly string[];
+  /** The examples that the contract names for this operation, in its order. */
+  scenarios: readonly Scenario[];
+  /**
+   * Reads the body, checks it and the headers, and carries the operation out.
+   *
+   * Throws a Problem for the first rule of the contract that the request breaks: body before headers, fields in the contract's order.
+   */
+  run(request: RawRequest): Promise<Success<OperationId>>;
+  /** The answer that stands in the contract under this example's name. */
+  answer(example: string): Answer;
+}
+
+export interface Scenario {
+  status: number;
+  example: string;
+}
+
+export interface RawRequest {
+  tenant: string;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The bytes as they came; undefined or empty where there was no body. */
+  body: Uint8Array | undefined;
+}
+
+export interface Answer {
+  status: number;
+  headers: Readonly<Record<string, string>>;
+  body: object;
+}
+
+/**
+ * Opens the contract: compiles its rules and finds its answers, once.
+ *
+ * Throws one Error that names every rule without an answer, every answer that code needs and the contract lacks,
+ * every operation without a handler, and every security requirement that would not be checked.
+ */
+export async function openContract(document: object, handlerOf: HandlerOf): Promise<Contract> {
+  const engine = await new Engine({
+    definition: document as Document,
+    strict: true,
+    ignoreTrailingSlashes: false,
+    // strictNumbers: 1e400 is Infinity, and no number. allErrors: the contract says which of several violations answers.
+    ajvOpts: { verbose: true, allErrors: true, strictNumbers: true },
+    customizeAjv: (ajv) => ajv.addFormat('usd', { type: 'number', validate: isWholeCents }),
+  }).init();
+  const described = engine.router.getOperations() as unknown as DescribedOperation[];
+  const schemes = (engine.definition as unknown as DescribedDocument).components?.securitySchemes ?? {};
+  const examples = new Map(described.flatMap(examplesOf));
+  const faults = [
+    ...problemNames.filter((name) => !examples.has(name)).map((name) => `no response has an example named ${name}`),
+    ...described.flatMap((operation) => faultsOf(operation, handlerOf, schemes)),
+  ];
+  if (faults.length > 0) throw new Error(`The contract can't be served:\n- ${faults.join('\n- ')}`);
+  return {
+    operations: described.map((operation) =>
+      openOperation(operation, handlerOf(operation.operationId)!, schemes, engine.validator),
+    ),
+    answer: (problem) => examples.get(problem)!,
+  };
+}
+
+/** The handler of an operation; undefined, and the contract does not open, where there is none. */
+export type HandlerOf = (id: OperationId) => Handler<OperationId> | undefined;
+
+/** Its own check of the document knows OpenAPI 3.0 only. Ours is 3.1, and is linted where generated/ is made. */
+class Engine extends OpenAPIBackend {
+  override validateDefinition() {
+    return this.document;
+  }
+}
+
+function openOperation(
+  operation: DescribedOperation,
+  handle: Handler<OperationId>,
+  schemes: ApiKeySchemes,
+  validator: Engine['validator'],
+): Operation {
+  const { operationId: id, requestBody } = operation;
+  const bodySchema = requestBody?.content['application/json']?.schema;
+  const validators = validator.getRequestValidatorsForOperation(id) ?? [];
+  const examples = new Map(examplesOf(operation));
+  return {
+    id,
+    method: operation.method.toUpperCase(),
+    path: operation.path,
+    apiKeyHeader: apiKeySchemes(operation, schemes)[0]!.name.toLowerCase(),
+    bodyLimitBytes: requestBody?.['x-body-limit-bytes'] ?? 0,
+    mediaTypes: Object.keys(requestBody?.content ?? {}).map((type) => type.toLowerCase()),
+    scenarios: scenariosOf(operation),
+    async run({ tenant, headers, body: bytes }) {
+      const body = bodySchema && clipped(parseJson(bytes), bodySchema);
+      check({ requestBody: body, header: headers, path: {}, query: {}, cookie: {} }, validators);
+      // What was checked has the operation's types.
+      return handle({ operationId: id, tenant, body, headers } as OperationRequest<OperationId>);
+    },
+    answer(example) {
+      const answer = examples.get(example);
+      if (!answer) throw new Error(`${id}: no response has an example named ${example}`);
+      return answer;
+    },
+  };
+}
+
+// --- the body ---
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** JSON in UTF-8. No body is read as an empty object, so that the answer names the first field that is missing. */
+function parseJson(bytes: Uint8Array | undefined): unknown {
+  if (!bytes?.length) return {};
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch {
+    // The parser's words quote the body: they go nowhere.
+    throw new Problem('invalidBody');
+  }
+}
+
+/**
+ * The value, cut to one past what its schema allows: refused all the same, and at a bounded cost.
+ *
+ * All violations are collected, and 128 KiB of `[1,1,1,…]` would make 131,000 of them.
+ */
+function clipped(value: unknown, schema: Schema): unknown {
+  if (Array.isArray(value)) {
+    return value.length > (schema.maxItems ?? Infinity) ? value.slice(0, schema.maxItems! + 1) : value;
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  const keys = schema.maxProperties === undefined ? [] : Object.keys(value);
+  if (keys.length > (schema.maxProperties ?? Infinity)) {
+    return Object.fromEntries(Object.entries(value).slice(0, schema.maxProperties! + 1));
+  }
+  const object = value as Record<string, unknown>;
+  for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    if (Object.hasOwn(object, name)) object[name] = clipped(object[name], property);
+  }
+  return value;
+}
+
+// --- which violation gets which answer ---
+
+function check(request: object, validators: readonly ValidateFunction[]): void {
+  for (const validate of validators) {
+    if (!validate(request)) throw Problem.ofRule(problemOf(validate.errors!));
+  }
+}
+
+/** The first value that breaks a rule answers; where it breaks several, the name that its schema lists first. */
+function problemOf(errors: readonly ErrorObject[]): string {
+  const [first] = errors as [ErrorObject];
+  const problems = (first.parentSchema as Schema)['x-problems']!;
+  if (typeof problems === 'string') return problems;
+  const isBroken = (keyword: string) =>
+    errors.some(
+      (error) =>
+        error.keyword === keyword &&
+        error.parentSchema === first.parentSchema &&
+        error.instancePath === first.instancePath,
+    );
+  return problems[Object.keys(problems).find(isBroken)!]!;
+}
+
+// --- what the contract says, and what it fails to say ---
+
+function faultsOf(operation: DescribedOperation, handlerOf: HandlerOf, schemes: ApiKeySchemes): string[] {
+  const where = `${operation.method.toUpperCase()} ${operation.path}`;
+  const bodies = Object.entries(operation.requestBody?.content ?? {});
+  const headers = (operation.parameters ?? []).filter((parameter) => parameter.in === 'header');
+  const refusals = scenariosOf(operation)
+    .filter(({ status }) => status === 400)
+    .map(({ example }) => example);
+  return [
+    ...(handlerOf(operation.operationId) ? [] : [`no handler for the operation ${operation.operationId}`]),
+    ...(apiKeySchemes(operation, schemes).length === 1 ? [] : ['security is not exactly one API key in a header']),
+    ...((operation.parameters ?? []).length === headers.length ? [] : ['a parameter is not in a header']),
+    ...bodies.filter(([type]) => type !== 'application/json').map(([type]) => `a body of type ${type} is not read`),
+    ...(bodies.length > 0 && !operation.requestBody?.['x-body-limit-bytes'] ? ['no x-body-limit-bytes'] : []),
+    ...bodies.flatMap(([type, { schema }]) => rulesWithoutAnswer(schema, type, refusals)),
+    ...headers.flatMap(({ name, schema }) => rulesWithoutAnswer(schema, name, refusals)),
+  ].map((fault) => `${where}: ${fault}`);
+}
+
+/** The API key schemes that must be met; empty where the contract asks for anything else. */
+function apiKeySchemes(operation: DescribedOperation, schemes: ApiKeySchemes): ApiKeyScheme[] {
+  const [requirement, ...alternatives] = operation.security ?? [];
+  if (!requirement || alternatives.length > 0) return [];
+  const required = Object.keys(requirement).map((name) => schemes[name]);
+  return required.every((scheme) => scheme?.type === 'apiKey' && scheme.in === 'header')
+    ? (required as ApiKeyScheme[])
+    : [];
+}
+
+/** Keywords that describe or hold other schemas: they can't fail themselves. */
+const NEVER_FAIL = new Set([
+  'title',
+  'description',
+  'example',
+  'examples',
+  'default',
+  'deprecated',
+  'properties',
+  'items',
+  'allOf',
+]);
+
+function rulesWithoutAnswer(schema: Schema, place: string, refusals: readonly string[]): string[] {
+  const problems = schema['x-problems'] ?? {};
+  const rules = Object.keys(schema).filter(
+    (keyword) =>
+      !keyword.startsWith('x-') &&
+      !NEVER_FAIL.has(keyword) &&
+      !(keyword === 'additionalProperties' && schema[keyword] !== false),
+  );
+  const unanswered = rules.filter(
+    (keyword) => !refusals.includes(typeof problems === 'string' ? problems : (problems[keyword] ?? '')),
+  );
+  const inner: [string, Schema | false | undefined][] = [
+    ...Object.entries(schema.properties ?? {}),
+    ...(schema.allOf ?? []).map((part): [string, Schema] => ['allOf', part]),
+    ['items', schema.items],
+    ['propertyNames', schema.propertyNames],
+    ['additionalProperties', schema.additionalProperties],
+  ];
+  return [
+    ...unanswered.map((keyword) => `${place}: x-problems names no 400 example for ${keyword}`),
+    ...inner.flatMap(([name, part]) => (part ? rulesWithoutAnswer(part, `${place}/${name}`, refusals) : [])),
+  ];
+}
+
+function scenariosOf(operation: DescribedOperation): Scenario[] {
+  return examplesOf(operation).map(([example, { status }]) => ({ status, example }));
+}
+
+function examplesOf(operation: DescribedOperation): [string, Answer][] {
+  return Object.entries(operation.responses).flatMap(([status, response]) =>
+    Object.entries(response.content?.['application/json']?.examples ?? {}).map(([name, example]): [string, Answer] => [
+      name,
+      { status: Number(status), headers: example['x-headers'] ?? {}, body: example.value },
+    ]),
+  );
+}
+
+// What we read of the document, after its references are resolved.
+
+interface DescribedDocument {
+  components?: { securitySchemes?: ApiKeySchemes };
+}
+type ApiKeySchemes = Record<string, ApiKeyScheme | undefined>;
+interface ApiKeyScheme {
+  type: string;
+  in: string;
+  name: string;
+}
+interface DescribedOperation {
+  operationId: OperationId;
+  method: string;
+  path: string;
+  security?: Record<string, string[]>[];
+  parameters?: { name: string; in: string; schema: Schema }[];
+  requestBody?: { content: Record<string, { schema: Schema }>; 'x-body-limit-bytes'?: number };
+  responses: Record<string, { content?: Record<string, { examples?: Record<string, NamedExample> }> }>;
+}
+interface NamedExample {
+  value: object;
+  'x-headers'?: Record<string, string>;
+}
+interface Schema {
+  [keyword: string]: unknown;
+  'x-problems'?: string | Record<string, string>;
+  maxItems?: number;
+  maxProperties?: number;
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  allOf?: Schema[];
+  propertyNames?: Schema;
+  additionalProperties?: Schema | false;
+}

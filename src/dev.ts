@@ -1,0 +1,37 @@
+/** `make start`: the live server with a fake Stripe beside it, for a machine without an account. Never for production. */
+import { pino } from 'pino';
+import document from '../generated/openapi.json' with { type: 'json' };
+import { sha256 } from './auth.ts';
+import { readConfig } from './config.ts';
+import { curlLines } from './curl.ts';
+import { startFakeStripe } from './fake-stripe/server.ts';
+import { stripeGateway } from './payments/stripe.ts';
+import { serve, stopOnSignals } from './serve.ts';
+
+const API_KEY = 'cv_dev_key';
+
+try {
+  const config = readConfig({
+    HOST: '127.0.0.1',
+    DRAIN_MS: '0',
+    ...process.env,
+    // Whatever the environment holds, a real key never comes near the fake.
+    STRIPE_SECRET_KEY: 'sk_test_fake',
+    API_KEYS: `dev:${sha256(API_KEY).toString('hex')}`,
+  });
+  const logger = pino({ level: config.logLevel });
+  const stripe = await startFakeStripe();
+  const gateway = stripeGateway({ secretKey: config.stripeSecretKey, baseUrl: new URL(stripe.url) });
+  const server = await serve(config, gateway, logger);
+  stopOnSignals(server, logger);
+  console.log(`
+Live server   ${server.url}
+API key       ${API_KEY}
+Stripe        a fake one beside it, ${stripe.url}: no account, no money
+
+${curlLines(document, server.url, API_KEY)}
+`);
+} catch (error) {
+  console.error((error as Error).message);
+  process.exit(1);
+}

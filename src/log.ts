@@ -1,0 +1,35 @@
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
+import { GatewayError } from './payments/gateway.ts';
+import type { Problem } from './problems.ts';
+
+/**
+ * Writes the one line that every request leaves in the log, when its connection is done with it, answered or not.
+ *
+ * Only what is named here is logged: no header, no query, no body, nobody's words.
+ */
+export function logLine(logger: FastifyBaseLogger, request: FastifyRequest, reply: FastifyReply): void {
+  const { problem } = request;
+  const line = {
+    requestId: request.id,
+    tenant: request.tenant,
+    operation: request.operation?.id,
+    method: request.method,
+    path: request.url.split('?', 1)[0],
+    status: reply.raw.headersSent ? reply.statusCode : undefined,
+    durationMs: Math.round(reply.elapsedTime * 10) / 10,
+    ...(reply.raw.writableFinished ? {} : { aborted: true }),
+    ...(problem && { problem: problem.example, cause: causeOf(problem) }),
+    ...request.facts,
+  };
+  if (reply.statusCode >= 500) logger.error(line, 'request failed');
+  else if (request.facts?.droppedMethodTypes) logger.warn(line, 'request answered, payment method types dropped');
+  else logger.info(line, 'request answered');
+}
+
+/** The words of an error can quote a key or a customer: only our own words are logged, and of others the place and the code. */
+function causeOf({ cause }: Problem): object | undefined {
+  if (cause instanceof GatewayError) return { fault: cause.fault, reason: cause.message, ...cause.details };
+  if (!(cause instanceof Error)) return undefined;
+  const places = cause.stack?.split('\n').filter((line) => /^\s+at /.test(line));
+  return { name: cause.name, code: (cause as NodeJS.ErrnoException).code, stack: places?.map((line) => line.trim()) };
+}

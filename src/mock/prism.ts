@@ -1,0 +1,51 @@
+import { createLogger } from '@stoplight/prism-core';
+import { createInstance, getHttpOperationsFromSpec, type IHttpConfig } from '@stoplight/prism-http';
+import type { Answer, Operation } from '../contract.ts';
+
+/** The answer of Prism to an operation, by the name of an example. */
+export type PrismAnswers = (operation: Operation, example: string) => Answer;
+
+/**
+ * Asks Prism for every scenario of the contract, once: the examples are fixed, and so are its answers.
+ *
+ * Throws one Error that names every scenario that Prism can't answer or whose example breaks its own schema.
+ */
+export async function prismAnswers(document: object, operations: readonly Operation[]): Promise<PrismAnswers> {
+  const resources = await getHttpOperationsFromSpec(document);
+  // Requests were checked before they come here, by the very code that checks them in production.
+  const config = {
+    isProxy: false,
+    checkSecurity: false,
+    validateRequest: false,
+    validateResponse: true,
+    errors: false,
+    upstreamProxy: undefined,
+    mock: { dynamic: false },
+  } satisfies IHttpConfig & { upstreamProxy: undefined };
+  const prism = createInstance(config, { logger: createLogger('prism', { enabled: false }) });
+
+  const answers = new Map<string, Answer>();
+  const faults: string[] = [];
+  for (const operation of operations) {
+    for (const { status, example } of operation.scenarios) {
+      const request = {
+        method: operation.method.toLowerCase() as Lowercase<'POST'>,
+        url: { path: operation.path },
+        headers: {},
+      };
+      const mock = { dynamic: false, code: status, exampleKey: example };
+      const result = await prism.request(request, resources, { ...config, mock })();
+      const scenario = `${operation.id} ${status} ${example}`;
+      if (result._tag === 'Left') {
+        faults.push(`${scenario}: ${result.left.message}`);
+        continue;
+      }
+      const { output, validations } = result.right;
+      faults.push(...validations.output.map(({ path, message }) => `${scenario}: ${path?.join('.')} ${message}`));
+      const { headers } = operation.answer(example);
+      answers.set(`${operation.id} ${example}`, { status: output.statusCode, headers, body: output.body as object });
+    }
+  }
+  if (faults.length > 0) throw new Error(`Prism can't answer from this contract:\n- ${faults.join('\n- ')}`);
+  return (operation, example) => answers.get(`${operation.id} ${example}`)!;
+}

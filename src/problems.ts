@@ -1,0 +1,47 @@
+/**
+ * The failures that code of ours answers with, by the names of their examples in the contract. The words and the status
+ * stand there. Names that only validation answers with are not listed: the contract gives them in `x-problems`.
+ */
+export const problemNames = [
+  'amountTooLarge',
+  'amountTooSmall',
+  'bodyTooLarge',
+  'expectationFailed',
+  'headersTooLarge',
+  'idempotencyKeyInUse',
+  'idempotencyKeyReused',
+  'internalError',
+  'invalidApiKey',
+  'invalidBody',
+  'invalidMetadata',
+  'invalidPaymentMethodTypes',
+  'invalidRequest',
+  'methodNotAllowed',
+  'notFound',
+  'providerUnavailable',
+  'requestTimeout',
+  'tooManyRequests',
+  'unsupportedMediaType',
+] as const;
+
+export type ProblemName = (typeof problemNames)[number];
+
+/** A request that is answered with a failure from the contract. What caused it stays ours: it is logged, never sent. */
+export class Problem extends Error {
+  /** The name of the example in the contract. */
+  readonly example: ProblemName;
+  /** Headers of this answer that differ from the example's own. */
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(example: ProblemName, options: { cause?: unknown; headers?: Record<string, string> } = {}) {
+    super(example, { cause: options.cause });
+    this.name = 'Problem';
+    this.example = example;
+    this.headers = options.headers ?? {};
+  }
+
+  /** `name` is a name from `x-problems`: that it stands for an example was checked when the contract was opened. */
+  static ofRule(name: string): Problem {
+    return new Problem(name as ProblemName);
+  }
+}
