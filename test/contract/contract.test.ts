@@ -1,0 +1,87 @@
+/** Every answer of the contract, from outside: on the live server, on the mock, and with BASE_URL on any deployment. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { scenarios } from '../support/contractDocument.ts';
+import { send, sendBytes, type WireRequest, type WireResponse } from '../support/exchange.ts';
+import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
+import { cases, type Case } from './cases.ts';
+import { expectExample } from './judge.ts';
+
+// Not BASE_URL, which Vite sets to something of its own.
+const { CONTRACT_BASE_URL: BASE_URL, CONTRACT_API_KEY: API_KEY = '', CONTRACT_CREATE: CREATE } = process.env;
+
+const titled = (some: readonly Case[]) =>
+  some.map((known) => [`${known.operation.operationId} ${known.example}: ${known.title}`, known] as const);
+
+const ask = (
+  { bytes, request }: Case,
+  { baseUrl, apiKey }: Pick<Target, 'baseUrl' | 'apiKey'>,
+): Promise<WireResponse> => (bytes === undefined ? send(baseUrl, request(apiKey)) : sendBytes(baseUrl, bytes));
+
+describe('the cases', () => {
+  it.each(scenarios)('cover $operation.operationId $status $example', ({ operation, example }) => {
+    expect(cases.some((known) => known.operation === operation && known.example === example)).toBe(true);
+  });
+});
+
+const arranged = cases.filter((known) => known.arrange);
+const unframed = cases.filter((known) => known.bytes !== undefined);
+const asked = cases.filter((known) => !known.arrange && known.bytes === undefined);
+
+describe.runIf(BASE_URL)(`${BASE_URL} keeps the contract`, () => {
+  const chosen = asked.filter((known) => CREATE === '1' || !known.creates);
+
+  it.each(titled(chosen))('%s', async (_title, known) => {
+    expectExample(await ask(known, { baseUrl: BASE_URL!, apiKey: API_KEY }), known.operation, known.example);
+  });
+});
+
+describe.skipIf(BASE_URL)('the live server keeps the contract', () => {
+  let shared: Awaited<ReturnType<typeof liveTarget>>;
+  beforeAll(async () => {
+    shared = await liveTarget();
+  });
+  afterAll(() => shared.close());
+
+  it.each(titled(asked))('%s', async (_title, known) => {
+    const { ledger } = shared.stripe;
+    const before = ledger.intentCount;
+    expectExample(await ask(known, shared), known.operation, known.example);
+    expect(ledger.intentCount - before).toBe(known.creates ? 1 : 0);
+  });
+
+  it.concurrent.each(titled(unframed))('%s', async (_title, known) => {
+    expectExample(await ask(known, shared), known.operation, known.example);
+  });
+
+  it.concurrent.each(titled(arranged))('%s', async (_title, known) => {
+    const target = await liveTarget(known.settings);
+    const { ledger } = target.stripe;
+    try {
+      await known.arrange!(target.stripe, (request) => send(target.baseUrl, request(target.apiKey)));
+      const before = ledger.intentCount;
+      expectExample(await ask(known, target), known.operation, known.example);
+      expect(ledger.intentCount - before).toBe(0);
+    } finally {
+      await target.close();
+    }
+  });
+});
+
+describe.skipIf(BASE_URL)('the mock keeps the contract', () => {
+  let mock: Target;
+  beforeAll(async () => {
+    mock = await mockTarget();
+  });
+  afterAll(() => mock.close());
+
+  it.concurrent.each(titled([...asked, ...unframed]))('%s', async (_title, known) => {
+    expectExample(await ask(known, mock), known.operation, known.example);
+  });
+
+  it.each(titled(arranged))('asked with Prefer, %s', async (_title, known) => {
+    const prefer = ['Prefer', `example=${known.example}`] as const;
+    const request: WireRequest = known.request(mock.apiKey);
+    const answer = await send(mock.baseUrl, { ...request, headers: [...request.headers, prefer] });
+    expectExample(answer, known.operation, known.example);
+  });
+});

@@ -1,0 +1,72 @@
+/**
+ * The mock must never differ from production: random requests, good, nearly good and broken, get the same status and body
+ * from both. And of each, what Stripe received is checked: nothing for a refusal, exactly one intent for a 200.
+ *
+ * PARITY_RUNS=10000 PARITY_SEED=7 choose how many and which. A failing request is printed as a curl line.
+ */
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LedgerIntent } from '../../src/fake-stripe/server.ts';
+import { curlLine, send, type WireRequest } from '../support/exchange.ts';
+import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
+import { maskSecret } from './judge.ts';
+import { anyRequest } from './randomRequests.ts';
+
+const { PARITY_RUNS = '1000', PARITY_SEED, CONTRACT_BASE_URL } = process.env;
+
+describe.skipIf(CONTRACT_BASE_URL)('the mock answers as the live server does', () => {
+  let live: Awaited<ReturnType<typeof liveTarget>>;
+  let mock: Target;
+  beforeAll(async () => {
+    [live, mock] = await Promise.all([liveTarget(), mockTarget()]);
+  });
+  afterAll(() => Promise.all([live.close(), mock.close()]));
+
+  it(`to ${PARITY_RUNS} random requests`, { timeout: 3_600_000 }, async () => {
+    const seen = new Map<number, number>();
+    await fc.assert(
+      fc.asyncProperty(anyRequest(live.apiKey), async (request) => {
+        // A request that is made simpler after a failure may come with the same key: to Stripe, it is the first.
+        live.stripe.reset();
+        const answers = await Promise.all([send(live.baseUrl, request), send(mock.baseUrl, request)]);
+        const [ours, theirs] = answers.map(({ status, text }) => ({ status, body: maskSecret(text) }));
+        const command = curlLine(live.baseUrl, request, live.apiKey);
+        expect(theirs, command).toEqual(ours);
+        expect(live.stripe.ledger.intents.map(paid), command).toEqual(ours!.status === 200 ? [asked(request)] : []);
+        seen.set(ours!.status, (seen.get(ours!.status) ?? 0) + 1);
+      }),
+      { numRuns: Number(PARITY_RUNS), ...(PARITY_SEED && { seed: Number(PARITY_SEED) }) },
+    );
+    console.log(
+      `parity of ${PARITY_RUNS} requests, by status: ${JSON.stringify(Object.fromEntries([...seen].sort()))}`,
+    );
+    // A generator that only makes one kind of request would promise nothing.
+    expect([...seen.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 404, 405, 413, 415]));
+  });
+});
+
+interface Payment {
+  cents: number;
+  currency: string;
+  types: readonly string[] | undefined;
+  metadata: Readonly<Record<string, string>>;
+}
+
+const paid = ({ amount, currency, allowedPaymentMethodTypes, metadata }: LedgerIntent): Payment => {
+  const { cv_reference: _ours, ...theirs } = metadata;
+  return { cents: amount, currency, types: allowedPaymentMethodTypes, metadata: theirs };
+};
+
+/** What the request asks for, in cents read off its text: not by the arithmetic of the code under test. */
+function asked({ body }: WireRequest): Payment {
+  const text = new TextDecoder().decode(Buffer.from(body as Uint8Array));
+  const { amount, paymentMethodTypes, metadata = {} } = JSON.parse(text) as Record<string, never>;
+  const [dollars, cents = ''] = String(amount).split('.') as [string, string?];
+  return {
+    cents: Number(dollars + cents.padEnd(2, '0')),
+    currency: 'usd',
+    types: paymentMethodTypes,
+    // Stripe does not store an empty value.
+    metadata: Object.fromEntries(Object.entries<string>(metadata).filter(([, value]) => value !== '')),
+  };
+}

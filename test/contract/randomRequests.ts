@@ -1,0 +1,268 @@
+import fc, { type Arbitrary } from 'fast-check';
+import { document, operations } from '../support/contractDocument.ts';
+import type { WireRequest } from '../support/exchange.ts';
+
+const [intent] = operations as [(typeof operations)[number]];
+const TYPES = document.components.schemas.PaymentMethodType.enum;
+
+/** Any request to the service: about a third good, the rest broken in one place or several, or hardly a request at all. */
+export function anyRequest(apiKey: string): Arbitrary<WireRequest> {
+  return fc.oneof(
+    { weight: 4, arbitrary: goodRequest(apiKey) },
+    { weight: 6, arbitrary: withOddBody(apiKey) },
+    { weight: 2, arbitrary: withOddHeaders(apiKey) },
+    { weight: 1, arbitrary: withOddTarget(apiKey) },
+    { weight: 1, arbitrary: withOddBytes(apiKey) },
+  );
+}
+
+// --- good ---
+
+const dollars = fc.oneof(
+  fc.integer({ min: 50, max: 99_999_999 }).map((cents) => cents / 100),
+  fc.constantFrom(0.5, 0.57, 1.1, 1.15, 4.35, 19.99, 100, 999_999.99),
+);
+
+// Always with a card: which of the other types Stripe offers for dollars, only Stripe knows, and it refuses if none is left.
+const types = fc
+  .uniqueArray(fc.constantFrom(...TYPES), { maxLength: TYPES.length })
+  .map((some) => [...new Set([...some, 'card'])]);
+
+const key = fc.oneof(
+  fc.constantFrom('email', 'phone', 'orderId', '__proto__', 'constructor', 'toString'),
+  fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 40 }).filter((text) => !/[[\]]/.test(text)),
+  fc.string({ unit: 'binary', minLength: 1, maxLength: 12 }).filter((text) => !/[[\]]/.test(text)),
+);
+const value = fc.oneof(
+  fc.string({ unit: 'grapheme-ascii', maxLength: 60 }),
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.constantFrom('', 'a@b.c', '+1404567890', 'x'.repeat(500), '𝔐'.repeat(500), '{"amount":1}', 'a&b=c+d%20'),
+);
+const metadata = fc
+  .uniqueArray(fc.tuple(key, value), { maxLength: 50, selector: ([name]) => name })
+  .map((entries) => Object.fromEntries(entries));
+
+const goodBody = fc.record({ amount: dollars, paymentMethodTypes: types, metadata }, { requiredKeys: ['amount'] });
+
+const idempotencyKey = fc.oneof(
+  fc.uuid(),
+  fc.uuid().map((id) => `"${id}"`),
+  fc.uuid().map((id) => id.padEnd(255, '!')),
+);
+
+const goodRequest = (apiKey: string): Arbitrary<WireRequest> =>
+  fc
+    .record({ body: goodBody, mediaType, idempotency: fc.option(idempotencyKey, { nil: undefined }), extra: harmless })
+    .map(({ body, mediaType: type, idempotency, extra }) =>
+      request(apiKey, JSON.stringify(body), [
+        ['Content-Type', type],
+        ...(idempotency === undefined ? [] : [['Idempotency-Key', idempotency] as const]),
+        ...extra,
+      ]),
+    );
+
+const mediaType = fc.constantFrom(
+  'application/json',
+  'application/json; charset=utf-8',
+  'Application/JSON;charset="UTF-8"',
+  'application/json ; a=b; c',
+);
+const harmless = fc.subarray([
+  ['Accept', 'text/html'],
+  ['Accept-Encoding', 'br'],
+  ['X-Request-Id', 'theirs'],
+  ['Content-Encoding', 'identity'],
+  ['Cookie', 'a=b'],
+  ['User-Agent', ''],
+  ['X-HTTP-Method-Override', 'DELETE'],
+] as [string, string][]);
+
+// --- broken in the body ---
+
+const oddNumber = fc.oneof(
+  fc.double(),
+  fc.integer(),
+  fc.constantFrom(0, -0, -1, 0.49, 0.499, 0.501, 1.155, 1e-7, 999_999.991, 1_000_000, 1e21, 1e308, 19.990000000000002),
+);
+const anything = fc.oneof(oddNumber, fc.jsonValue({ maxDepth: 2 }));
+const oddTypes = fc.oneof(
+  fc.array(fc.oneof(fc.constantFrom(...TYPES), fc.string(), fc.constant('Card')), { maxLength: 70 }),
+  fc.array(anything, { maxLength: 5 }),
+  anything,
+);
+const oddMetadata = fc.oneof(
+  fc.dictionary(fc.oneof(key, fc.constantFrom('', 'a[b]', 'k'.repeat(41), '\ud800')), fc.oneof(value, anything), {
+    maxKeys: 60,
+  }),
+  fc.constantFrom({ note: 'x'.repeat(501) }, { note: '\udfff' }, { email: null }, { phone: 1 }),
+  anything,
+);
+
+const withOddBody = (apiKey: string): Arbitrary<WireRequest> =>
+  fc
+    .oneof(
+      fc
+        .record(
+          {
+            amount: fc.oneof(dollars, anything),
+            paymentMethodTypes: fc.oneof(types, oddTypes),
+            metadata: fc.oneof(metadata, oddMetadata),
+            currency: anything,
+          },
+          { requiredKeys: [] },
+        )
+        .map((body) => JSON.stringify(body)),
+      fc.jsonValue().map((body) => JSON.stringify(body)),
+      fc
+        .tuple(goodBody, fc.nat(), fc.string({ maxLength: 3 }))
+        .map(([body, at, typo]) => spoil(JSON.stringify(body), at, typo)),
+      fc.constantFrom(
+        '',
+        ' ',
+        '{}',
+        '{"amount":1e400}',
+        '{"amount":01}',
+        '{"amount":1}x',
+        '\ufeff{"amount":1}',
+        'amount=1',
+        '{"amount":1,"amount":"2"}',
+      ),
+    )
+    .map((body) => request(apiKey, body, JSON_TYPE));
+
+/** The text with a few characters replaced somewhere. */
+function spoil(text: string, at: number, typo: string): string {
+  const start = at % text.length;
+  return text.slice(0, start) + typo + text.slice(start + typo.length);
+}
+
+// --- broken in the headers ---
+
+const withOddHeaders = (apiKey: string): Arbitrary<WireRequest> =>
+  fc
+    .record({
+      body: fc.oneof(
+        goodBody.map((body) => JSON.stringify(body)),
+        fc.constant('no JSON'),
+      ),
+      odd: oddHeaders(apiKey),
+    })
+    .map(({ body, odd }) => ({ ...request(apiKey, body, JSON_TYPE), headers: [HOST, ...odd] }));
+
+const oddHeaders = (apiKey: string): Arbitrary<[string, string][]> =>
+  fc
+    .record({
+      keys: fc.oneof(
+        fc.constantFrom(
+          [],
+          [''],
+          [apiKey],
+          [apiKey, apiKey],
+          [`${apiKey}x`],
+          [apiKey, 'other'],
+          [apiKey.toUpperCase()],
+        ),
+        fc.array(headerText, { maxLength: 2 }),
+      ),
+      contentTypes: fc.oneof(
+        fc.constantFrom(
+          [],
+          [''],
+          ['application/json'],
+          ['text/plain'],
+          ['application/json, text/plain'],
+          ['text/json'],
+        ),
+        fc.array(headerText, { maxLength: 1 }),
+      ),
+      encodings: fc.constantFrom([], ['gzip'], ['identity'], ['']),
+      idempotencyKeys: fc.oneof(
+        fc.array(fc.oneof(idempotencyKey, headerText), { maxLength: 2 }),
+        fc.constant(['k'.repeat(256)]),
+      ),
+      prefer: fc.constantFrom([], ['return=minimal'], ['wait=10']),
+    })
+    .map(({ keys, contentTypes, encodings, idempotencyKeys, prefer }) => [
+      ...named('cv-api-key', keys),
+      ...named('Content-Type', contentTypes),
+      ...named('Content-Encoding', encodings),
+      ...named('Idempotency-Key', idempotencyKeys),
+      ...named('Prefer', prefer),
+    ]);
+
+const named = (name: string, values: readonly string[]): [string, string][] => values.map((text) => [name, text]);
+
+/** What Node's client lets into a header: Latin-1 without controls. */
+const headerText = fc.string({
+  unit: fc
+    .integer({ min: 0x20, max: 0xff })
+    .filter((code) => code !== 0x7f)
+    .map((code) => String.fromCharCode(code)),
+  maxLength: 20,
+});
+
+// --- another method or path ---
+
+const withOddTarget = (apiKey: string): Arbitrary<WireRequest> =>
+  fc
+    .record({
+      method: fc.constantFrom('GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'POST'),
+      path: fc.oneof(
+        fc.constantFrom(
+          intent.path,
+          `${intent.path}?amount=1`,
+          `${intent.path}?`,
+          `${intent.path}/`,
+          `/${intent.path}`,
+          `${intent.path}%20`,
+          intent.path.replace('intent', '%69ntent'),
+          intent.path.replace('/payments', '%2Fpayments'),
+          intent.path.replace('payments', 'x/../payments'),
+          `${intent.path};v=1`,
+          intent.path.toUpperCase(),
+          '/',
+          '*',
+        ),
+        fc.webPath(),
+      ),
+      hasKey: fc.boolean(),
+      body: fc.option(goodBody, { nil: undefined }),
+    })
+    .map(({ method, path, hasKey, body }) => ({
+      method,
+      path: path === '' ? '/' : path,
+      headers: [HOST, ...(hasKey ? [['cv-api-key', apiKey] as const] : []), ...JSON_TYPE],
+      body: body && JSON.stringify(body),
+    }));
+
+// --- broken in the bytes ---
+
+const withOddBytes = (apiKey: string): Arbitrary<WireRequest> =>
+  fc
+    .oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.tuple(goodBody, fc.nat(), fc.uint8Array({ minLength: 1, maxLength: 3 })).map(([body, at, junk]) => {
+        const bytes = Buffer.from(JSON.stringify(body));
+        bytes.set(junk.subarray(0, bytes.length - (at % bytes.length)), at % bytes.length);
+        return bytes;
+      }),
+      goodBody.map((body) => Buffer.from(JSON.stringify(body), 'utf16le')),
+      fc.constantFrom(0, 1).map((more) => Buffer.alloc(intent.bodyLimitBytes + more, '{"amount":1}'.padEnd(64))),
+      // White space around is JSON too: the largest good body there is.
+      goodBody.map((body) => Buffer.from(JSON.stringify(body).padEnd(intent.bodyLimitBytes))),
+    )
+    .map((body) => request(apiKey, body, JSON_TYPE));
+
+const HOST = ['Host', 'parity.test'] as const;
+const JSON_TYPE = [['Content-Type', 'application/json']] as const;
+
+const request = (
+  apiKey: string,
+  body: string | Uint8Array,
+  headers: readonly (readonly [string, string])[],
+): WireRequest => ({
+  method: intent.method,
+  path: intent.path,
+  headers: [HOST, ['cv-api-key', apiKey], ...headers],
+  body,
+});

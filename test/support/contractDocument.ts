@@ -1,0 +1,70 @@
+import document from '../../generated/openapi.json' with { type: 'json' };
+
+export interface NamedExample {
+  value: object;
+  'x-headers'?: Record<string, string>;
+}
+interface Header {
+  required: boolean;
+  schema: object;
+}
+export interface DocumentedResponse {
+  content: { 'application/json': { schema: object; examples: Record<string, NamedExample> } };
+  headers: Record<string, Header>;
+}
+export interface DocumentedOperation {
+  operationId: string;
+  method: string;
+  path: string;
+  requestExamples: Record<string, { value: Record<string, unknown> }>;
+  bodyLimitBytes: number;
+  responses: Record<string, DocumentedResponse>;
+}
+interface Scenario {
+  operation: DocumentedOperation;
+  status: number;
+  example: string;
+  body: object;
+  headers: Record<string, string>;
+}
+
+export { document };
+
+/** The document with its references resolved, all of which are local. */
+export const operations: readonly DocumentedOperation[] = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({
+    operationId: operation.operationId,
+    method: method.toUpperCase(),
+    path,
+    requestExamples: operation.requestBody.content['application/json'].examples,
+    bodyLimitBytes: operation.requestBody['x-body-limit-bytes'],
+    responses: resolved(operation.responses) as Record<string, DocumentedResponse>,
+  })),
+);
+
+/** Every operation × status × named example of the contract. */
+export const scenarios: readonly Scenario[] = operations.flatMap((operation) =>
+  Object.entries(operation.responses).flatMap(([status, response]) =>
+    Object.entries(response.content['application/json'].examples).map(([example, { value, ...rest }]) => ({
+      operation,
+      status: Number(status),
+      example,
+      body: value,
+      headers: rest['x-headers'] ?? {},
+    })),
+  ),
+);
+
+function resolved(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(resolved);
+  if (typeof node !== 'object' || node === null) return node;
+  if ('$ref' in node) return resolved(at(String(node.$ref)));
+  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, resolved(value)]));
+}
+
+function at(reference: string): unknown {
+  return reference
+    .replace(/^#\//, '')
+    .split('/')
+    .reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], document);
+}

@@ -1,0 +1,53 @@
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import { sha256 } from '../../src/auth.ts';
+import { readConfig } from '../../src/config.ts';
+import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
+import { startMock } from '../../src/mock/server.ts';
+import { stripeGateway } from '../../src/payments/stripe.ts';
+import { serve } from '../../src/serve.ts';
+
+/** Something that should keep the contract. */
+export interface Target {
+  baseUrl: string;
+  apiKey: string;
+  /** The Stripe behind the live server of ours; the mock has none, and a deployment's is out of reach. */
+  stripe?: FakeStripe;
+  close(): Promise<void>;
+}
+
+const API_KEY = 'cv_test_key';
+
+/** The live server, every part of it real, on a fake Stripe. */
+export async function liveTarget(overrides: Record<string, string> = {}): Promise<Target & { stripe: FakeStripe }> {
+  const stripe = await startFakeStripe();
+  const config = readConfig({
+    HOST: '127.0.0.1',
+    PORT: '0',
+    API_KEYS: `test:${sha256(API_KEY).toString('hex')}`,
+    STRIPE_SECRET_KEY: 'sk_test_contract',
+    DRAIN_MS: '0',
+    TENANT_REQUESTS_PER_MINUTE: '1000000',
+    ADDRESS_FAILURES_PER_MINUTE: '1000000',
+    ...overrides,
+  });
+  const gateway = stripeGateway({ secretKey: config.stripeSecretKey, baseUrl: new URL(stripe.url) });
+  const server = await serve(config, gateway, pino({ level: 'silent' }));
+  return {
+    baseUrl: server.url,
+    apiKey: API_KEY,
+    stripe,
+    async close() {
+      await server.stop();
+      await stripe.close();
+    },
+  };
+}
+
+const CONTRACT = fileURLToPath(new URL('../../openapi/openapi.yaml', import.meta.url));
+
+export async function mockTarget(contractFile = CONTRACT): Promise<Target> {
+  const config = { host: '127.0.0.1', port: 0, logLevel: 'silent', apiKey: API_KEY } as const;
+  const mock = await startMock(config, contractFile, pino({ level: 'silent' }));
+  return { baseUrl: mock.url, apiKey: API_KEY, close: () => mock.close() };
+}
