@@ -1,0 +1,66 @@
+# The verbs of this project. `make` prints them. Each installs what it needs, inside this folder.
+
+SHELL := /bin/sh
+# The Node of this project first: the machine's own may be too old.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+export REDOCLY_TELEMETRY := off
+
+INSTALLED := node_modules/.package-lock.json
+VITEST := node node_modules/vitest/vitest.mjs run
+
+.DEFAULT_GOAL := help
+.PHONY: help install start mock test contract parity money generate lint types deadcode format check drift api-key
+
+help: ## print these verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## install the exact versions of the lock file
+
+$(INSTALLED): package.json package-lock.json .npmrc .node/package.json
+	@npm ci --loglevel=error
+	@touch $@
+
+start: $(INSTALLED) ## run the live server beside a fake Stripe (PORT=3000): no account, no configuration
+	@exec node src/dev.ts
+
+mock: $(INSTALLED) ## run the mock for frontend teams (PORT=4010, API_KEY=… lets in that key only)
+	@exec node src/mock.ts
+
+test: $(INSTALLED) ## run all tests: unit, contract on server and mock, parity of 1,000 random requests
+	@$(VITEST)
+
+contract: $(INSTALLED) ## test a deployment: BASE_URL=… API_KEY=… (CREATE=1 also creates intents)
+	@test -n "$(BASE_URL)" || { echo 'usage: make contract BASE_URL=https://… API_KEY=… [CREATE=1]' >&2; exit 2; }
+	@CONTRACT_BASE_URL='$(BASE_URL)' CONTRACT_API_KEY='$(API_KEY)' CONTRACT_CREATE='$(CREATE)' $(VITEST) test/contract/contract.test.ts
+
+parity: $(INSTALLED) ## compare server and mock on RUNS=10000 random requests (SEED=… repeats a run)
+	@PARITY_RUNS='$(or $(RUNS),10000)' PARITY_SEED='$(SEED)' $(VITEST) test/contract/parity.test.ts
+
+money: $(INSTALLED) ## convert every amount there is, to the cent
+	@$(VITEST) --config vitest.exhaustive.config.ts
+
+generate: $(INSTALLED) ## make generated/ from openapi/openapi.yaml
+	@redocly bundle payments --output generated/openapi.json 2>/dev/null
+	@openapi-typescript --redocly redocly.yaml --immutable --root-types --default-non-nullable=false >/dev/null
+
+check: lint types deadcode drift ## everything that needs no running: lint, types, dead code, drift of generated/
+
+lint: $(INSTALLED) ## check the contract, the code and the format
+	@redocly lint payments
+	@oxlint --type-aware --deny-warnings
+	@oxfmt --check
+
+types: $(INSTALLED) ## check the types
+	@tsc
+
+deadcode: $(INSTALLED) ## find what nothing uses: files, exports, dependencies
+	@knip
+
+drift: generate ## fail when generated/ is not what openapi/ says
+	@git diff --exit-code --stat -- generated || { echo 'generated/ differs from openapi/: run make generate and commit' >&2; exit 1; }
+
+format: $(INSTALLED) ## format the code
+	@oxfmt --write
+
+api-key: $(INSTALLED) ## make a key for TENANT=…: the key for its owner, and the line to configure
+	@node src/apiKey.ts '$(TENANT)'
