@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { METHODS } from 'node:http';
+import type { Span } from '@opentelemetry/api';
 import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import fastify, {
   type FastifyBaseLogger,
@@ -13,15 +14,19 @@ import { answerUnparsed, hasBody, leaveUnread } from './clientErrors.ts';
 import type { Answer, Contract, Operation } from './contract.ts';
 import type { Limits } from './limits.ts';
 import { logLine } from './log.ts';
+import type { Facts } from './operations/handler.ts';
+import type { Metrics } from './metrics.ts';
 import { Problem } from './problems.ts';
+import { endSpan, requestSpan, within } from './tracing.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     operation: Operation | undefined;
     tenant: string | undefined;
     /** What the request's log line says beyond the request itself. */
-    facts: Record<string, unknown> | undefined;
+    facts: Facts | undefined;
     problem: Problem | undefined;
+    span: Span | undefined;
   }
 }
 
@@ -30,8 +35,11 @@ export interface AppOptions {
   authenticate: Authenticate;
   limits?: Limits;
   logger: FastifyBaseLogger;
+  metrics?: Metrics;
+  /** Addresses and CIDR ranges of proxies whose X-Forwarded-For is believed. By default nobody's is. */
+  trustedProxies?: readonly string[] | undefined;
   /** Whose pages may call from a browser: '*' for all. By default nobody's: the key belongs on a server. */
-  corsOrigins?: '*' | readonly string[];
+  corsOrigins?: '*' | readonly string[] | undefined;
 }
 
 /** The largest header section that is read, in bytes. */
@@ -48,6 +56,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     logger: false,
     requestIdHeader: false,
     genReqId: () => randomUUID(),
+    trustProxy: options.trustedProxies ? [...options.trustedProxies] : false,
     exposeHeadRoutes: false,
     // Fastify's own 503 while closing would break kept-alive connections in the middle of a drain.
     return503OnClosing: false,
@@ -65,7 +74,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     },
     // A URL that can't be read: no hook runs for it.
     frameworkErrors: (error, request, reply) => {
-      logWhenDone(request, reply);
+      followToTheEnd(request, reply);
       answerError(error, request, reply);
     },
   });
@@ -82,7 +91,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.decorateRequest('tenant', undefined);
   app.decorateRequest('facts', undefined);
   app.decorateRequest('problem', undefined);
-  app.addHook('onRequest', async (request, reply) => logWhenDone(request, reply));
+  app.decorateRequest('span', undefined);
+  app.addHook('onRequest', async (request, reply) => followToTheEnd(request, reply));
   if (options.corsOrigins) await app.register(cors, corsOptions(options.corsOrigins));
   app.addHook('onRequest', async (request) => {
     checkHost(request);
@@ -97,20 +107,24 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       bodyLimit: operation.bodyLimitBytes,
       onRequest: async (request) => {
         request.operation = operation;
+        request.span = requestSpan(operation.method, operation.path, request.headers);
         request.tenant = await authenticate(request, operation);
         await options.limits?.countRequest(request.tenant);
         // Before the body is read, where its length is told; a body in chunks may turn out to be none.
         if (Number(request.headers['content-length'] ?? 0) > 0) checkMediaType(request);
       },
+      preParsing: async (request, reply) => {
+        // Only now is the body wanted.
+        if (request.headers.expect) reply.raw.writeContinue();
+      },
       handler: async (request, reply) => {
         const body = request.body as Uint8Array | undefined;
         if (body?.length) checkMediaType(request);
-        const { example, fields, headers, facts } = await operation.run({
-          tenant: request.tenant!,
-          headers: request.headers,
-          body,
-        });
+        const { example, fields, headers, facts } = await within(request.span!, () =>
+          operation.run({ tenant: request.tenant!, headers: request.headers, body }),
+        );
         request.facts = facts;
+        if (facts?.droppedMethodTypes) options.metrics?.countDropped(facts.droppedMethodTypes);
         const answer = operation.answer(example);
         return write(reply, fields ? { ...answer, body: { ...answer.body, ...fields } } : answer, headers);
       },
@@ -140,8 +154,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     throw new Problem('invalidApiKey');
   }
 
-  function logWhenDone(request: FastifyRequest, reply: FastifyReply): void {
-    reply.raw.once('close', () => logLine(logger, request, reply));
+  /** The connection is done with a request when it was answered, and when the client is gone. */
+  function followToTheEnd(request: FastifyRequest, reply: FastifyReply): void {
+    reply.raw.once('close', () => {
+      const status = reply.raw.headersSent ? reply.statusCode : 0;
+      logLine(logger, request, reply);
+      options.metrics?.countRequest({ operation: request.operation?.id, status, durationMs: reply.elapsedTime });
+      if (request.span) endSpan(request.span, status);
+    });
   }
 
   function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

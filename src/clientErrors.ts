@@ -63,6 +63,11 @@ export function answerUnparsed(server: Server, { contract, logger, headersOf }: 
     socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`, () => socket.destroy());
   });
 
+  // Node would say 100 Continue to anyone; the route says it to those whose body is wanted.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    server.emit('request', request, response);
+  });
+
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const { status, headers, text } = problemHead('expectationFailed');
     response.writeHead(status, headers).end(text);

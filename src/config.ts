@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { isStripeSecretKey } from './payments/stripe.ts';
 import type { TenantKey } from './auth.ts';
 
@@ -11,6 +12,15 @@ export interface Config {
   readonly tenantRequestsPerMinute: number;
   /** Whole failed authentications per minute, for each address. */
   readonly addressFailuresPerMinute: number;
+  /** Counts those together with other instances; absent, each instance counts for itself. */
+  readonly redisUrl: string | undefined;
+  /** Where operators ask for metrics and health. Customers must not reach it. */
+  readonly adminHost: string;
+  readonly adminPort: number;
+  /** The origins whose pages may call; absent, none. */
+  readonly corsOrigins: readonly string[] | undefined;
+  /** The proxies whose word about a caller's address is taken; absent, nobody's is. */
+  readonly trustedProxies: readonly string[] | undefined;
   /** How long the server goes on answering after SIGTERM, so that a load balancer notices. */
   readonly drainMs: number;
 }
@@ -18,7 +28,7 @@ export interface Config {
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /** Variables of ours start so: one that we don't know is a typing error, and not silently a default. */
-const OWN_PREFIX = /^(API_KEY|STRIPE_|TENANT_|ADDRESS_|DRAIN_)/;
+const OWN_PREFIX = /^(API_KEY|STRIPE_|TENANT_|ADDRESS_|REDIS_|ADMIN_|CORS_|TRUSTED_|DRAIN_)/;
 
 /**
  * Reads the configuration from environment variables; `.env.example` describes them all.
@@ -35,6 +45,11 @@ export function readConfig(env: Environment): Config {
     stripeSecretKey: variables.read('STRIPE_SECRET_KEY', undefined, stripeSecretKey),
     tenantRequestsPerMinute: variables.read('TENANT_REQUESTS_PER_MINUTE', '600', integer(1, 1_000_000_000)),
     addressFailuresPerMinute: variables.read('ADDRESS_FAILURES_PER_MINUTE', '60', integer(1, 1_000_000_000)),
+    redisUrl: variables.optional('REDIS_URL', redisUrl),
+    adminHost: variables.read('ADMIN_HOST', '127.0.0.1', anyText),
+    adminPort: variables.read('ADMIN_PORT', '9090', port),
+    corsOrigins: variables.optional('CORS_ORIGINS', listOf(origin)),
+    trustedProxies: variables.optional('TRUSTED_PROXIES', listOf(addressRange)),
     drainMs: variables.read('DRAIN_MS', '5000', integer(0, 600_000)),
   };
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
@@ -59,7 +74,7 @@ export function readMockConfig(env: Environment): MockConfig {
     host: variables.read('HOST', '127.0.0.1', anyText),
     port: variables.read('PORT', '4010', port),
     logLevel: variables.read('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
-    apiKey: variables.read('API_KEY', '', anyText) || undefined,
+    apiKey: variables.optional('API_KEY', anyText),
   };
   variables.finish();
   return Object.freeze(config);
@@ -84,6 +99,10 @@ class Variables {
     if (value instanceof Fault) this.fault(name, value.reason);
     // Nobody sees a fault as a value: finish throws first.
     return value as Value;
+  }
+
+  optional<Value>(name: string, parse: (text: string) => Value | Fault): Value | undefined {
+    return this.read(name, '', (text) => (text === '' ? undefined : parse(text)));
   }
 
   fault(name: string, reason: string): void {
@@ -119,6 +138,34 @@ const oneOf =
   (text: string) =>
     choices.find((choice) => choice === text) ??
     new Fault(`expected one of ${choices.join(', ')}, got ${JSON.stringify(text)}`);
+
+/** A comma between each two, all faults together. */
+const listOf =
+  <Value>(parse: (text: string) => Value | Fault) =>
+  (text: string): Value[] | Fault => {
+    const values = text.split(',').map((part) => parse(part.trim()));
+    const faults = values.filter((value) => value instanceof Fault);
+    return faults.length > 0 ? new Fault(faults.map(({ reason }) => reason).join('; ')) : (values as Value[]);
+  };
+
+const origin = (text: string) =>
+  URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text
+    ? text
+    : new Fault(`expected origins such as https://shop.example.com, got ${JSON.stringify(text)}`);
+
+const addressRange = (text: string) => {
+  const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const maxBits = isIP(address) === 4 ? 32 : 128;
+  return isIP(address) > 0 && Number(bits ?? 0) <= maxBits
+    ? text
+    : new Fault(`expected addresses or CIDR ranges such as 10.0.0.0/8, got ${JSON.stringify(text)}`);
+};
+
+/** The URL can hold a password: it is not repeated. */
+const redisUrl = (text: string) =>
+  URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol)
+    ? text
+    : new Fault('expected a URL that starts with redis:// or rediss://');
 
 const stripeSecretKey = (text: string) =>
   isStripeSecretKey(text) ? text : new Fault('expected a secret or restricted key of Stripe (sk_… or rk_…)');

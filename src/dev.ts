@@ -5,7 +5,6 @@ import { sha256 } from './auth.ts';
 import { readConfig } from './config.ts';
 import { curlLines } from './curl.ts';
 import { startFakeStripe } from './fake-stripe/server.ts';
-import { stripeGateway } from './payments/stripe.ts';
 import { serve, stopOnSignals } from './serve.ts';
 
 const API_KEY = 'cv_dev_key';
@@ -13,6 +12,7 @@ const API_KEY = 'cv_dev_key';
 try {
   const config = readConfig({
     HOST: '127.0.0.1',
+    ADMIN_PORT: '0',
     DRAIN_MS: '0',
     ...process.env,
     // Whatever the environment holds, a real key never comes near the fake.
@@ -21,12 +21,12 @@ try {
   });
   const logger = pino({ level: config.logLevel });
   const stripe = await startFakeStripe();
-  const gateway = stripeGateway({ secretKey: config.stripeSecretKey, baseUrl: new URL(stripe.url) });
-  const server = await serve(config, gateway, logger);
+  const server = await serve(config, logger, new URL(stripe.url));
   stopOnSignals(server, logger);
   console.log(`
 Live server   ${server.url}
 API key       ${API_KEY}
+Metrics       ${server.adminUrl}/metrics
 Stripe        a fake one beside it, ${stripe.url}: no account, no money
 
 ${curlLines(document, server.url, API_KEY)}

@@ -1,3 +1,4 @@
+import { isSpanContextValid } from '@opentelemetry/api';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { GatewayError } from './payments/gateway.ts';
 import type { Problem } from './problems.ts';
@@ -11,6 +12,7 @@ export function logLine(logger: FastifyBaseLogger, request: FastifyRequest, repl
   const { problem } = request;
   const line = {
     requestId: request.id,
+    traceId: traceIdOf(request),
     tenant: request.tenant,
     operation: request.operation?.id,
     method: request.method,
@@ -24,6 +26,12 @@ export function logLine(logger: FastifyBaseLogger, request: FastifyRequest, repl
   if (reply.statusCode >= 500) logger.error(line, 'request failed');
   else if (request.facts?.droppedMethodTypes) logger.warn(line, 'request answered, payment method types dropped');
   else logger.info(line, 'request answered');
+}
+
+/** Where nothing is traced, the id is all zeros. */
+function traceIdOf({ span }: FastifyRequest): string | undefined {
+  const traced = span?.spanContext();
+  return traced && isSpanContextValid(traced) ? traced.traceId : undefined;
 }
 
 /** The words of an error can quote a key or a customer: only our own words are logged, and of others the place and the code. */

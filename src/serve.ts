@@ -1,57 +1,103 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import document from '../generated/openapi.json' with { type: 'json' };
+import { serveAdmin } from './admin.ts';
 import { buildApp } from './app.ts';
 import { keyring } from './auth.ts';
 import type { Config } from './config.ts';
 import { openContract } from './contract.ts';
 import { limits } from './limits.ts';
+import { metrics } from './metrics.ts';
 import { liveHandlers } from './operations/index.ts';
-import type { PaymentGateway } from './payments/gateway.ts';
+import { bulkhead } from './payments/bulkhead.ts';
+import { stripeGateway } from './payments/stripe.ts';
 
 export interface LiveServer {
   /** `http://127.0.0.1:3000`. */
   url: string;
+  /** Metrics and health: `http://127.0.0.1:9090`. */
+  adminUrl: string;
   /** Goes on answering for the drain time, refuses nobody, then closes. */
   stop(): Promise<void>;
 }
 
-/** Longer than any answer takes: see the gateway's deadline. */
-const ANSWERED_WITHIN_MS = 11_000;
+/** Every accepted request is answered within this time, whatever Stripe does. */
+const DEADLINE_MS = 10_000;
 
-/** Starts the live server on the contract, with this gateway behind it. */
-export async function serve(config: Config, gateway: PaymentGateway, logger: FastifyBaseLogger): Promise<LiveServer> {
+/** The part of it that an order may wait for its turn. */
+const QUEUE_MS = 500;
+
+/** Starts the live server on the contract, with Stripe behind it: the real one, unless `stripeUrl` is another. */
+export async function serve(config: Config, logger: FastifyBaseLogger, stripeUrl?: URL): Promise<LiveServer> {
+  const measures = metrics();
+  const counts = limits(config, logger);
+  const gateway = bulkhead(
+    stripeGateway({
+      secretKey: config.stripeSecretKey,
+      deadlineMs: DEADLINE_MS - QUEUE_MS,
+      onAttempt: measures.countAttempt,
+      ...(stripeUrl && { baseUrl: stripeUrl }),
+    }),
+    { maxInFlight: 50, maxQueued: 100, maxWaitMs: QUEUE_MS },
+  );
+  measures.watch({ bulkhead: gateway, limits: counts });
   const handlers = liveHandlers(gateway);
   const contract = await openContract(document, (id) => handlers[id]);
-  const app = await buildApp({ contract, authenticate: keyring(config.apiKeys), limits: limits(config), logger });
+  const app = await buildApp({
+    contract,
+    authenticate: keyring(config.apiKeys),
+    limits: counts,
+    logger,
+    metrics: measures,
+    corsOrigins: config.corsOrigins,
+    trustedProxies: config.trustedProxies,
+  });
   let stopping: Promise<void> | undefined;
   app.addHook('onSend', async (_request, reply) => {
     if (stopping) reply.header('Connection', 'close');
   });
+  const admin = await serveAdmin({
+    host: config.adminHost,
+    port: config.adminPort,
+    metrics: measures,
+    isReady: () => !stopping,
+  });
   const url = await app.listen({ host: config.host, port: config.port });
+  logger.info({ url, adminUrl: admin.url }, 'listening');
 
   async function stop(): Promise<void> {
     logger.info({ drainMs: config.drainMs }, 'draining');
     await delay(config.drainMs);
     // Connections that are idle now carry no request, and each answer closes its own: sweep until all are gone.
     const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
-    const watchdog = setTimeout(() => app.server.closeAllConnections(), ANSWERED_WITHIN_MS);
+    const watchdog = setTimeout(() => app.server.closeAllConnections(), DEADLINE_MS + 1_000);
     await app.close();
     clearInterval(sweep);
     clearTimeout(watchdog);
     await gateway.close();
+    counts.close();
+    await admin.close();
     logger.info('closed');
   }
 
-  return { url, stop: () => (stopping ??= stop()) };
+  return { url, adminUrl: admin.url, stop: () => (stopping ??= stop()) };
 }
 
-/** Ends the process when it is asked to, and when it can't be trusted any more: not before everyone has their answer. */
-export function stopOnSignals(server: LiveServer, logger: FastifyBaseLogger): void {
+/**
+ * Ends the process when it is asked to, and when it can't be trusted any more: not before everyone has their answer, and
+ * not later than the longest answer can take.
+ */
+export function stopOnSignals(server: LiveServer, logger: FastifyBaseLogger, lastly = async () => {}): void {
   const end = (exitCode: number) => {
-    void server.stop().finally(() => process.exit(exitCode));
+    void server
+      .stop()
+      .then(lastly)
+      .then(
+        () => process.exit(exitCode),
+        () => process.exit(1),
+      );
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => end(0));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(0));
   for (const fault of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(fault, (error: unknown) => {
       // Its words could quote a key or a customer.

@@ -1,14 +1,14 @@
 /** The production process. Everything it needs stands in the environment: see .env.example. */
 import { pino } from 'pino';
 import { readConfig } from './config.ts';
-import { stripeGateway } from './payments/stripe.ts';
 import { serve, stopOnSignals } from './serve.ts';
+import { startTracing } from './tracing.ts';
 
 try {
   const config = readConfig(process.env);
   const logger = pino({ level: config.logLevel });
-  const server = await serve(config, stripeGateway({ secretKey: config.stripeSecretKey }), logger);
-  stopOnSignals(server, logger);
+  const endTracing = await startTracing(process.env);
+  stopOnSignals(await serve(config, logger), logger, endTracing);
 } catch (error) {
   console.error((error as Error).message);
   process.exit(1);

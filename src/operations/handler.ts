@@ -23,8 +23,15 @@ export interface Success<Id extends OperationId> {
   /** The fields of that example that are this request's own. */
   fields?: Partial<SuccessBody<operations[Id]>>;
   headers?: Record<string, string>;
-  /** Goes into the request's log line: nothing secret. */
-  facts?: Record<string, unknown>;
+  facts?: Facts;
+}
+
+/** What the log line and the metrics say of a success: nothing secret. */
+export interface Facts {
+  stripeRequestId?: string | undefined;
+  replayed?: boolean;
+  /** Payment method types that were asked for and are not offered. */
+  droppedMethodTypes?: readonly string[];
 }
 
 type JsonBody<Operation> = Operation extends { requestBody: { content: { 'application/json': infer Body } } }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Stripe } from 'stripe';
+import { callSpan } from '../tracing.ts';
 import { GatewayError, type CreatedIntent, type IntentOrder, type PaymentGateway } from './gateway.ts';
 import { faultOf, isWorthRepeating, loggable, wordOf, type FailedOutcome, type Failure } from './stripeFaults.ts';
 import { NoAnswer, stripeHttpClient, type AnswerHeaders } from './stripeHttpClient.ts';
@@ -85,10 +86,12 @@ export function stripeGateway({
     const startedAt = performance.now();
     // The SDK takes a timeout of 0 for none, and no fractions.
     const options = { idempotencyKey: order.idempotencyKey, timeout: Math.max(1, Math.floor(timeoutMs)) };
-    const result = await stripe.paymentIntents.create(params, options).then(
-      (intent) => resultOf(intent, params, order),
-      (error: unknown) => failureOf(error, order),
-    );
+    const call = () =>
+      stripe.paymentIntents.create(params, options).then(
+        (intent) => resultOf(intent, params, order),
+        (error: unknown) => failureOf(error, order),
+      );
+    const result = await callSpan('Stripe paymentIntents.create', call, ({ outcome }) => outcome === 'created');
     // The connection may be one answer behind, so none of those open now may serve the retry, or anybody else.
     if (result.outcome === 'mismatched') http.renewConnections();
     onAttempt({

@@ -4,7 +4,6 @@ import { sha256 } from '../../src/auth.ts';
 import { readConfig } from '../../src/config.ts';
 import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
 import { startMock } from '../../src/mock/server.ts';
-import { stripeGateway } from '../../src/payments/stripe.ts';
 import { serve } from '../../src/serve.ts';
 
 /** Something that should keep the contract. */
@@ -26,13 +25,13 @@ export async function liveTarget(overrides: Record<string, string> = {}): Promis
     PORT: '0',
     API_KEYS: `test:${sha256(API_KEY).toString('hex')}`,
     STRIPE_SECRET_KEY: 'sk_test_contract',
+    ADMIN_PORT: '0',
     DRAIN_MS: '0',
     TENANT_REQUESTS_PER_MINUTE: '1000000',
     ADDRESS_FAILURES_PER_MINUTE: '1000000',
     ...overrides,
   });
-  const gateway = stripeGateway({ secretKey: config.stripeSecretKey, baseUrl: new URL(stripe.url) });
-  const server = await serve(config, gateway, pino({ level: 'silent' }));
+  const server = await serve(config, pino({ level: 'silent' }), new URL(stripe.url));
   return {
     baseUrl: server.url,
     apiKey: API_KEY,

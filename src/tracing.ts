@@ -1,0 +1,58 @@
+import { context, propagation, SpanKind, SpanStatusCode, trace, type Context, type Span } from '@opentelemetry/api';
+
+/**
+ * Traces, where the standard environment variables of OpenTelemetry ask for them: OTEL_TRACES_EXPORTER or
+ * OTEL_EXPORTER_OTLP_ENDPOINT. Without them nothing is loaded, and all spans are empty.
+ *
+ * Resolves with what sends the last spans.
+ */
+export async function startTracing(env: Readonly<Record<string, string | undefined>>): Promise<() => Promise<void>> {
+  const wanted =
+    env['OTEL_TRACES_EXPORTER'] ?? env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] ?? env['OTEL_EXPORTER_OTLP_ENDPOINT'];
+  if (!wanted || wanted === 'none') return async () => {};
+  const { NodeSDK } = await import('@opentelemetry/sdk-node');
+  // The name is a default: OTEL_SERVICE_NAME says another.
+  const sdk = new NodeSDK({
+    serviceName: env['OTEL_SERVICE_NAME'] ?? 'payments-service',
+    metricReaders: [],
+    logRecordProcessors: [],
+  });
+  sdk.start();
+  return () => sdk.shutdown();
+}
+
+const tracer = trace.getTracer('payments-service');
+
+/** A span for a request, below the caller's own where the request names it (`traceparent`). */
+export function requestSpan(method: string, route: string, headers: object): Span {
+  const caller = propagation.extract(context.active(), headers);
+  const attributes = { 'http.request.method': method, 'http.route': route };
+  return tracer.startSpan(`${method} ${route}`, { kind: SpanKind.SERVER, attributes }, caller);
+}
+
+export const within = <Value>(span: Span, work: () => Value): Value => context.with(inside(span), work);
+
+const inside = (span: Span): Context => trace.setSpan(context.active(), span);
+
+/** A span for a call to somebody else, below the request that makes it. `succeeded` reads the outcome. */
+export function callSpan<Value>(
+  name: string,
+  call: () => Promise<Value>,
+  succeeded: (value: Value) => boolean,
+): Promise<Value> {
+  return tracer.startActiveSpan(name, { kind: SpanKind.CLIENT }, async (span) => {
+    try {
+      const value = await call();
+      if (!succeeded(value)) span.setStatus({ code: SpanStatusCode.ERROR });
+      return value;
+    } finally {
+      span.end();
+    }
+  });
+}
+
+export function endSpan(span: Span, status: number): void {
+  span.setAttribute('http.response.status_code', status);
+  if (status >= 500 || status === 0) span.setStatus({ code: SpanStatusCode.ERROR });
+  span.end();
+}
