@@ -8,7 +8,12 @@ import type { Problem } from './problems.ts';
  *
  * Only what is named here is logged: no header, no query, no body, nobody's words.
  */
-export function logLine(logger: FastifyBaseLogger, request: FastifyRequest, reply: FastifyReply): void {
+export function logLine(
+  logger: FastifyBaseLogger,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  durationMs: number,
+): void {
   const { problem } = request;
   const line = {
     requestId: request.id,
@@ -18,7 +23,7 @@ export function logLine(logger: FastifyBaseLogger, request: FastifyRequest, repl
     method: request.method,
     path: request.url.split('?', 1)[0],
     status: reply.raw.headersSent ? reply.statusCode : undefined,
-    durationMs: Math.round(reply.elapsedTime * 10) / 10,
+    durationMs: Math.round(durationMs * 10) / 10,
     ...(reply.raw.writableFinished ? {} : { aborted: true }),
     ...(problem && { problem: problem.example, cause: causeOf(problem) }),
     ...request.facts,
