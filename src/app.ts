@@ -10,7 +10,7 @@ import fastify, {
   type FastifyRequest,
 } from 'fastify';
 import type { Authenticate } from './auth.ts';
-import { answerUnparsed, hasBody, leaveUnread } from './clientErrors.ts';
+import { answerUnparsed, endAfter, isUnread } from './clientErrors.ts';
 import type { Answer, Contract, Operation } from './contract.ts';
 import type { Limits } from './limits.ts';
 import { logLine } from './log.ts';
@@ -69,7 +69,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       headersTimeout: 5_000,
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: MAX_HEADER_BYTES,
-      // Node's own refusal has no body: see checkHost.
+      // Node's own refusal has no body: see checkHead.
       requireHostHeader: false,
     },
     // A URL that can't be read: no hook runs for it.
@@ -78,6 +78,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       answerError(error, request, reply);
     },
   });
+  // Node counts too, and older ones drop what is above 2,000 unseen: a second key, the idempotency key.
+  app.server.maxHeadersCount = 0;
   answerUnparsed(app.server, { contract, logger, headersOf: commonHeaders });
 
   // The body stays bytes: the contract reads it, after the key was checked.
@@ -95,7 +97,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onRequest', async (request, reply) => followToTheEnd(request, reply));
   if (options.corsOrigins) await app.register(cors, corsOptions(options.corsOrigins));
   app.addHook('onRequest', async (request) => {
-    checkHost(request);
+    checkHead(request);
     // Here rather than in a handler, which runs after the body was read.
     if (request.is404) throw new Problem('notFound');
   });
@@ -114,8 +116,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
         if (Number(request.headers['content-length'] ?? 0) > 0) checkMediaType(request);
       },
       preParsing: async (request, reply) => {
-        // Only now is the body wanted.
-        if (request.headers.expect) reply.raw.writeContinue();
+        // Only now is the body wanted, and by HTTP/1.0 the question is not asked (RFC 9110, section 10.1.1).
+        const isTooLarge = Number(request.headers['content-length'] ?? 0) > operation.bodyLimitBytes;
+        if (request.headers.expect && request.raw.httpVersion === '1.1' && !isTooLarge) reply.raw.writeContinue();
       },
       handler: async (request, reply) => {
         const body = request.body as Uint8Array | undefined;
@@ -176,10 +179,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 }
 
 function write(reply: FastifyReply, answer: Answer, headers: Readonly<Record<string, string>> = {}): FastifyReply {
-  if (hasBody(reply.request.raw) && !reply.request.raw.complete) {
-    reply.header('Connection', 'close');
-    leaveUnread(reply.request.raw);
-  }
+  if (isUnread(reply.request.raw)) endAfter(reply.raw);
   return reply
     .code(answer.status)
     .headers({ ...commonHeaders(reply.request.id), ...answer.headers, ...headers })
@@ -198,6 +198,9 @@ function asProblem(error: unknown, request: FastifyRequest): Problem {
   switch ((error as FastifyError).code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new Problem(isReadable(request) ? 'bodyTooLarge' : 'unsupportedMediaType');
+    // A media type that is none. Where the body comes in chunks it is looked at only here.
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new Problem('unsupportedMediaType');
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
     case 'FST_ERR_BAD_URL':
       return new Problem('invalidRequest');
@@ -228,19 +231,23 @@ function methodsByPath({ operations }: Contract): Map<string, string[]> {
   return new Map([...byPath].map(([path, some]) => [path, some.map(({ method }) => method)]));
 }
 
-/** RFC 9112, section 3.2: a request of HTTP/1.1 without a Host, or with two, is refused. */
-function checkHost({ raw }: FastifyRequest): void {
+/** RFC 9112, section 3.2: a request of HTTP/1.1 without a Host, or with two, is refused. Node reads 0.9 and 2.0 as well. */
+function checkHead({ raw }: FastifyRequest): void {
   const hosts = raw.headersDistinct.host?.length ?? 0;
-  if (hosts > 1 || (hosts === 0 && raw.httpVersion === '1.1')) throw new Problem('invalidRequest');
+  const isHttp = raw.httpVersion === '1.0' || (raw.httpVersion === '1.1' && hosts === 1);
+  if (!isHttp || hosts > 1) throw new Problem('invalidRequest');
 }
 
 function checkMediaType(request: FastifyRequest): void {
   if (!isReadable(request)) throw new Problem('unsupportedMediaType');
 }
 
-/** Plain JSON: whatever else would have to be guessed at. */
-function isReadable({ headers, operation }: FastifyRequest): boolean {
-  const mediaType = headers['content-type']?.split(';', 1)[0]!.trim().toLowerCase() ?? '';
-  const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
-  return encoding === 'identity' && operation!.mediaTypes.includes(mediaType);
+/** Plain JSON: whatever else would have to be guessed at, two media types or a packed body among it. */
+function isReadable({ headers, raw, operation }: FastifyRequest): boolean {
+  const [contentType = '', ...repeats] = raw.headersDistinct['content-type'] ?? [];
+  const mediaType = contentType.split(';', 1)[0]!.trim().toLowerCase();
+  const isPlain =
+    (headers['content-encoding']?.toLowerCase() ?? 'identity') === 'identity' &&
+    (headers['transfer-encoding']?.toLowerCase() ?? 'chunked') === 'chunked';
+  return repeats.length === 0 && isPlain && operation!.mediaTypes.includes(mediaType);
 }

@@ -4,6 +4,7 @@ import document from '../generated/openapi.json' with { type: 'json' };
 import { serveAdmin } from './admin.ts';
 import { buildApp } from './app.ts';
 import { keyring } from './auth.ts';
+import { endAfter, isNewest } from './clientErrors.ts';
 import type { Config } from './config.ts';
 import { openContract } from './contract.ts';
 import { limits } from './limits.ts';
@@ -54,7 +55,7 @@ export async function serve(config: Config, logger: FastifyBaseLogger, stripeUrl
   });
   let stopping: Promise<void> | undefined;
   app.addHook('onSend', async (_request, reply) => {
-    if (stopping) reply.header('Connection', 'close');
+    if (stopping && isNewest(reply.raw)) endAfter(reply.raw);
   });
   const admin = await serveAdmin({
     host: config.adminHost,
@@ -88,7 +89,10 @@ export async function serve(config: Config, logger: FastifyBaseLogger, stripeUrl
  * not later than the longest answer can take.
  */
 export function stopOnSignals(server: LiveServer, logger: FastifyBaseLogger, lastly = async () => {}): void {
-  const end = (exitCode: number) => {
+  let exitCode = 0;
+  const end = (code: number) => {
+    // A fault in the middle of a drain is a fault still.
+    exitCode = Math.max(exitCode, code);
     void server
       .stop()
       .then(lastly)
