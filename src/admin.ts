@@ -16,23 +16,31 @@ export interface AdminOptions {
 
 /** What operators ask, on a port of its own that no customer reaches: `/livez`, `/readyz` and `/metrics`. */
 export async function serveAdmin({ host, port, metrics, isReady }: AdminOptions): Promise<AdminServer> {
-  const answers: Record<string, () => Promise<[status: number, contentType: string, body: string]>> = {
-    '/livez': async () => [200, 'text/plain', 'ok\n'],
-    '/readyz': async () => (isReady() ? [200, 'text/plain', 'ok\n'] : [503, 'text/plain', 'draining\n']),
-    '/metrics': async () => [200, metrics.contentType, await metrics.text()],
-  };
+  const answers = new Map<string, () => Promise<Answer>>([
+    ['/livez', async () => text(200, 'ok')],
+    ['/readyz', async () => (isReady() ? text(200, 'ok') : text(503, 'draining'))],
+    ['/metrics', async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.text() })],
+  ]);
   const server = createServer((request, response) => {
-    const answer = answers[request.url ?? ''] ?? (async () => [404, 'text/plain', 'not found\n'] as const);
-    void answer().then(([status, contentType, body]) =>
-      response.writeHead(status, { 'Content-Type': contentType }).end(body),
+    void answerOf(request.url ?? '').then(({ status, contentType, body }) =>
+      response.writeHead(status, { 'Content-Type': contentType, ...HEADERS }).end(body),
     );
   });
+  const answerOf = async (url: string): Promise<Answer> => {
+    const [path = ''] = url.split('?', 1);
+    try {
+      return (await answers.get(path)?.()) ?? text(404, 'not found');
+    } catch {
+      // An unhandled rejection would end the process, and metrics that can't be read are no reason.
+      return text(500, 'broken');
+    }
+  };
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(port, host, resolve);
   });
   const address = server.address() as { port: number };
   return {
-    url: `http://${host}:${address.port}`,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -40,3 +48,17 @@ export async function serveAdmin({ host, port, metrics, isReady }: AdminOptions)
       }),
   };
 }
+
+interface Answer {
+  status: number;
+  contentType: string;
+  body: string;
+}
+
+const text = (status: number, word: string): Answer => ({
+  status,
+  contentType: 'text/plain; charset=utf-8',
+  body: `${word}\n`,
+});
+
+const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };

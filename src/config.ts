@@ -30,6 +30,9 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 /** Variables of ours start so: one that we don't know is a typing error, and not silently a default. */
 const OWN_PREFIX = /^(API_KEY|STRIPE_|TENANT_|ADDRESS_|REDIS_|ADMIN_|CORS_|TRUSTED_|DRAIN_)/;
 
+/** What Kubernetes tells every process of a service by the name of, say, `redis`: REDIS_SERVICE_HOST, REDIS_PORT_6379_TCP. */
+const KUBERNETES_LINK = /_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
+
 /**
  * Reads the configuration from environment variables; `.env.example` describes them all.
  *
@@ -38,7 +41,7 @@ const OWN_PREFIX = /^(API_KEY|STRIPE_|TENANT_|ADDRESS_|REDIS_|ADMIN_|CORS_|TRUST
 export function readConfig(env: Environment): Config {
   const variables = new Variables(env);
   const config: Config = {
-    host: variables.read('HOST', '0.0.0.0', anyText),
+    host: variables.read('HOST', '0.0.0.0', host),
     port: variables.read('PORT', '3000', port),
     logLevel: variables.read('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
     apiKeys: variables.read('API_KEYS', undefined, tenantKeys),
@@ -46,7 +49,7 @@ export function readConfig(env: Environment): Config {
     tenantRequestsPerMinute: variables.read('TENANT_REQUESTS_PER_MINUTE', '600', integer(1, 1_000_000_000)),
     addressFailuresPerMinute: variables.read('ADDRESS_FAILURES_PER_MINUTE', '60', integer(1, 1_000_000_000)),
     redisUrl: variables.optional('REDIS_URL', redisUrl),
-    adminHost: variables.read('ADMIN_HOST', '127.0.0.1', anyText),
+    adminHost: variables.read('ADMIN_HOST', '127.0.0.1', host),
     adminPort: variables.read('ADMIN_PORT', '9090', port),
     corsOrigins: variables.optional('CORS_ORIGINS', listOf(origin)),
     trustedProxies: variables.optional('TRUSTED_PROXIES', listOf(addressRange)),
@@ -54,6 +57,9 @@ export function readConfig(env: Environment): Config {
   };
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
     variables.fault('NODE_TLS_REJECT_UNAUTHORIZED', 'must not be 0: anyone between us and Stripe could read the key');
+  }
+  if (config.port === config.adminPort && config.port !== 0) {
+    variables.fault('ADMIN_PORT', 'must not be PORT: customers would reach it, or it them');
   }
   variables.finish();
   return Object.freeze(config);
@@ -71,7 +77,7 @@ export interface MockConfig {
 export function readMockConfig(env: Environment): MockConfig {
   const variables = new Variables(env);
   const config: MockConfig = {
-    host: variables.read('HOST', '127.0.0.1', anyText),
+    host: variables.read('HOST', '127.0.0.1', host),
     port: variables.read('PORT', '4010', port),
     logLevel: variables.read('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
     apiKey: variables.optional('API_KEY', anyText),
@@ -111,7 +117,8 @@ class Variables {
 
   finish(): void {
     for (const name of Object.keys(this.#env)) {
-      if (OWN_PREFIX.test(name) && !this.#known.has(name)) this.fault(name, 'unknown; see .env.example');
+      const isOurs = OWN_PREFIX.test(name) && !KUBERNETES_LINK.test(name);
+      if (isOurs && !this.#known.has(name)) this.fault(name, 'unknown; see .env.example');
     }
     if (this.#faults.length > 0) throw new Error(`The configuration is wrong:\n- ${this.#faults.join('\n- ')}`);
   }
@@ -130,6 +137,11 @@ const integer = (min: number, max: number) => (text: string) =>
   /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max
     ? Number(text)
     : new Fault(`expected an integer from ${min} to ${max}, got ${JSON.stringify(text)}`);
+
+const host = (text: string) =>
+  isIP(text) > 0 || /^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(text)
+    ? text
+    : new Fault(`expected an address or a host name, got ${JSON.stringify(text)}`);
 
 const port = integer(0, 65_535);
 
@@ -156,16 +168,26 @@ const origin = (text: string) =>
 const addressRange = (text: string) => {
   const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const maxBits = isIP(address) === 4 ? 32 : 128;
-  return isIP(address) > 0 && Number(bits ?? 0) <= maxBits
+  const size = Number(bits ?? maxBits);
+  // A range of everybody would let anyone choose their own address.
+  return isIP(address) > 0 && size > 0 && size <= maxBits
     ? text
     : new Fault(`expected addresses or CIDR ranges such as 10.0.0.0/8, got ${JSON.stringify(text)}`);
 };
 
-/** The URL can hold a password: it is not repeated. */
+/** The URL can hold a password: it is not repeated. A query would be taken for settings of the client, before ours. */
 const redisUrl = (text: string) =>
-  URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol)
+  URL.canParse(text) && /^rediss?:\/\/([^/?#\s]*@)?[^/?#@\s]+(\/\d{0,3})?$/.test(text) && isDecodable(text)
     ? text
-    : new Fault('expected a URL that starts with redis:// or rediss://');
+    : new Fault('expected redis://user:password@host:port/database, or rediss://…, the password percent-encoded');
+
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== '';
+  } catch {
+    return false;
+  }
+}
 
 const stripeSecretKey = (text: string) =>
   isStripeSecretKey(text) ? text : new Fault('expected a secret or restricted key of Stripe (sk_… or rk_…)');

@@ -25,8 +25,11 @@ export interface LimitSettings {
 /** The most that Redis may add to a request, in milliseconds. */
 const REDIS_TIMEOUT_MS = 100;
 
-/** How long Redis is left alone after it failed to answer, so that a slow one slows one request and not all. */
+/** How long Redis is left alone after it failed to answer, in milliseconds: a slow one slows one request and not all. */
 const REDIS_PAUSE_MS = 1_000;
+
+/** Others may use the same Redis. */
+const KEY_PREFIX = 'payments-service';
 
 /**
  * Limits in memory, and in Redis where there is one, so that several instances count together.
@@ -35,33 +38,44 @@ const REDIS_PAUSE_MS = 1_000;
  */
 export function limits(settings: LimitSettings, logger: FastifyBaseLogger): Limits {
   const redis = settings.redisUrl === undefined ? undefined : sharedCounts(settings.redisUrl, logger);
-  const requests = limiter({ keyPrefix: 'tenant', points: settings.tenantRequestsPerMinute, duration: 60 }, redis);
-  const failures = limiter({ keyPrefix: 'address', points: settings.addressFailuresPerMinute, duration: 60 }, redis);
+  const requests = limiter(
+    { keyPrefix: `${KEY_PREFIX}:tenant`, points: settings.tenantRequestsPerMinute, duration: 60 },
+    redis,
+  );
+  const failures = limiter(
+    { keyPrefix: `${KEY_PREFIX}:address`, points: settings.addressFailuresPerMinute, duration: 60 },
+    redis,
+  );
   return {
     countRequest: requests,
     countFailure: (address) => failures(networkOf(address)),
     get shared() {
-      return redis?.isUsable() ?? false;
+      return redis?.answers ?? false;
     },
-    close: () => redis?.client.disconnect(),
+    close: () => redis?.close(),
   };
 }
 
 /** An IPv6 address stands for its /64, which one customer of a provider has all to themselves. */
 function networkOf(address: string): string {
   if (isIP(address) !== 6 || address.startsWith('::ffff:')) return address;
-  const [head = '', tail] = address.split('::');
-  const groups = head.split(':').filter((group) => group !== '');
-  const omitted = tail === undefined ? 0 : 8 - groups.length - tail.split(':').filter((group) => group !== '').length;
-  return [...groups, ...Array.from({ length: omitted }, () => '0')].slice(0, 4).join(':');
+  const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter((group) => group !== ''));
+  const omitted = Array.from({ length: 8 - head.length - tail.length }, () => '0');
+  return [...head, ...omitted, ...tail].slice(0, 4).join(':');
 }
 
 interface SharedCounts {
   client: Redis;
-  isUsable(): boolean;
+  readonly answers: boolean;
+  /** To be called when a command failed. */
   failed(): void;
+  close(): void;
 }
 
+/**
+ * A connection to Redis that is given up at the first command without an answer, and counts as answering again only when
+ * a new one has taken a write. Nobody's request has to try that out.
+ */
 function sharedCounts(url: string, logger: FastifyBaseLogger): SharedCounts {
   // By default a command waits for Redis to come back, and every request with it.
   const client = new Redis(url, {
@@ -69,33 +83,38 @@ function sharedCounts(url: string, logger: FastifyBaseLogger): SharedCounts {
     maxRetriesPerRequest: 0,
     commandTimeout: REDIS_TIMEOUT_MS,
     connectTimeout: 300,
+    disconnectTimeout: REDIS_TIMEOUT_MS,
+    retryStrategy: () => REDIS_PAUSE_MS,
   });
-  let pausedUntil = 0;
-  let wasUsable = true;
-  const isUsable = () => client.status === 'ready' && performance.now() >= pausedUntil;
-  const say = () => {
-    const usable = isUsable();
-    if (usable === wasUsable) return;
-    wasUsable = usable;
-    if (usable) logger.info('Redis answers: the limits are shared again');
+  let answers: boolean | undefined;
+  const turn = (now: boolean) => {
+    if (now === answers) return;
+    answers = now;
+    // Not the error: it holds the command, and the command may hold the password.
+    if (now) logger.info('Redis answers: the limits are shared');
     else logger.warn('Redis does not answer: each instance counts its limits for itself');
   };
-  // Without a listener each failed connection would end the process.
-  client.on('error', say);
-  client.on('close', say);
-  client.on('ready', () => {
-    pausedUntil = 0;
-    say();
-  });
+  const giveUp = () => {
+    turn(false);
+    client.disconnect(true);
+  };
+  // Without a listener ioredis prints each failed connection.
+  client.on('error', () => turn(false));
+  client.on('close', () => turn(false));
+  // A replica, or a Redis without memory, answers and takes no write.
+  client.on('ready', () => void client.set(`${KEY_PREFIX}:probe`, '', 'EX', 1).then(() => turn(true), giveUp));
   return {
     client,
-    isUsable() {
-      say();
-      return isUsable();
+    get answers() {
+      return answers ?? false;
     },
     failed() {
-      pausedUntil = performance.now() + REDIS_PAUSE_MS;
-      say();
+      if (answers) giveUp();
+    },
+    close() {
+      // Our own farewell is no failure.
+      answers = false;
+      client.disconnect();
     },
   };
 }
@@ -104,7 +123,7 @@ function limiter(options: IRateLimiterOptions, redis: SharedCounts | undefined):
   const local = new RateLimiterMemory(options);
   const shared = redis && new RateLimiterRedis({ ...options, storeClient: redis.client });
   return async (caller) => {
-    if (!shared || !redis.isUsable()) return consume(local, caller);
+    if (!shared || !redis.answers) return consume(local, caller);
     try {
       await consume(shared, caller);
     } catch (error) {

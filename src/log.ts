@@ -6,7 +6,7 @@ import type { Problem } from './problems.ts';
 /**
  * Writes the one line that every request leaves in the log, when its connection is done with it, answered or not.
  *
- * Only what is named here is logged: no header, no query, no body, nobody's words.
+ * Only what is named here is logged: no header, no URL, no body, nobody's words. The operation says which path it was.
  */
 export function logLine(
   logger: FastifyBaseLogger,
@@ -21,16 +21,15 @@ export function logLine(
     tenant: request.tenant,
     operation: request.operation?.id,
     method: request.method,
-    path: request.url.split('?', 1)[0],
     status: reply.raw.headersSent ? reply.statusCode : undefined,
     durationMs: Math.round(durationMs * 10) / 10,
     ...(reply.raw.writableFinished ? {} : { aborted: true }),
     ...(problem && { problem: problem.example, cause: causeOf(problem) }),
     ...request.facts,
   };
-  if (reply.statusCode >= 500) logger.error(line, 'request failed');
-  else if (request.facts?.droppedMethodTypes) logger.warn(line, 'request answered, payment method types dropped');
-  else logger.info(line, 'request answered');
+  if (reply.statusCode >= 500) logger.error(line, 'request');
+  else if (request.facts?.droppedMethodTypes) logger.warn(line, 'request: payment method types were dropped');
+  else logger.info(line, 'request');
 }
 
 /** Where nothing is traced, the id is all zeros. */
@@ -43,6 +42,7 @@ function traceIdOf({ span }: FastifyRequest): string | undefined {
 function causeOf({ cause }: Problem): object | undefined {
   if (cause instanceof GatewayError) return { fault: cause.fault, reason: cause.message, ...cause.details };
   if (!(cause instanceof Error)) return undefined;
-  const places = cause.stack?.split('\n').filter((line) => /^\s+at /.test(line));
-  return { name: cause.name, code: (cause as NodeJS.ErrnoException).code, stack: places?.map((line) => line.trim()) };
+  // The first lines are the message, which may look like places itself.
+  const places = cause.stack?.split('\n').slice(String(cause).split('\n').length) ?? [];
+  return { name: cause.name, code: (cause as NodeJS.ErrnoException).code, stack: places.map((line) => line.trim()) };
 }

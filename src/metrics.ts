@@ -61,7 +61,6 @@ export function metrics(): Metrics {
       const gauges: [name: string, help: string, read: () => number][] = [
         ['payments_in_flight', 'Orders with Stripe now.', () => bulkhead.inFlight],
         ['payments_queued', 'Orders that wait for others to end.', () => bulkhead.queued],
-        ['payments_shed', 'Orders sent away since the start, because too many were there.', () => bulkhead.shed],
         [
           'limits_shared',
           '1 while the limits are counted in Redis, 0 while each instance counts.',
@@ -71,6 +70,15 @@ export function metrics(): Metrics {
       for (const [name, help, read] of gauges) {
         const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) });
       }
+      const shed: Counter = new Counter({
+        name: 'payments_shed_total',
+        help: 'Orders sent away, because too many were there.',
+        registers,
+        collect() {
+          shed.reset();
+          shed.inc(bulkhead.shed);
+        },
+      });
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,

@@ -1,25 +1,31 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { context, propagation, SpanKind, SpanStatusCode, trace, type Context, type Span } from '@opentelemetry/api';
 
 /**
  * Traces, where the standard environment variables of OpenTelemetry ask for them: OTEL_TRACES_EXPORTER or
  * OTEL_EXPORTER_OTLP_ENDPOINT. Without them nothing is loaded, and all spans are empty.
  *
- * Resolves with what sends the last spans.
+ * Resolves with what sends the last spans, as far as somebody takes them; it never rejects.
  */
 export async function startTracing(env: Readonly<Record<string, string | undefined>>): Promise<() => Promise<void>> {
   const wanted =
-    env['OTEL_TRACES_EXPORTER'] ?? env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] ?? env['OTEL_EXPORTER_OTLP_ENDPOINT'];
+    // Empty is as good as unset, says OpenTelemetry.
+    env['OTEL_TRACES_EXPORTER'] || env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT'];
   if (!wanted || wanted === 'none') return async () => {};
   const { NodeSDK } = await import('@opentelemetry/sdk-node');
   // The name is a default: OTEL_SERVICE_NAME says another.
   const sdk = new NodeSDK({
-    serviceName: env['OTEL_SERVICE_NAME'] ?? 'payments-service',
+    serviceName: env['OTEL_SERVICE_NAME'] || 'payments-service',
     metricReaders: [],
     logRecordProcessors: [],
   });
   sdk.start();
-  return () => sdk.shutdown();
+  // A collector that is away must neither hold up the end of the process nor make it a failure.
+  return () => Promise.race([sdk.shutdown().catch(() => {}), delay(FLUSH_MS)]);
 }
+
+/** How long the end of the process may wait for the last spans to be taken, in milliseconds. */
+const FLUSH_MS = 500;
 
 const tracer = trace.getTracer('payments-service');
 

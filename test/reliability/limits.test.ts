@@ -1,0 +1,104 @@
+/** Who asks too often is told when to come back, and nobody else feels it. */
+import { pino } from 'pino';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { limits } from '../../src/limits.ts';
+import { GLOBEX, observedServer, statusesOf, type ObservedServer } from '../support/observed.ts';
+
+let server: ObservedServer | undefined;
+const started = async (overrides: Record<string, string>) => (server = await observedServer(overrides));
+afterEach(async () => {
+  vi.useRealTimers();
+  await server?.close();
+  server = undefined;
+});
+
+const inTurn = async (count: number, ask: () => Promise<Response>): Promise<Response[]> => {
+  const answers: Response[] = [];
+  for (let asked = 0; asked < count; asked++) answers.push(await ask());
+  return answers;
+};
+
+describe('a tenant', () => {
+  it('who asks too often gets 429 with Retry-After, and Stripe is not called', async () => {
+    const { pay, stripe } = await started({ TENANT_REQUESTS_PER_MINUTE: '3' });
+    const answers = await inTurn(4, () => pay());
+    const [, , , refusal] = answers;
+    expect(statusesOf(answers)).toEqual([200, 200, 200, 429]);
+    expect(await refusal!.json()).toEqual({ success: false, message: 'Too many requests' });
+    expect(Number(refusal!.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(Number(refusal!.headers.get('retry-after'))).toBeLessThanOrEqual(60);
+    expect(stripe.ledger.requestCount).toBe(3);
+  });
+
+  it('does not feel that another one asks too often', async () => {
+    const { pay } = await started({ TENANT_REQUESTS_PER_MINUTE: '1' });
+    await inTurn(2, () => pay());
+    expect((await pay({ key: GLOBEX })).status).toBe(200);
+  });
+
+  it('with a good key does not feel the failures from its address', async () => {
+    const { pay } = await started({ ADDRESS_FAILURES_PER_MINUTE: '1' });
+    expect(statusesOf(await inTurn(3, () => pay({ key: 'wrong' })))).toEqual([401, 429, 429]);
+    expect((await pay()).status).toBe(200);
+  });
+
+  it('is let in again after the time that Retry-After says', async () => {
+    vi.useFakeTimers();
+    const { countRequest } = limits(
+      { tenantRequestsPerMinute: 1, addressFailuresPerMinute: 1 },
+      pino({ level: 'silent' }),
+    );
+    await countRequest('acme');
+    const refusal = await countRequest('acme').catch((problem: unknown) => problem);
+    const { headers } = refusal as { headers: Record<string, string> };
+    vi.advanceTimersByTime(Number(headers['Retry-After']) * 1000);
+    await expect(countRequest('acme')).resolves.toBeUndefined();
+  });
+});
+
+const failFrom = (address: string) => server!.pay({ key: 'wrong', headers: { 'X-Forwarded-For': address } });
+
+const afterAFailureFrom = async (first: string, second: string) => {
+  const { countFailure } = limits(
+    { tenantRequestsPerMinute: 1, addressFailuresPerMinute: 1 },
+    pino({ level: 'silent' }),
+  );
+  await countFailure(first);
+  return countFailure(second);
+};
+
+describe('an address', () => {
+  it('can not choose another one for itself with X-Forwarded-For', async () => {
+    await started({ ADDRESS_FAILURES_PER_MINUTE: '1' });
+    expect((await failFrom('192.0.2.1')).status).toBe(401);
+    expect((await failFrom('192.0.2.2')).status).toBe(429);
+  });
+
+  it('is believed of a trusted proxy, and only its own word', async () => {
+    await started({ ADDRESS_FAILURES_PER_MINUTE: '1', TRUSTED_PROXIES: '127.0.0.1' });
+    expect((await failFrom('192.0.2.1')).status).toBe(401);
+    expect((await failFrom('192.0.2.2')).status).toBe(401);
+    // The caller wrote the first one, and the proxy the second.
+    expect((await failFrom('192.0.2.3, 192.0.2.2')).status).toBe(429);
+  });
+
+  it.each([
+    ['2001:db8:1:2::1', '2001:db8:1:2:ffff::9'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::'],
+    ['2001::5:6:7:8:9', '2001::5:1:1:1:1'],
+    ['2001:db8::1', '2001:db8::2'],
+    ['::1', '::2'],
+  ])('of IPv6 counts with its /64: %s and %s', async (first, second) => {
+    await expect(afterAFailureFrom(first, second)).rejects.toMatchObject({ example: 'tooManyRequests' });
+  });
+
+  it.each([
+    ['2001:db8:1:2::1', '2001:db8:1:3::1'],
+    ['2001::5:6:7:8:9', '2001::6:6:7:8:9'],
+    ['1::2:3:4:5:6:7', '1::8:3:4:5:6:7'],
+    ['::ffff:192.0.2.1', '::ffff:192.0.2.2'],
+    ['192.0.2.1', '192.0.2.2'],
+  ])('does not feel another network: %s and %s', async (first, second) => {
+    await expect(afterAFailureFrom(first, second)).resolves.toBeUndefined();
+  });
+});

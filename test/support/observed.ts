@@ -1,0 +1,183 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import { sha256 } from '../../src/auth.ts';
+import { readConfig } from '../../src/config.ts';
+import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
+import { serve, type LiveServer } from '../../src/serve.ts';
+
+export type LogLine = Record<string, unknown> & { msg: string; level: number };
+
+/** The live server, every part of it real, with all that it says. */
+export interface ObservedServer extends LiveServer {
+  stripe: FakeStripe;
+  /** What it has logged so far. */
+  log: readonly LogLine[];
+  /** The lines of requests. */
+  requests: () => LogLine[];
+  metric: (name: string) => Promise<number | undefined>;
+  /** One intent of ten dollars, unless said otherwise. */
+  pay: (order?: Order) => Promise<Response>;
+  close: () => Promise<void>;
+}
+
+interface Order {
+  key?: string;
+  body?: string;
+  headers?: Record<string, string>;
+}
+
+export const ACME = 'cv_test_acme';
+export const GLOBEX = 'cv_test_globex';
+export const INTENT_PATH = '/api/v1/payments/intent';
+
+export const settings = (overrides: Record<string, string> = {}): Record<string, string> => ({
+  HOST: '127.0.0.1',
+  PORT: '0',
+  ADMIN_PORT: '0',
+  API_KEYS: Object.entries({ acme: ACME, globex: GLOBEX })
+    .map(([tenant, key]) => `${tenant}:${sha256(key).toString('hex')}`)
+    .join(','),
+  STRIPE_SECRET_KEY: 'sk_test_observed',
+  DRAIN_MS: '0',
+  TENANT_REQUESTS_PER_MINUTE: '1000000',
+  ADDRESS_FAILURES_PER_MINUTE: '1000000',
+  ...overrides,
+});
+
+export async function observedServer(overrides: Record<string, string> = {}): Promise<ObservedServer> {
+  const stripe = await startFakeStripe();
+  const log: LogLine[] = [];
+  const logger = pino({}, { write: (line: string) => void log.push(JSON.parse(line) as LogLine) });
+  const server = await serve(readConfig(settings(overrides)), logger, new URL(stripe.url));
+  return {
+    ...server,
+    stripe,
+    log,
+    requests: () => log.filter((line) => 'durationMs' in line),
+    metric: async (name) => valueOf(await (await fetch(`${server.adminUrl}/metrics`)).text(), name),
+    pay: (options) => pay(server.url, options),
+    async close() {
+      await server.stop();
+      await stripe.close();
+    },
+  };
+}
+
+export function pay(url: string, { key = ACME, body = '{"amount":10}', headers = {} }: Order = {}): Promise<Response> {
+  return fetch(url + INTENT_PATH, {
+    method: 'POST',
+    headers: { 'cv-api-key': key, 'Content-Type': 'application/json', ...headers },
+    body,
+  });
+}
+
+/** `name` with its labels, as it stands in the text. */
+export function valueOf(text: string, name: string): number | undefined {
+  const line = text.split('\n').find((one) => one.startsWith(`${name} `));
+  return line === undefined ? undefined : Number(line.slice(name.length));
+}
+
+export const statusesOf = (answers: readonly Response[]): number[] => answers.map(({ status }) => status);
+
+/** The same server as a process of its own, with all that it writes. */
+export interface ObservedProcess {
+  url: string;
+  adminUrl: string;
+  /** Standard output and standard error, as they came. */
+  output: () => string;
+  crash: (kind: 'exception' | 'rejection', words: string) => void;
+  /** SIGTERM; resolves with the exit code and the time until then. */
+  end: () => Promise<{ code: number | null; ms: number }>;
+  exited: Promise<number | null>;
+}
+
+const ENTRY = fileURLToPath(new URL('observedProcess.ts', import.meta.url));
+
+export async function observedProcess(stripeUrl: string, env: Record<string, string>): Promise<ObservedProcess> {
+  const chunks: string[] = [];
+  const child = fork(ENTRY, [stripeUrl], { silent: true, env: { PATH: process.env['PATH'], ...env } });
+  const exited = new Promise<number | null>((resolve) => {
+    child.once('exit', resolve);
+  });
+  const listening = await new Promise<{ url: string; adminUrl: string }>((resolve, reject) => {
+    const listen = (text: Buffer) => {
+      chunks.push(text.toString());
+      const line = chunks
+        .join('')
+        .split('\n')
+        .find((one) => one.includes('"msg":"listening"'));
+      if (line !== undefined) resolve(JSON.parse(line) as { url: string; adminUrl: string });
+    };
+    child.stdout!.on('data', listen);
+    child.stderr!.on('data', listen);
+    void exited.then(() => reject(new Error(`It ended before it listened:\n${chunks.join('')}`)));
+  });
+  return {
+    ...listening,
+    output: () => chunks.join(''),
+    crash: (kind, words) => void child.send([kind, words]),
+    async end() {
+      const startedAt = performance.now();
+      child.kill('SIGTERM');
+      return { code: await exited, ms: performance.now() - startedAt };
+    },
+    exited,
+  };
+}
+
+/** Takes traces, as OTLP in JSON over HTTP. */
+export interface Collector {
+  url: string;
+  /** The bodies, as they came. */
+  received: readonly string[];
+  spans: () => CollectedSpan[];
+  close: () => Promise<void>;
+}
+
+export interface CollectedSpan {
+  traceId: string;
+  spanId: string;
+  parentSpanId?: string;
+  name: string;
+  kind: number;
+  attributes: { key: string; value: object }[];
+  status: { code?: number };
+}
+
+export async function startCollector(): Promise<Collector> {
+  const received: string[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      received.push(Buffer.concat(chunks).toString());
+      response.setHeader('Content-Type', 'application/json').end('{}');
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    received,
+    spans: () =>
+      received
+        .map((body) => JSON.parse(body) as { resourceSpans: { scopeSpans: { spans: CollectedSpan[] }[] }[] })
+        .flatMap(({ resourceSpans }) => resourceSpans)
+        .flatMap(({ scopeSpans }) => scopeSpans)
+        .flatMap(({ spans }) => spans),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+export const tracedTo = (url: string): Record<string, string> => ({
+  OTEL_EXPORTER_OTLP_ENDPOINT: url,
+  OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+  OTEL_BSP_SCHEDULE_DELAY: '50',
+});

@@ -1,0 +1,154 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
+
+/** For the title of tests that need a Redis: a skip says how to mend it. */
+export const needsRedis = hasRedis ? '' : ' [SKIPPED: no redis-server on PATH; apt-get install redis-server]';
+
+export interface RedisServer {
+  port: number;
+  url: string;
+  /** The process stands still: connections stay open, and nothing is answered. */
+  freeze(): void;
+  thaw(): void;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Starts it again, empty, on the same port. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RedisOptions {
+  password?: string;
+  /** The port of another one. A replica takes no writes. */
+  replicaOf?: number;
+}
+
+/** A real Redis on 127.0.0.1, with nothing on disk. */
+export async function startRedis({ password, replicaOf }: RedisOptions = {}): Promise<RedisServer> {
+  const port = await freePort();
+  const directory = await mkdtemp(join(tmpdir(), 'redis-'));
+  let server = await launch();
+
+  async function launch(): Promise<ChildProcess> {
+    const settings = [
+      '--port',
+      `${port}`,
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--dir',
+      directory,
+    ];
+    const more = [
+      ...(password === undefined ? [] : ['--requirepass', password]),
+      ...(replicaOf === undefined ? [] : ['--replicaof', `127.0.0.1 ${replicaOf}`]),
+    ];
+    const child = spawn('redis-server', [...settings, ...more]);
+    const said: string[] = [];
+    await new Promise<void>((resolve, reject) => {
+      child.stdout.on('data', (text: Buffer) => {
+        said.push(text.toString());
+        if (said.join('').includes('Ready to accept connections')) resolve();
+      });
+      child.once('exit', () => reject(new Error(`redis-server ended:\n${said.join('')}`)));
+    });
+    return child;
+  }
+
+  async function kill(): Promise<void> {
+    if (server.exitCode !== null || server.signalCode !== null) return;
+    const exited = once(server, 'exit');
+    server.kill('SIGKILL');
+    await exited;
+  }
+
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    freeze: () => void server.kill('SIGSTOP'),
+    thaw: () => void server.kill('SIGCONT'),
+    kill,
+    async restart() {
+      server = await launch();
+    },
+    async close() {
+      await kill();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listen(server);
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  return port;
+}
+
+export interface TcpServer {
+  port: number;
+  close(): Promise<void>;
+}
+
+export interface SlowProxy extends TcpServer {
+  /** How much later bytes are passed on, each way. */
+  delayMs: number;
+}
+
+/** Passes bytes on to a port of this machine. */
+export async function startSlowProxy(target: number): Promise<SlowProxy> {
+  const later = (from: Socket, to: Socket) => {
+    from.on('data', (bytes) => void setTimeout(() => to.write(bytes), proxy.delayMs).unref());
+    from.on('close', () => to.destroy());
+    from.on('error', () => {});
+  };
+  const server = await startTcpServer((client) => {
+    const upstream = connect(target, '127.0.0.1');
+    later(client, upstream);
+    later(upstream, client);
+  });
+  const proxy: SlowProxy = { ...server, delayMs: 0 };
+  return proxy;
+}
+
+/** Answers whatever it is sent with the same bytes. */
+export function startBabbler(bytes: string): Promise<TcpServer> {
+  return startTcpServer((client) => {
+    client.on('error', () => {});
+    client.on('data', () => client.write(bytes));
+  });
+}
+
+async function startTcpServer(serve: (client: Socket) => void): Promise<TcpServer> {
+  const clients = new Set<Socket>();
+  const server = createServer((client) => {
+    clients.add(client);
+    client.on('close', () => clients.delete(client));
+    serve(client);
+  });
+  const port = await listen(server);
+  return {
+    port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const client of clients) client.destroy();
+      }),
+  };
+}
+
+async function listen(server: ReturnType<typeof createServer>): Promise<number> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return (server.address() as AddressInfo).port;
+}
