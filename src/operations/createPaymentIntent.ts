@@ -43,7 +43,10 @@ function asProblem(error: unknown, request: Request): unknown {
   if (!(error instanceof GatewayError)) return error;
   // Without a key of the client's, nobody can ask for this very intent again: the key in use is one of our own retries'.
   const isOwnKey = error.fault === 'keyInUse' && request.headers['idempotency-key'] === undefined;
-  return new Problem(isOwnKey ? 'providerUnavailable' : PROBLEMS[error.fault], { cause: error });
+  const problem = isOwnKey ? 'providerUnavailable' : PROBLEMS[error.fault];
+  const waits = problem === 'providerUnavailable' || problem === 'idempotencyKeyInUse';
+  const headers = waits && error.retryAfterSeconds ? { 'Retry-After': String(error.retryAfterSeconds) } : {};
+  return new Problem(problem, { cause: error, headers });
 }
 
 const PROBLEMS = {

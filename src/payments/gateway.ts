@@ -57,12 +57,15 @@ export interface FaultDetails {
 export class GatewayError extends Error {
   readonly fault: GatewayFault;
   readonly details: FaultDetails;
+  /** How long the provider asks to be left alone, in whole seconds. */
+  readonly retryAfterSeconds: number | undefined;
 
   /** `reason` is ours and goes into the log: it must not quote the provider. */
-  constructor(fault: GatewayFault, reason: string, details: FaultDetails = {}) {
+  constructor(fault: GatewayFault, reason: string, details: FaultDetails = {}, retryAfterSeconds?: number) {
     super(reason);
     this.name = 'GatewayError';
     this.fault = fault;
     this.details = details;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }

@@ -17,6 +17,9 @@ const MIN_ATTEMPT_MS = 250;
 /** Before the second attempt; twice as long before the third. At random, lest all callers come back at once. */
 const PAUSE_MS = { from: 300, to: 500 };
 
+/** The longest wait that we pass on to a caller. */
+const MAX_RETRY_AFTER_SECONDS = 60;
+
 export interface StripeGatewayOptions {
   secretKey: string;
   /** Another Stripe than the real one: a scheme, a host, a port. */
@@ -192,5 +195,11 @@ function gatewayError(failure: Failure, isUnderWay: boolean): GatewayError {
   const fault = faultOf(failure);
   // The call that holds the key is our own earlier attempt: nothing the caller did, who may not even know of a key.
   const ours = fault === 'keyInUse' && isUnderWay;
-  return new GatewayError(ours ? 'unavailable' : fault, `${failure.outcome}: ${failure.reason}`, loggable(failure));
+  const reason = `${failure.outcome}: ${failure.reason}`;
+  return new GatewayError(ours ? 'unavailable' : fault, reason, loggable(failure), retryAfterSeconds(failure.headers));
+}
+
+/** Stripe's own wish, within reason: a proxy on the way could say anything. */
+function retryAfterSeconds({ 'retry-after': wish = '' }: AnswerHeaders): number | undefined {
+  return /^[1-9]\d{0,8}$/.test(wish) ? Math.min(Number(wish), MAX_RETRY_AFTER_SECONDS) : undefined;
 }
