@@ -1,6 +1,6 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { OpenAPIBackend, type Document } from 'openapi-backend';
-import type { Handler, OperationId, OperationRequest, Success } from './operations/handler.ts';
+import type { OperationId, OperationRequest, Success } from './operations/handler.ts';
 import { isWholeCents } from './payments/money.ts';
 import { Problem, problemNames, type ProblemName } from './problems.ts';
 
@@ -84,7 +84,10 @@ export async function openContract(document: object, handlerOf: HandlerOf): Prom
 }
 
 /** The handler of an operation; undefined, and the contract does not open, where there is none. */
-export type HandlerOf = (id: OperationId) => Handler<OperationId> | undefined;
+export type HandlerOf = (id: OperationId) => AnyHandler | undefined;
+
+/** A handler of one operation or another: which one decides what it takes. */
+type AnyHandler = (request: never) => Promise<Success<OperationId>>;
 
 /** Its own check of the document knows OpenAPI 3.0 only. Ours is 3.1, and is linted where generated/ is made. */
 class Engine extends OpenAPIBackend {
@@ -95,7 +98,7 @@ class Engine extends OpenAPIBackend {
 
 function openOperation(
   operation: DescribedOperation,
-  handle: Handler<OperationId>,
+  handle: AnyHandler,
   schemes: ApiKeySchemes,
   validator: Engine['validator'],
 ): Operation {
@@ -114,8 +117,14 @@ function openOperation(
     async run({ tenant, headers, body: bytes }) {
       const body = bodySchema && clipped(parseJson(bytes), bodySchema);
       check({ requestBody: body, header: headers, path: {}, query: {}, cookie: {} }, validators);
+      const checked: { [field in keyof OperationRequest<OperationId>]: unknown } = {
+        operationId: id,
+        tenant,
+        body,
+        headers,
+      };
       // What was checked has the operation's types.
-      return handle({ operationId: id, tenant, body, headers } as OperationRequest<OperationId>);
+      return handle(checked as never);
     },
     answer(example) {
       const answer = examples.get(example);
