@@ -1,4 +1,4 @@
-import type { ErrorObject, ValidateFunction } from 'ajv';
+import type { ErrorObject } from 'ajv';
 import { OpenAPIBackend, type Document } from 'openapi-backend';
 import type { OperationId, OperationRequest, Success } from './operations/handler.ts';
 import { isWholeCents } from './payments/money.ts';
@@ -19,7 +19,8 @@ export interface Operation {
   path: string;
   /** The header that carries the API key, in lower case. */
   apiKeyHeader: string;
-  bodyLimitBytes: number;
+  /** Undefined where the operation takes no body. */
+  bodyLimitBytes: number | undefined;
   /** The media types that a body may have, in lower case. */
   mediaTypes: readonly string[];
   /** The examples that the contract names for this operation, in its order. */
@@ -39,7 +40,7 @@ export interface Scenario {
   example: string;
 }
 
-export interface RawRequest {
+interface RawRequest {
   tenant: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The bytes as they came; undefined or empty where there was no body. */
@@ -60,7 +61,8 @@ export interface Answer {
  */
 export async function openContract(document: object, handlerOf: HandlerOf): Promise<Contract> {
   const engine = await new Engine({
-    definition: document as Document,
+    // A copy: the engine resolves references in place.
+    definition: structuredClone(document) as Document,
     strict: true,
     ignoreTrailingSlashes: false,
     // strictNumbers: 1e400 is Infinity, and no number. allErrors: the contract says which of several violations answers.
@@ -106,17 +108,21 @@ function openOperation(
   const bodySchema = requestBody?.content['application/json']?.schema;
   const validators = validator.getRequestValidatorsForOperation(id) ?? [];
   const examples = new Map(examplesOf(operation));
+  const headerSchemas = new Map((operation.parameters ?? []).map(({ name, schema }) => [name.toLowerCase(), schema]));
   return {
     id,
     method: operation.method.toUpperCase(),
     path: operation.path,
     apiKeyHeader: apiKeySchemes(operation, schemes)[0]!.name.toLowerCase(),
-    bodyLimitBytes: requestBody?.['x-body-limit-bytes'] ?? 0,
+    bodyLimitBytes: requestBody?.['x-body-limit-bytes'],
     mediaTypes: Object.keys(requestBody?.content ?? {}).map((type) => type.toLowerCase()),
     scenarios: scenariosOf(operation),
     async run({ tenant, headers, body: bytes }) {
       const body = bodySchema && clipped(parseJson(bytes), bodySchema);
-      check({ requestBody: body, header: headers, path: {}, query: {}, cookie: {} }, validators);
+      for (const validate of validators) {
+        const isValid = validate({ requestBody: body, header: headers, path: {}, query: {}, cookie: {} });
+        if (!isValid) throw Problem.ofRule(problemOf(validate.errors!, headerSchemas));
+      }
       const checked: { [field in keyof OperationRequest<OperationId>]: unknown } = {
         operationId: id,
         tenant,
@@ -172,16 +178,12 @@ function clipped(value: unknown, schema: Schema): unknown {
 
 // --- which violation gets which answer ---
 
-function check(request: object, validators: readonly ValidateFunction[]): void {
-  for (const validate of validators) {
-    if (!validate(request)) throw Problem.ofRule(problemOf(validate.errors!));
-  }
-}
-
 /** The first value that breaks a rule answers; where it breaks several, the name that its schema lists first. */
-function problemOf(errors: readonly ErrorObject[]): string {
+function problemOf(errors: readonly ErrorObject[], headerSchemas: ReadonlyMap<string, Schema>): string {
   const [first] = errors as [ErrorObject];
-  const problems = (first.parentSchema as Schema)['x-problems']!;
+  // A header that is missing breaks a rule of the engine's own, around those of the contract.
+  const schema: Schema = headerSchemas.get(first.params['missingProperty']) ?? first.parentSchema!;
+  const problems = schema['x-problems']!;
   if (typeof problems === 'string') return problems;
   const isBroken = (keyword: string) =>
     errors.some(
@@ -209,7 +211,9 @@ function faultsOf(operation: DescribedOperation, handlerOf: HandlerOf, schemes: 
     ...bodies.filter(([type]) => type !== 'application/json').map(([type]) => `a body of type ${type} is not read`),
     ...(bodies.length > 0 && !operation.requestBody?.['x-body-limit-bytes'] ? ['no x-body-limit-bytes'] : []),
     ...bodies.flatMap(([type, { schema }]) => rulesWithoutAnswer(schema, type, refusals)),
-    ...headers.flatMap(({ name, schema }) => rulesWithoutAnswer(schema, name, refusals)),
+    ...headers.flatMap(({ name, schema, required }) =>
+      rulesWithoutAnswer(required ? { required, ...schema } : schema, name, refusals),
+    ),
   ].map((fault) => `${where}: ${fault}`);
 }
 
@@ -236,6 +240,9 @@ const NEVER_FAIL = new Set([
   'allOf',
 ]);
 
+/** Keywords whose inner schemas would be compiled, but not looked into here. */
+const NOT_READ = ['anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'contains', 'patternProperties', 'dependencies'];
+
 function rulesWithoutAnswer(schema: Schema, place: string, refusals: readonly string[]): string[] {
   const problems = schema['x-problems'] ?? {};
   const rules = Object.keys(schema).filter(
@@ -255,6 +262,7 @@ function rulesWithoutAnswer(schema: Schema, place: string, refusals: readonly st
     ['additionalProperties', schema.additionalProperties],
   ];
   return [
+    ...NOT_READ.filter((keyword) => keyword in schema).map((keyword) => `${place}: ${keyword} is not supported`),
     ...unanswered.map((keyword) => `${place}: x-problems names no 400 example for ${keyword}`),
     ...inner.flatMap(([name, part]) => (part ? rulesWithoutAnswer(part, `${place}/${name}`, refusals) : [])),
   ];
@@ -289,7 +297,7 @@ interface DescribedOperation {
   method: string;
   path: string;
   security?: Record<string, string[]>[];
-  parameters?: { name: string; in: string; schema: Schema }[];
+  parameters?: { name: string; in: string; required?: boolean; schema: Schema }[];
   requestBody?: { content: Record<string, { schema: Schema }>; 'x-body-limit-bytes'?: number };
   responses: Record<string, { content?: Record<string, { examples?: Record<string, NamedExample> }> }>;
 }
