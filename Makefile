@@ -40,15 +40,12 @@ money: $(INSTALLED) ## convert every amount there is, to the cent
 	@$(VITEST) --config vitest.exhaustive.config.ts
 
 generate: $(INSTALLED) ## make generated/ from openapi/openapi.yaml
-	@redocly bundle payments --output generated/openapi.json 2>/dev/null
-	@openapi-typescript --redocly redocly.yaml --immutable --root-types --default-non-nullable=false >/dev/null
+	@npm run --silent generate >/dev/null 2>&1 || npm run --silent generate
 
 check: lint types deadcode drift ## everything that needs no running: lint, types, dead code, drift of generated/
 
 lint: $(INSTALLED) ## check the contract, the code and the format
-	@redocly lint payments
-	@oxlint --type-aware --deny-warnings
-	@oxfmt --check
+	@npm run --silent lint
 
 types: $(INSTALLED) ## check the types
 	@tsc
@@ -60,7 +57,7 @@ drift: generate ## fail when generated/ is not what openapi/ says
 	@git diff --exit-code --stat -- generated || { echo 'generated/ differs from openapi/: run make generate and commit' >&2; exit 1; }
 
 format: $(INSTALLED) ## format the code
-	@oxfmt --write
+	@npm run --silent format
 
 api-key: $(INSTALLED) ## make a key for TENANT=…: the key for its owner, and the line to configure
 	@node src/apiKey.ts '$(TENANT)'

@@ -104,7 +104,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     app.route({
       method: operation.method,
       url: routePattern(operation.path),
-      bodyLimit: operation.bodyLimitBytes,
+      ...(operation.bodyLimitBytes && { bodyLimit: operation.bodyLimitBytes }),
       onRequest: async (request) => {
         request.operation = operation;
         request.span = requestSpan(operation.method, operation.path, request.headers);

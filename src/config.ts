@@ -55,6 +55,7 @@ export function readConfig(env: Environment): Config {
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
     variables.fault('NODE_TLS_REJECT_UNAUTHORIZED', 'must not be 0: anyone between us and Stripe could read the key');
   }
+  variables.refuseUnknown();
   variables.finish();
   return Object.freeze(config);
 }
@@ -109,10 +110,13 @@ class Variables {
     this.#faults.push(`${name}: ${reason}`);
   }
 
-  finish(): void {
+  refuseUnknown(): void {
     for (const name of Object.keys(this.#env)) {
       if (OWN_PREFIX.test(name) && !this.#known.has(name)) this.fault(name, 'unknown; see .env.example');
     }
+  }
+
+  finish(): void {
     if (this.#faults.length > 0) throw new Error(`The configuration is wrong:\n- ${this.#faults.join('\n- ')}`);
   }
 }

@@ -7,6 +7,7 @@ import { buildApp } from '../app.ts';
 import type { Authenticate } from '../auth.ts';
 import type { MockConfig } from '../config.ts';
 import { openContract } from '../contract.ts';
+import type { OperationId, OperationRequest } from '../operations/handler.ts';
 import { chooseScenario } from './prefer.ts';
 import { prismAnswers } from './prism.ts';
 
@@ -62,10 +63,14 @@ const readContract = async (file: string): Promise<object> => parse(await readFi
 
 /** The shell of the live server, with Prism's answers behind it. */
 async function mockApp(document: object, config: MockConfig, logger: FastifyBaseLogger): Promise<FastifyInstance> {
-  const contract = await openContract(document, () => async ({ operationId, headers }) => {
-    const operation = contract.operations.find(({ id }) => id === operationId)!;
-    return chooseScenario((headers as Record<string, string>)['prefer'], operation.scenarios);
-  });
+  const contract = await openContract(
+    document,
+    () =>
+      async ({ operationId, headers }: OperationRequest<OperationId>) => {
+        const operation = contract.operations.find(({ id }) => id === operationId)!;
+        return chooseScenario((headers as Record<string, string>)['prefer'], operation.scenarios);
+      },
+  );
   const prism = await prismAnswers(document, contract.operations);
   const operations = contract.operations.map((operation) => ({
     ...operation,
