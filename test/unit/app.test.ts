@@ -202,7 +202,10 @@ describe('every answer', () => {
   });
 });
 
-const strict = () => listening({ limits: limits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 2 }) });
+const strict = () =>
+  listening({
+    limits: limits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 2 }, pino({ level: 'silent' })),
+  });
 
 describe('a stranger', () => {
   it('may guess so many keys a minute', async () => {

@@ -28,6 +28,11 @@ describe('readConfig', () => {
       stripeSecretKey: 'sk_test_51Good',
       tenantRequestsPerMinute: 600,
       addressFailuresPerMinute: 60,
+      redisUrl: undefined,
+      adminHost: '127.0.0.1',
+      adminPort: 9090,
+      corsOrigins: undefined,
+      trustedProxies: undefined,
       drainMs: 5000,
     });
   });

@@ -7,14 +7,14 @@ import manifest from '../../package.json' with { type: 'json' };
 const ROWS: readonly (readonly RegExp[])[] = [
   [/^(server|dev|mock|apiKey)\.ts$/],
   [/^serve\.ts$/, /^curl\.ts$/, /^mock\/server\.ts$/],
-  [/^(config|app)\.ts$/, /^mock\/(prism|prefer)\.ts$/],
-  [/^clientErrors\.ts$/],
+  [/^(config|app|admin)\.ts$/, /^mock\/(prism|prefer)\.ts$/],
+  [/^(clientErrors|metrics)\.ts$/],
   [/^(contract|auth|limits|log)\.ts$/],
   [/^operations\//],
   [/^problems\.ts$/],
-  [/^payments\/stripe\w*\.ts$/],
+  [/^payments\/(stripe\w*|bulkhead)\.ts$/],
   [/^payments\/gateway\.ts$/],
-  [/^payments\/(money|idempotency)\.ts$/],
+  [/^payments\/(money|idempotency)\.ts$/, /^tracing\.ts$/],
 ];
 
 const SRC = new URL('../../src/', import.meta.url);

@@ -5,7 +5,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { sha256 } from '../../src/auth.ts';
 import { readConfig } from '../../src/config.ts';
 import { startFakeStripe, type FakeStripe, type Fault } from '../../src/fake-stripe/server.ts';
-import { stripeGateway } from '../../src/payments/stripe.ts';
 import { serve, type LiveServer } from '../../src/serve.ts';
 import { send, sendBytes, type WireRequest, type WireResponse } from '../support/exchange.ts';
 
@@ -25,11 +24,11 @@ beforeAll(async () => {
     PORT: '0',
     API_KEYS: `acme:${sha256(API_KEY).toString('hex')}`,
     STRIPE_SECRET_KEY: 'sk_test_CANARY_stripe',
+    ADMIN_PORT: '0',
     DRAIN_MS: '0',
   });
   const logger = pino({ level: 'trace' }, { write: (line: string) => void text.push(line) });
-  const gateway = stripeGateway({ secretKey: config.stripeSecretKey, baseUrl: new URL(stripe.url), deadlineMs: 1_000 });
-  server = await serve(config, gateway, logger);
+  server = await serve(config, logger, new URL(stripe.url));
 });
 afterAll(async () => {
   await server.stop();
