@@ -9,10 +9,10 @@ INSTALLED := node_modules/.package-lock.json
 VITEST := node node_modules/vitest/vitest.mjs run
 
 .DEFAULT_GOAL := help
-.PHONY: help install start mock test contract parity money generate lint types deadcode format check drift api-key
+.PHONY: help install start mock test reliability chaos fuzz production contract parity money generate lint types deadcode format check drift api-key
 
 help: ## print these verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## install the exact versions of the lock file
 
@@ -27,7 +27,19 @@ mock: $(INSTALLED) ## run the mock for frontend teams (PORT=4010, API_KEY=… le
 	@exec node src/mock.ts
 
 test: $(INSTALLED) ## run all tests: unit, contract on server and mock, parity of 1,000 random requests
-	@$(VITEST)
+	@$(VITEST) test/unit test/contract
+
+reliability: $(INSTALLED) ## test each promise of reliability on real sockets and processes (redis-server where there is one)
+	@$(VITEST) test/reliability test/chaos
+
+chaos: $(INSTALLED) ## kill, stop and drain instances under load: SECONDS=60 CLIENTS=16 INSTANCES=2 SEED=…
+	@node test/chaos/chaos.ts --seconds $(or $(SECONDS),60) --clients $(or $(CLIENTS),16) --instances $(or $(INSTANCES),2) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(INSTALLED) ## send REQUESTS=30000 broken requests, byte by byte, over raw sockets (SEED=…)
+	@node test/reliability/fuzz.ts --requests $(or $(REQUESTS),30000) --seed $(or $(SEED),1)
+
+production: $(INSTALLED) ## install the committed tree as production does, start it, and ask it
+	@test/supplyChain/production.sh
 
 contract: $(INSTALLED) ## test a deployment: BASE_URL=… API_KEY=… (CREATE=1 also creates intents)
 	@test -n "$(BASE_URL)" || { echo 'usage: make contract BASE_URL=https://… API_KEY=… [CREATE=1]' >&2; exit 2; }
@@ -40,15 +52,12 @@ money: $(INSTALLED) ## convert every amount there is, to the cent
 	@$(VITEST) --config vitest.exhaustive.config.ts
 
 generate: $(INSTALLED) ## make generated/ from openapi/openapi.yaml
-	@redocly bundle payments --output generated/openapi.json 2>/dev/null
-	@openapi-typescript --redocly redocly.yaml --immutable --root-types --default-non-nullable=false >/dev/null
+	@npm run --silent generate >/dev/null 2>&1 || npm run --silent generate
 
 check: lint types deadcode drift ## everything that needs no running: lint, types, dead code, drift of generated/
 
 lint: $(INSTALLED) ## check the contract, the code and the format
-	@redocly lint payments
-	@oxlint --type-aware --deny-warnings
-	@oxfmt --check
+	@npm run --silent lint
 
 types: $(INSTALLED) ## check the types
 	@tsc
@@ -60,7 +69,7 @@ drift: generate ## fail when generated/ is not what openapi/ says
 	@git diff --exit-code --stat -- generated || { echo 'generated/ differs from openapi/: run make generate and commit' >&2; exit 1; }
 
 format: $(INSTALLED) ## format the code
-	@oxfmt --write
+	@npm run --silent format
 
 api-key: $(INSTALLED) ## make a key for TENANT=…: the key for its owner, and the line to configure
 	@node src/apiKey.ts '$(TENANT)'

@@ -10,7 +10,8 @@ import fastify, {
   type FastifyRequest,
 } from 'fastify';
 import type { Authenticate } from './auth.ts';
-import { answerUnparsed, endAfter, isUnread } from './clientErrors.ts';
+import { answerUnparsed, knowRequest, type Met } from './clientErrors.ts';
+import { endAfter, isUnread } from './connections.ts';
 import type { Answer, Contract, Operation } from './contract.ts';
 import type { Limits } from './limits.ts';
 import { logLine } from './log.ts';
@@ -19,14 +20,21 @@ import type { Metrics } from './metrics.ts';
 import { Problem } from './problems.ts';
 import { endSpan, requestSpan, within } from './tracing.ts';
 
+/** What becomes known of a request on its way, for the log, the metrics and the trace. */
+interface Exchange {
+  met: Met;
+  operation?: Operation;
+  tenant?: string;
+  span?: Span;
+  problem?: Problem;
+  facts?: Facts | undefined;
+  /** Settles with the operation, which goes on when the client is gone. */
+  running?: Promise<void>;
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
-    operation: Operation | undefined;
-    tenant: string | undefined;
-    /** What the request's log line says beyond the request itself. */
-    facts: Facts | undefined;
-    problem: Problem | undefined;
-    span: Span | undefined;
+    exchange: Exchange;
   }
 }
 
@@ -50,13 +58,138 @@ const MAX_HEADER_BYTES = 16 * 1024;
  * place that writes answers. One route per operation, so that logs and metrics know which is which.
  */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { contract, logger } = options;
+  const { contract, logger, metrics } = options;
+  const app = emptyApp(options, (error, request, reply) => {
+    meet(request, reply);
+    answerError(error, request, reply);
+  });
+  answerUnparsed(app.server, {
+    contract,
+    headersOf: commonHeaders,
+    onRefused: (refusal) => {
+      logger.info(refusal, 'refused before it was a request');
+      metrics?.countRequest({ operation: undefined, status: refusal.status });
+    },
+  });
+
+  app.decorateRequest('exchange');
+  app.addHook('onRequest', async (request, reply) => meet(request, reply));
+  if (options.corsOrigins) await app.register(cors, corsOptions(options.corsOrigins));
+  app.addHook('onRequest', async (request) => {
+    checkHead(request);
+    // Here rather than in a handler, which runs after the body was read.
+    if (request.is404) throw new Problem('notFound');
+  });
+  for (const operation of contract.operations) addOperation(operation);
+  for (const [path, allowed] of methodsByPath(contract)) refuseOtherMethods(path, allowed);
+  app.setNotFoundHandler(async () => {
+    throw new Problem('notFound');
+  });
+  app.setErrorHandler(answerError);
+  return app;
+
+  function addOperation(operation: Operation): void {
+    app.route({
+      method: operation.method,
+      url: routePattern(operation.path),
+      ...(operation.bodyLimitBytes && { bodyLimit: operation.bodyLimitBytes }),
+      onRequest: async (request) => {
+        const { exchange } = request;
+        exchange.operation = operation;
+        exchange.span = requestSpan(operation.method, operation.path, request.headers);
+        exchange.tenant = await authenticate(request, operation);
+        await options.limits?.countRequest(exchange.tenant);
+        // Before the body is read, where its length is told; a body in chunks may turn out to be none.
+        if (promisedBytes(request) > 0) checkMediaType(request);
+      },
+      preParsing: async (request, reply) => {
+        // Only now is the body wanted, and by HTTP/1.0 the question is not asked (RFC 9110, section 10.1.1).
+        const isWanted = promisedBytes(request) <= (operation.bodyLimitBytes ?? 0);
+        if (request.headers.expect && request.raw.httpVersion === '1.1' && isWanted) reply.raw.writeContinue();
+      },
+      handler: async (request, reply) => {
+        const body = request.body as Uint8Array | undefined;
+        if (body?.length) checkMediaType(request);
+        const { example, fields, headers } = await carryOut(request, operation, body);
+        const answer = operation.answer(example);
+        return write(reply, fields ? { ...answer, body: { ...answer.body, ...fields } } : answer, headers);
+      },
+    });
+  }
+
+  function refuseOtherMethods(path: string, allowed: readonly string[]): void {
+    app.route({
+      method: app.supportedMethods.filter((method) => !allowed.includes(method)),
+      url: routePattern(path),
+      onRequest: async () => {
+        throw new Problem('methodNotAllowed', { headers: { Allow: allowed.join(', ') } });
+      },
+      handler: async () => {},
+    });
+  }
+
+  async function authenticate(request: FastifyRequest, operation: Operation): Promise<string> {
+    const [apiKey, ...repeats] = request.raw.headersDistinct[operation.apiKeyHeader] ?? [];
+    const tenant = apiKey && repeats.length === 0 ? options.authenticate(apiKey) : undefined;
+    if (tenant !== undefined) return tenant;
+    await options.limits?.countFailure(request.ip);
+    throw new Problem('invalidApiKey');
+  }
+
+  async function carryOut({ exchange, headers }: FastifyRequest, operation: Operation, body: Uint8Array | undefined) {
+    const success = within(exchange.span!, () => operation.run({ tenant: exchange.tenant!, headers, body }));
+    exchange.running = success.then(
+      ({ facts }) => {
+        exchange.facts = facts;
+        return metrics?.countDropped(facts?.droppedMethodTypes ?? []);
+      },
+      () => {},
+    );
+    return success;
+  }
+
+  function meet(request: FastifyRequest, reply: FastifyReply): void {
+    request.exchange = { met: knowRequest(reply.raw, request.id) };
+    reply.headers(commonHeaders(request.id));
+    // Fastify takes the time only for its own log.
+    const startedAt = performance.now();
+    // The connection is done with a request when it was answered, and when the client is gone.
+    reply.raw.once('close', () => void part(request, reply, startedAt));
+  }
+
+  async function part(request: FastifyRequest, reply: FastifyReply, startedAt: number): Promise<void> {
+    const { exchange } = request;
+    await exchange.running;
+    const { refusal } = exchange.met;
+    if (refusal) exchange.problem = new Problem(refusal.problem);
+    const status = refusal?.status ?? (reply.raw.headersSent ? reply.statusCode : 0);
+    const durationMs = performance.now() - startedAt;
+    const isAborted = !refusal && !reply.raw.writableFinished;
+    logLine(logger, request, { status, durationMs, isAborted });
+    metrics?.countRequest({ operation: exchange.operation?.id, status, durationMs });
+    if (exchange.span) endSpan(exchange.span, status);
+  }
+
+  function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const { exchange } = request;
+    const problem = asProblem(error, request);
+    exchange.problem = problem;
+    const { example, headers } = problem;
+    return write(reply, exchange.operation?.answer(example) ?? contract.answer(example), headers);
+  }
+}
+
+/** Fastify with its limits, and with nothing that it would answer or read by itself. */
+function emptyApp(
+  { trustedProxies }: AppOptions,
+  onBadUrl: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void,
+): FastifyInstance {
   const app = fastify({
     // One line per request, ours: see log.ts. Fastify's own lines quote what it was sent.
     logger: false,
     requestIdHeader: false,
     genReqId: () => randomUUID(),
-    trustProxy: options.trustedProxies ? [...options.trustedProxies] : false,
+    trustProxy: trustedProxies ? [...trustedProxies] : false,
     exposeHeadRoutes: false,
     // Fastify's own 503 while closing would break kept-alive connections in the middle of a drain.
     return503OnClosing: false,
@@ -72,117 +205,25 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       // Node's own refusal has no body: see checkHead.
       requireHostHeader: false,
     },
-    // A URL that can't be read: no hook runs for it.
-    frameworkErrors: (error, request, reply) => {
-      followToTheEnd(request, reply);
-      answerError(error, request, reply);
-    },
+    // No hook runs for a URL that can't be read.
+    frameworkErrors: onBadUrl,
   });
   // Node counts too, and older ones drop what is above 2,000 unseen: a second key, the idempotency key.
   app.server.maxHeadersCount = 0;
-  answerUnparsed(app.server, { contract, logger, headersOf: commonHeaders });
-
   // The body stays bytes: the contract reads it, after the key was checked.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   for (const method of METHODS) {
     if (!app.supportedMethods.includes(method) && method !== 'CONNECT') app.addHttpMethod(method);
   }
-
-  app.decorateRequest('operation', undefined);
-  app.decorateRequest('tenant', undefined);
-  app.decorateRequest('facts', undefined);
-  app.decorateRequest('problem', undefined);
-  app.decorateRequest('span', undefined);
-  app.addHook('onRequest', async (request, reply) => followToTheEnd(request, reply));
-  if (options.corsOrigins) await app.register(cors, corsOptions(options.corsOrigins));
-  app.addHook('onRequest', async (request) => {
-    checkHead(request);
-    // Here rather than in a handler, which runs after the body was read.
-    if (request.is404) throw new Problem('notFound');
-  });
-
-  for (const operation of contract.operations) {
-    app.route({
-      method: operation.method,
-      url: routePattern(operation.path),
-      bodyLimit: operation.bodyLimitBytes,
-      onRequest: async (request) => {
-        request.operation = operation;
-        request.span = requestSpan(operation.method, operation.path, request.headers);
-        request.tenant = await authenticate(request, operation);
-        await options.limits?.countRequest(request.tenant);
-        // Before the body is read, where its length is told; a body in chunks may turn out to be none.
-        if (Number(request.headers['content-length'] ?? 0) > 0) checkMediaType(request);
-      },
-      preParsing: async (request, reply) => {
-        // Only now is the body wanted, and by HTTP/1.0 the question is not asked (RFC 9110, section 10.1.1).
-        const isTooLarge = Number(request.headers['content-length'] ?? 0) > operation.bodyLimitBytes;
-        if (request.headers.expect && request.raw.httpVersion === '1.1' && !isTooLarge) reply.raw.writeContinue();
-      },
-      handler: async (request, reply) => {
-        const body = request.body as Uint8Array | undefined;
-        if (body?.length) checkMediaType(request);
-        const { example, fields, headers, facts } = await within(request.span!, () =>
-          operation.run({ tenant: request.tenant!, headers: request.headers, body }),
-        );
-        request.facts = facts;
-        if (facts?.droppedMethodTypes) options.metrics?.countDropped(facts.droppedMethodTypes);
-        const answer = operation.answer(example);
-        return write(reply, fields ? { ...answer, body: { ...answer.body, ...fields } } : answer, headers);
-      },
-    });
-  }
-  for (const [path, allowed] of methodsByPath(contract)) {
-    app.route({
-      method: app.supportedMethods.filter((method) => !allowed.includes(method)),
-      url: routePattern(path),
-      onRequest: async () => {
-        throw new Problem('methodNotAllowed', { headers: { Allow: allowed.join(', ') } });
-      },
-      handler: async () => {},
-    });
-  }
-  app.setNotFoundHandler(async () => {
-    throw new Problem('notFound');
-  });
-  app.setErrorHandler(answerError);
   return app;
-
-  async function authenticate(request: FastifyRequest, operation: Operation): Promise<string> {
-    const [apiKey, ...repeats] = request.raw.headersDistinct[operation.apiKeyHeader] ?? [];
-    const tenant = apiKey && repeats.length === 0 ? options.authenticate(apiKey) : undefined;
-    if (tenant !== undefined) return tenant;
-    await options.limits?.countFailure(request.ip);
-    throw new Problem('invalidApiKey');
-  }
-
-  /** The connection is done with a request when it was answered, and when the client is gone. */
-  function followToTheEnd(request: FastifyRequest, reply: FastifyReply): void {
-    // Fastify takes the time only for its own log.
-    const startedAt = performance.now();
-    reply.raw.once('close', () => {
-      const status = reply.raw.headersSent ? reply.statusCode : 0;
-      const durationMs = performance.now() - startedAt;
-      logLine(logger, request, reply, durationMs);
-      options.metrics?.countRequest({ operation: request.operation?.id, status, durationMs });
-      if (request.span) endSpan(request.span, status);
-    });
-  }
-
-  function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const problem = asProblem(error, request);
-    request.problem = problem;
-    const { example, headers } = problem;
-    return write(reply, request.operation?.answer(example) ?? contract.answer(example), headers);
-  }
 }
 
 function write(reply: FastifyReply, answer: Answer, headers: Readonly<Record<string, string>> = {}): FastifyReply {
   if (isUnread(reply.request.raw)) endAfter(reply.raw);
   return reply
     .code(answer.status)
-    .headers({ ...commonHeaders(reply.request.id), ...answer.headers, ...headers })
+    .headers({ ...answer.headers, ...headers })
     .send(answer.body);
 }
 
@@ -238,16 +279,18 @@ function checkHead({ raw }: FastifyRequest): void {
   if (!isHttp || hosts > 1) throw new Problem('invalidRequest');
 }
 
+const promisedBytes = ({ headers }: FastifyRequest): number => Number(headers['content-length'] ?? 0);
+
 function checkMediaType(request: FastifyRequest): void {
   if (!isReadable(request)) throw new Problem('unsupportedMediaType');
 }
 
 /** Plain JSON: whatever else would have to be guessed at, two media types or a packed body among it. */
-function isReadable({ headers, raw, operation }: FastifyRequest): boolean {
+function isReadable({ headers, raw, exchange }: FastifyRequest): boolean {
   const [contentType = '', ...repeats] = raw.headersDistinct['content-type'] ?? [];
   const mediaType = contentType.split(';', 1)[0]!.trim().toLowerCase();
   const isPlain =
     (headers['content-encoding']?.toLowerCase() ?? 'identity') === 'identity' &&
     (headers['transfer-encoding']?.toLowerCase() ?? 'chunked') === 'chunked';
-  return repeats.length === 0 && isPlain && operation!.mediaTypes.includes(mediaType);
+  return repeats.length === 0 && isPlain && exchange.operation!.mediaTypes.includes(mediaType);
 }

@@ -61,6 +61,7 @@ export function readConfig(env: Environment): Config {
   if (config.port === config.adminPort && config.port !== 0) {
     variables.fault('ADMIN_PORT', 'must not be PORT: customers would reach it, or it them');
   }
+  variables.refuseUnknown();
   variables.finish();
   return Object.freeze(config);
 }
@@ -115,11 +116,14 @@ class Variables {
     this.#faults.push(`${name}: ${reason}`);
   }
 
-  finish(): void {
+  refuseUnknown(): void {
     for (const name of Object.keys(this.#env)) {
       const isOurs = OWN_PREFIX.test(name) && !KUBERNETES_LINK.test(name);
       if (isOurs && !this.#known.has(name)) this.fault(name, 'unknown; see .env.example');
     }
+  }
+
+  finish(): void {
     if (this.#faults.length > 0) throw new Error(`The configuration is wrong:\n- ${this.#faults.join('\n- ')}`);
   }
 }

@@ -1,6 +1,6 @@
-import type { ErrorObject, ValidateFunction } from 'ajv';
+import type { ErrorObject } from 'ajv';
 import { OpenAPIBackend, type Document } from 'openapi-backend';
-import type { Handler, OperationId, OperationRequest, Success } from './operations/handler.ts';
+import type { OperationId, OperationRequest, Success } from './operations/handler.ts';
 import { isWholeCents } from './payments/money.ts';
 import { Problem, problemNames, type ProblemName } from './problems.ts';
 
@@ -19,7 +19,8 @@ export interface Operation {
   path: string;
   /** The header that carries the API key, in lower case. */
   apiKeyHeader: string;
-  bodyLimitBytes: number;
+  /** Undefined where the operation takes no body. */
+  bodyLimitBytes: number | undefined;
   /** The media types that a body may have, in lower case. */
   mediaTypes: readonly string[];
   /** The examples that the contract names for this operation, in its order. */
@@ -39,7 +40,7 @@ export interface Scenario {
   example: string;
 }
 
-export interface RawRequest {
+interface RawRequest {
   tenant: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The bytes as they came; undefined or empty where there was no body. */
@@ -60,7 +61,8 @@ export interface Answer {
  */
 export async function openContract(document: object, handlerOf: HandlerOf): Promise<Contract> {
   const engine = await new Engine({
-    definition: document as Document,
+    // A copy: the engine resolves references in place.
+    definition: structuredClone(document) as Document,
     strict: true,
     ignoreTrailingSlashes: false,
     // strictNumbers: 1e400 is Infinity, and no number. allErrors: the contract says which of several violations answers.
@@ -84,7 +86,10 @@ export async function openContract(document: object, handlerOf: HandlerOf): Prom
 }
 
 /** The handler of an operation; undefined, and the contract does not open, where there is none. */
-export type HandlerOf = (id: OperationId) => Handler<OperationId> | undefined;
+export type HandlerOf = (id: OperationId) => AnyHandler | undefined;
+
+/** A handler of one operation or another: which one decides what it takes. */
+type AnyHandler = (request: never) => Promise<Success<OperationId>>;
 
 /** Its own check of the document knows OpenAPI 3.0 only. Ours is 3.1, and is linted where generated/ is made. */
 class Engine extends OpenAPIBackend {
@@ -95,7 +100,7 @@ class Engine extends OpenAPIBackend {
 
 function openOperation(
   operation: DescribedOperation,
-  handle: Handler<OperationId>,
+  handle: AnyHandler,
   schemes: ApiKeySchemes,
   validator: Engine['validator'],
 ): Operation {
@@ -103,19 +108,29 @@ function openOperation(
   const bodySchema = requestBody?.content['application/json']?.schema;
   const validators = validator.getRequestValidatorsForOperation(id) ?? [];
   const examples = new Map(examplesOf(operation));
+  const headerSchemas = new Map((operation.parameters ?? []).map(({ name, schema }) => [name.toLowerCase(), schema]));
   return {
     id,
     method: operation.method.toUpperCase(),
     path: operation.path,
     apiKeyHeader: apiKeySchemes(operation, schemes)[0]!.name.toLowerCase(),
-    bodyLimitBytes: requestBody?.['x-body-limit-bytes'] ?? 0,
+    bodyLimitBytes: requestBody?.['x-body-limit-bytes'],
     mediaTypes: Object.keys(requestBody?.content ?? {}).map((type) => type.toLowerCase()),
     scenarios: scenariosOf(operation),
     async run({ tenant, headers, body: bytes }) {
       const body = bodySchema && clipped(parseJson(bytes), bodySchema);
-      check({ requestBody: body, header: headers, path: {}, query: {}, cookie: {} }, validators);
+      for (const validate of validators) {
+        const isValid = validate({ requestBody: body, header: headers, path: {}, query: {}, cookie: {} });
+        if (!isValid) throw Problem.ofRule(problemOf(validate.errors!, headerSchemas));
+      }
+      const checked: { [field in keyof OperationRequest<OperationId>]: unknown } = {
+        operationId: id,
+        tenant,
+        body,
+        headers,
+      };
       // What was checked has the operation's types.
-      return handle({ operationId: id, tenant, body, headers } as OperationRequest<OperationId>);
+      return handle(checked as never);
     },
     answer(example) {
       const answer = examples.get(example);
@@ -163,16 +178,12 @@ function clipped(value: unknown, schema: Schema): unknown {
 
 // --- which violation gets which answer ---
 
-function check(request: object, validators: readonly ValidateFunction[]): void {
-  for (const validate of validators) {
-    if (!validate(request)) throw Problem.ofRule(problemOf(validate.errors!));
-  }
-}
-
 /** The first value that breaks a rule answers; where it breaks several, the name that its schema lists first. */
-function problemOf(errors: readonly ErrorObject[]): string {
+function problemOf(errors: readonly ErrorObject[], headerSchemas: ReadonlyMap<string, Schema>): string {
   const [first] = errors as [ErrorObject];
-  const problems = (first.parentSchema as Schema)['x-problems']!;
+  // A header that is missing breaks a rule of the engine's own, around those of the contract.
+  const schema: Schema = headerSchemas.get(first.params['missingProperty']) ?? first.parentSchema!;
+  const problems = schema['x-problems']!;
   if (typeof problems === 'string') return problems;
   const isBroken = (keyword: string) =>
     errors.some(
@@ -200,7 +211,9 @@ function faultsOf(operation: DescribedOperation, handlerOf: HandlerOf, schemes: 
     ...bodies.filter(([type]) => type !== 'application/json').map(([type]) => `a body of type ${type} is not read`),
     ...(bodies.length > 0 && !operation.requestBody?.['x-body-limit-bytes'] ? ['no x-body-limit-bytes'] : []),
     ...bodies.flatMap(([type, { schema }]) => rulesWithoutAnswer(schema, type, refusals)),
-    ...headers.flatMap(({ name, schema }) => rulesWithoutAnswer(schema, name, refusals)),
+    ...headers.flatMap(({ name, schema, required }) =>
+      rulesWithoutAnswer(required ? { required, ...schema } : schema, name, refusals),
+    ),
   ].map((fault) => `${where}: ${fault}`);
 }
 
@@ -227,6 +240,9 @@ const NEVER_FAIL = new Set([
   'allOf',
 ]);
 
+/** Keywords whose inner schemas would be compiled, but not looked into here. */
+const NOT_READ = ['anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'contains', 'patternProperties', 'dependencies'];
+
 function rulesWithoutAnswer(schema: Schema, place: string, refusals: readonly string[]): string[] {
   const problems = schema['x-problems'] ?? {};
   const rules = Object.keys(schema).filter(
@@ -246,6 +262,7 @@ function rulesWithoutAnswer(schema: Schema, place: string, refusals: readonly st
     ['additionalProperties', schema.additionalProperties],
   ];
   return [
+    ...NOT_READ.filter((keyword) => keyword in schema).map((keyword) => `${place}: ${keyword} is not supported`),
     ...unanswered.map((keyword) => `${place}: x-problems names no 400 example for ${keyword}`),
     ...inner.flatMap(([name, part]) => (part ? rulesWithoutAnswer(part, `${place}/${name}`, refusals) : [])),
   ];
@@ -280,7 +297,7 @@ interface DescribedOperation {
   method: string;
   path: string;
   security?: Record<string, string[]>[];
-  parameters?: { name: string; in: string; schema: Schema }[];
+  parameters?: { name: string; in: string; required?: boolean; schema: Schema }[];
   requestBody?: { content: Record<string, { schema: Schema }>; 'x-body-limit-bytes'?: number };
   responses: Record<string, { content?: Record<string, { examples?: Record<string, NamedExample> }> }>;
 }

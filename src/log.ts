@@ -1,5 +1,5 @@
 import { isSpanContextValid } from '@opentelemetry/api';
-import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
 import { GatewayError } from './payments/gateway.ts';
 import type { Problem } from './problems.ts';
 
@@ -8,41 +8,50 @@ import type { Problem } from './problems.ts';
  *
  * Only what is named here is logged: no header, no URL, no body, nobody's words. The operation says which path it was.
  */
-export function logLine(
-  logger: FastifyBaseLogger,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  durationMs: number,
-): void {
-  const { problem } = request;
+export function logLine(logger: FastifyBaseLogger, request: FastifyRequest, ending: Ending): void {
+  const { operation, tenant, problem, facts } = request.exchange;
+  const { status, durationMs, isAborted } = ending;
   const line = {
     requestId: request.id,
     traceId: traceIdOf(request),
-    tenant: request.tenant,
-    operation: request.operation?.id,
+    tenant,
+    operation: operation?.id,
     method: request.method,
-    status: reply.raw.headersSent ? reply.statusCode : undefined,
+    status: status || undefined,
     durationMs: Math.round(durationMs * 10) / 10,
-    ...(reply.raw.writableFinished ? {} : { aborted: true }),
+    aborted: isAborted || undefined,
     ...(problem && { problem: problem.example, cause: causeOf(problem) }),
-    ...request.facts,
+    ...facts,
   };
-  if (reply.statusCode >= 500) logger.error(line, 'request');
-  else if (request.facts?.droppedMethodTypes) logger.warn(line, 'request: payment method types were dropped');
+  if (status >= 500) logger.error(line, 'request');
+  else if (facts?.droppedMethodTypes) logger.warn(line, 'request: payment method types were dropped');
   else logger.info(line, 'request');
 }
 
+interface Ending {
+  /** 0 where nothing was answered. */
+  status: number;
+  durationMs: number;
+  /** The client left before the end of its answer. */
+  isAborted: boolean;
+}
+
 /** Where nothing is traced, the id is all zeros. */
-function traceIdOf({ span }: FastifyRequest): string | undefined {
+function traceIdOf({ exchange: { span } }: FastifyRequest): string | undefined {
   const traced = span?.spanContext();
   return traced && isSpanContextValid(traced) ? traced.traceId : undefined;
 }
 
-/** The words of an error can quote a key or a customer: only our own words are logged, and of others the place and the code. */
+/** Only our own words are logged; of any other error the place and the code. */
 function causeOf({ cause }: Problem): object | undefined {
   if (cause instanceof GatewayError) return { fault: cause.fault, reason: cause.message, ...cause.details };
-  if (!(cause instanceof Error)) return undefined;
+  return cause === undefined ? undefined : wordless(cause);
+}
+
+/** An error without its words, which can quote a key or a customer. */
+export function wordless(error: unknown): object {
+  if (!(error instanceof Error)) return { name: typeof error };
   // The first lines are the message, which may look like places itself.
-  const places = cause.stack?.split('\n').slice(String(cause).split('\n').length) ?? [];
-  return { name: cause.name, code: (cause as NodeJS.ErrnoException).code, stack: places.map((line) => line.trim()) };
+  const places = error.stack?.split('\n').slice(String(error).split('\n').length) ?? [];
+  return { name: error.name, code: (error as NodeJS.ErrnoException).code, stack: places.map((line) => line.trim()) };
 }

@@ -4,8 +4,11 @@ import type { Bulkhead } from './payments/bulkhead.ts';
 import type { Attempt } from './payments/stripe.ts';
 
 export interface Metrics {
-  /** One answered or aborted request. `operation` is undefined where the path belongs to none. */
-  countRequest: (request: { operation: string | undefined; status: number; durationMs: number }) => void;
+  /**
+   * One answered or aborted request. `operation` is undefined where the path belongs to none, `durationMs` where it never
+   * became a request.
+   */
+  countRequest: (request: { operation: string | undefined; status: number; durationMs?: number }) => void;
   countAttempt: (attempt: Attempt) => void;
   countDropped: (methodTypes: readonly string[]) => void;
   /** Reads these whenever the metrics are read. */
@@ -53,7 +56,7 @@ export function metrics(): Metrics {
   return {
     countRequest({ operation = 'none', status, durationMs }) {
       requests.inc({ operation, status });
-      durations.observe({ operation }, durationMs / 1000);
+      if (durationMs !== undefined) durations.observe({ operation }, durationMs / 1000);
     },
     countAttempt: ({ outcome, durationMs }) => attempts.observe({ outcome }, durationMs / 1000),
     countDropped: (methodTypes) => methodTypes.forEach((type) => dropped.inc({ type })),

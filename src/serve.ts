@@ -4,10 +4,11 @@ import document from '../generated/openapi.json' with { type: 'json' };
 import { serveAdmin } from './admin.ts';
 import { buildApp } from './app.ts';
 import { keyring } from './auth.ts';
-import { endAfter, isNewest } from './clientErrors.ts';
+import { endAfter, isNewest } from './connections.ts';
 import type { Config } from './config.ts';
 import { openContract } from './contract.ts';
 import { limits } from './limits.ts';
+import { wordless } from './log.ts';
 import { metrics } from './metrics.ts';
 import { liveHandlers } from './operations/index.ts';
 import { bulkhead } from './payments/bulkhead.ts';
@@ -20,6 +21,7 @@ export interface LiveServer {
   adminUrl: string;
   /** Goes on answering for the drain time, refuses nobody, then closes. */
   stop(): Promise<void>;
+  stopsWithinMs: number;
 }
 
 /** Every accepted request is answered within this time, whatever Stripe does. */
@@ -81,7 +83,12 @@ export async function serve(config: Config, logger: FastifyBaseLogger, stripeUrl
     logger.info('closed');
   }
 
-  return { url, adminUrl: admin.url, stop: () => (stopping ??= stop()) };
+  return {
+    url,
+    adminUrl: admin.url,
+    stop: () => (stopping ??= stop()),
+    stopsWithinMs: config.drainMs + DEADLINE_MS + 1_000,
+  };
 }
 
 /**
@@ -93,6 +100,7 @@ export function stopOnSignals(server: LiveServer, logger: FastifyBaseLogger, las
   const end = (code: number) => {
     // A fault in the middle of a drain is a fault still.
     exitCode = Math.max(exitCode, code);
+    setTimeout(() => process.exit(1), server.stopsWithinMs + 1_000).unref();
     void server
       .stop()
       .then(lastly)
@@ -104,11 +112,7 @@ export function stopOnSignals(server: LiveServer, logger: FastifyBaseLogger, las
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(0));
   for (const fault of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(fault, (error: unknown) => {
-      // Its words could quote a key or a customer.
-      logger.fatal(
-        { fault, name: error instanceof Error ? error.name : typeof error },
-        'broken: draining, then ending',
-      );
+      logger.fatal({ fault, ...wordless(error) }, 'broken: draining, then ending');
       end(1);
     });
   }

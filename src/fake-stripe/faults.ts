@@ -46,7 +46,7 @@ export type Fault =
   | { kind: 'headersFlood'; kibibytes: number };
 
 /** An error in Stripe's shape, or `body` instead. */
-export interface StatusFault {
+interface StatusFault {
   kind: 'status';
   status: number;
   type?: ErrorType;

@@ -41,7 +41,7 @@ export interface LedgerRequest {
   readonly outcome: Outcome;
 }
 
-export interface Outcome {
+interface Outcome {
   /** The fault that was played. */
   readonly fault?: Fault;
   /** What was put on the wire; undefined while under way and for a connection that got no answer. */

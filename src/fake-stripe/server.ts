@@ -9,8 +9,8 @@ import { newRequestId } from './ids.ts';
 import { idempotencyKeyOf, Memory, type Ledger, type LedgerRequest, type OpenRequest } from './ledger.ts';
 import { newPaymentIntent, readOrder, type PaymentIntent } from './paymentIntents.ts';
 
-export type { Effect, Fault, StatusFault } from './faults.ts';
-export type { Ledger, LedgerIntent, LedgerRequest, Outcome } from './ledger.ts';
+export type { Effect, Fault } from './faults.ts';
+export type { LedgerIntent } from './ledger.ts';
 
 export interface FakeStripe {
   /** `http://127.0.0.1:<port>` */

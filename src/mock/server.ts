@@ -7,6 +7,7 @@ import { buildApp } from '../app.ts';
 import type { Authenticate } from '../auth.ts';
 import type { MockConfig } from '../config.ts';
 import { openContract } from '../contract.ts';
+import type { OperationId, OperationRequest } from '../operations/handler.ts';
 import { chooseScenario } from './prefer.ts';
 import { prismAnswers } from './prism.ts';
 
@@ -62,10 +63,14 @@ const readContract = async (file: string): Promise<object> => parse(await readFi
 
 /** The shell of the live server, with Prism's answers behind it. */
 async function mockApp(document: object, config: MockConfig, logger: FastifyBaseLogger): Promise<FastifyInstance> {
-  const contract = await openContract(document, () => async ({ operationId, headers }) => {
-    const operation = contract.operations.find(({ id }) => id === operationId)!;
-    return chooseScenario((headers as Record<string, string>)['prefer'], operation.scenarios);
-  });
+  const contract = await openContract(
+    document,
+    () =>
+      async ({ operationId, headers }: OperationRequest<OperationId>) => {
+        const operation = contract.operations.find(({ id }) => id === operationId)!;
+        return chooseScenario((headers as Record<string, string>)['prefer'], operation.scenarios);
+      },
+  );
   const prism = await prismAnswers(document, contract.operations);
   const operations = contract.operations.map((operation) => ({
     ...operation,
@@ -86,7 +91,7 @@ const letIn =
 
 /** The listening server of `first` hands its requests to `next`: no connection is lost, no port is free for a moment. */
 function serveInstead(next: FastifyInstance, first: FastifyInstance): void {
-  for (const event of ['request', 'checkContinue', 'checkExpectation', 'clientError']) {
+  for (const event of ['request', 'checkContinue', 'checkExpectation', 'clientError', 'connect']) {
     first.server.removeAllListeners(event);
     for (const listener of next.server.listeners(event)) first.server.on(event, listener as () => void);
   }

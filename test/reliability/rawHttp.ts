@@ -116,7 +116,7 @@ export async function exchange(baseUrl: string, bytes: string | Uint8Array): Pro
 }
 
 /** Reads answers that follow each other. All bodies of ours are JSON objects: no brace, no body (HEAD, 100). */
-export function parseAnswers(text: string): Received {
+function parseAnswers(text: string): Received {
   const answers: RawAnswer[] = [];
   let rest = text;
   for (;;) {

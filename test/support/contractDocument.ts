@@ -1,6 +1,6 @@
 import document from '../../generated/openapi.json' with { type: 'json' };
 
-export interface NamedExample {
+interface NamedExample {
   value: object;
   'x-headers'?: Record<string, string>;
 }
@@ -8,7 +8,7 @@ interface Header {
   required: boolean;
   schema: object;
 }
-export interface DocumentedResponse {
+interface DocumentedResponse {
   content: { 'application/json': { schema: object; examples: Record<string, NamedExample> } };
   headers: Record<string, Header>;
 }

@@ -51,21 +51,22 @@ export function send(baseUrl: string, { method, path, headers, body }: WireReque
   });
 }
 
+const quote = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
 /** The request as a command that repeats it; `baseUrl` and key are the reader's to fill in where they are masked. */
 export function curlLine(baseUrl: string, { method, path, headers, body }: WireRequest, secret?: string): string {
-  const quote = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
   return [
     `curl -i --path-as-is -X ${quote(method)}`,
     ...headers
       .filter(([name]) => name.toLowerCase() !== 'host')
       .map(([name, value]) => `-H ${quote(`${name}: ${value === secret ? '$API_KEY' : value}`)}`),
-    ...(body === undefined ? [] : [`--data-binary ${bodyArgument(body, quote)}`]),
+    ...(body === undefined ? [] : [`--data-binary ${bodyArgument(body)}`]),
     quote(baseUrl + path),
   ].join(' ');
 }
 
 /** Bytes that are no text go through a shell as \x escapes. */
-function bodyArgument(body: string | Uint8Array, quote: (text: string) => string): string {
+function bodyArgument(body: string | Uint8Array): string {
   const bytes = Buffer.from(body as Uint8Array);
   if (bytes.toString('utf8') === body) return quote(body);
   return `$'${[...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}'`;

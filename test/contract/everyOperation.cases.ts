@@ -1,0 +1,175 @@
+import type { DocumentedOperation } from '../support/contractDocument.ts';
+import { bodies, HOST, json, requestTo, type Case } from './case.ts';
+
+/** What every operation answers alike, because the shell answers it: from the first request example of each. */
+export function everyOperationCases(operation: DocumentedOperation): Case[] {
+  const request = requestTo(operation);
+  const [{ value: body }] = Object.values(operation.requestExamples) as [{ value: object }];
+  return [
+    ...bodies(operation, 'invalidBody', {
+      'no JSON': '{"amount":100',
+      'an array': [],
+      'a string': '"amount"',
+      'a number': 100,
+      null: 'null',
+      'JSON inside a string': JSON.stringify(JSON.stringify(body)),
+      'white space only': ' ',
+      'two documents': '{"amount":100}{"amount":100}',
+      'a form': 'amount=100',
+    }),
+    {
+      operation,
+      example: 'invalidBody',
+      title: 'UTF-8 that is none',
+      request: request(
+        new Uint8Array([...Buffer.from('{"amount":100,"metadata":{"note":"'), 0xff, ...Buffer.from('"}}')]),
+      ),
+    },
+    {
+      operation,
+      example: 'invalidBody',
+      title: 'JSON in UTF-16',
+      request: request(Buffer.from(json(body), 'utf16le'), [['Content-Type', 'application/json; charset=utf-16']]),
+    },
+    ...Object.entries({
+      'an empty one': '',
+      'an empty quoted one': '""',
+      '256 characters': 'k'.repeat(256),
+      'a space inside': 'a b',
+      'no ASCII': 'schlüssel',
+      'a quote that does not end': '"key',
+    }).map(([title, key]) => ({
+      operation,
+      example: 'invalidIdempotencyKey',
+      title,
+      request: request(json(body), [['Idempotency-Key', key]]),
+    })),
+    {
+      operation,
+      example: 'invalidIdempotencyKey',
+      title: 'two keys',
+      request: request(json(body), [
+        ['Idempotency-Key', 'one'],
+        ['Idempotency-Key', 'two'],
+      ]),
+    },
+    {
+      operation,
+      example: 'invalidRequest',
+      title: 'bytes that are no HTTP',
+      request: request(json(body)),
+      bytes: 'no HTTP at all\r\n\r\n',
+    },
+    {
+      operation,
+      example: 'invalidRequest',
+      title: 'no Host',
+      request: request(json(body)),
+      bytes: `POST ${operation.path} HTTP/1.1\r\nConnection: close\r\n\r\n`,
+    },
+    {
+      operation,
+      example: 'invalidRequest',
+      title: 'a URL with a broken escape',
+      request: request(json(body)),
+      bytes: 'GET /%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    },
+
+    ...Object.entries<(apiKey: string) => [string, string][]>({
+      'no key': () => [],
+      'an empty key': () => [['cv-api-key', '']],
+      'an unknown key': (apiKey) => [['cv-api-key', `${apiKey}x`]],
+      'the key twice': (apiKey) => [
+        ['cv-api-key', apiKey],
+        ['cv-api-key', apiKey],
+      ],
+      'no key, before anything else that is wrong': () => [
+        ['Content-Type', 'text/plain'],
+        ['Idempotency-Key', ''],
+      ],
+    }).map(([title, headers]) => ({
+      operation,
+      example: 'invalidApiKey',
+      title,
+      request: (apiKey: string) => ({ ...request('no JSON')(apiKey), headers: [HOST, ...headers(apiKey)] }),
+    })),
+
+    ...[
+      '/',
+      `${operation.path}/`,
+      `${operation.path}s`,
+      operation.path.toUpperCase(),
+      '/api/v1/payments',
+      `/${operation.path}`,
+    ].map((path) => ({
+      operation,
+      example: 'notFound',
+      title: path,
+      request: (apiKey: string) => ({ ...request(json(body))(apiKey), path }),
+    })),
+    ...['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'].map((method) => ({
+      operation,
+      example: 'methodNotAllowed',
+      title: `${method}, even without a key`,
+      request: () => ({ method, path: operation.path, headers: [HOST] }),
+    })),
+    {
+      operation,
+      example: 'requestTimeout',
+      title: 'headers that never end',
+      request: request(json(body)),
+      bytes: `POST ${operation.path} HTTP/1.1\r\nHost: a\r\nX-Slow: `,
+    },
+
+    {
+      operation,
+      example: 'bodyTooLarge',
+      title: 'one byte over the limit',
+      request: request(json(body).padEnd(operation.bodyLimitBytes + 1)),
+    },
+    ...Object.entries({
+      'plain text': 'text/plain',
+      'a form': 'application/x-www-form-urlencoded',
+      'a JSON of another kind': 'application/merge-patch+json',
+      'an empty media type': '',
+    }).map(([title, type]) => ({
+      operation,
+      example: 'unsupportedMediaType',
+      title,
+      request: request(json(body), [['Content-Type', type]]),
+    })),
+    {
+      operation,
+      example: 'unsupportedMediaType',
+      title: 'a content encoding',
+      request: request(json(body), [
+        ['Content-Type', 'application/json'],
+        ['Content-Encoding', 'gzip'],
+      ]),
+    },
+    {
+      operation,
+      example: 'expectationFailed',
+      title: 'an expectation that nobody meets',
+      request: request(json(body)),
+      bytes: `POST ${operation.path} HTTP/1.1\r\nHost: a\r\nExpect: the-best\r\nConnection: close\r\n\r\n`,
+    },
+    {
+      operation,
+      example: 'tooManyRequests',
+      title: 'the second request where one a minute is allowed',
+      request: request(json(body)),
+      settings: { TENANT_REQUESTS_PER_MINUTE: '1' },
+      arrange: async (_stripe, send) => {
+        await send(request('{}'));
+      },
+    },
+    {
+      operation,
+      example: 'headersTooLarge',
+      title: '20 KiB of headers',
+      request: request(json(body)),
+      bytes: `POST ${operation.path} HTTP/1.1\r\nHost: a\r\nX-Large: ${'x'.repeat(20 * 1024)}\r\n\r\n`,
+    },
+  ];
+}

@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest';
+import { sha256 } from '../../src/auth.ts';
+import { readConfig, readMockConfig } from '../../src/config.ts';
+
+const digestOf = (apiKey: string) => sha256(apiKey).toString('hex');
+
+const goodEnv = { API_KEYS: `acme:${digestOf('cv_one')}`, STRIPE_SECRET_KEY: 'sk_test_51Good' };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What is said about each variable, without the heading. */
+function faultsIn(env: Environment, read: (env: Environment) => unknown = readConfig): string[] {
+  try {
+    read(env);
+  } catch (error) {
+    return (error as Error).message.split('\n- ').slice(1);
+  }
+  return [];
+}
+
+describe('readConfig', () => {
+  it('needs the API keys and the Stripe key, and knows what is usual for the rest', () => {
+    expect(readConfig(goodEnv)).toEqual({
+      host: '0.0.0.0',
+      port: 3000,
+      logLevel: 'info',
+      apiKeys: [{ tenant: 'acme', sha256: sha256('cv_one') }],
+      stripeSecretKey: 'sk_test_51Good',
+      tenantRequestsPerMinute: 600,
+      addressFailuresPerMinute: 60,
+      redisUrl: undefined,
+      adminHost: '127.0.0.1',
+      adminPort: 9090,
+      corsOrigins: undefined,
+      trustedProxies: undefined,
+      drainMs: 5000,
+    });
+  });
+
+  it('names every fault at once, each with what would be right', () => {
+    const env = {
+      PORT: '80a',
+      LOG_LEVEL: 'loud',
+      API_KEYS: 'acme',
+      TENANT_REQUESTS_PER_MINUTE: '0',
+      ADDRESS_FAILURES_PER_MINUTE: '-1',
+      DRAIN_MS: '5s',
+      NODE_TLS_REJECT_UNAUTHORIZED: '0',
+      STRIPE_SECRET: 'sk_test_51Good',
+    };
+    expect(() => readConfig(env)).toThrow(
+      new Error(`The configuration is wrong:
+- PORT: expected an integer from 0 to 65535, got "80a"
+- LOG_LEVEL: expected one of fatal, error, warn, info, debug, trace, silent, got "loud"
+- API_KEYS: expected tenant:sha256 pairs, separated by commas; wrong: number 1 of 1
+- STRIPE_SECRET_KEY: missing
+- TENANT_REQUESTS_PER_MINUTE: expected an integer from 1 to 1000000000, got "0"
+- ADDRESS_FAILURES_PER_MINUTE: expected an integer from 1 to 1000000000, got "-1"
+- DRAIN_MS: expected an integer from 0 to 600000, got "5s"
+- NODE_TLS_REJECT_UNAUTHORIZED: must not be 0: anyone between us and Stripe could read the key
+- STRIPE_SECRET: unknown; see .env.example`),
+    );
+  });
+
+  it.each([
+    ['PORT', '0', '65535'],
+    ['TENANT_REQUESTS_PER_MINUTE', '1', '1000000000'],
+    ['ADDRESS_FAILURES_PER_MINUTE', '1', '1000000000'],
+    ['DRAIN_MS', '0', '600000'],
+  ])('takes %s from %s to %s, and surrounding space', (name, least, most) => {
+    expect(faultsIn({ ...goodEnv, [name]: least })).toEqual([]);
+    expect(faultsIn({ ...goodEnv, [name]: ` ${most} ` })).toEqual([]);
+  });
+
+  it.each([
+    ['PORT', '65536'],
+    ['PORT', '-1'],
+    ['PORT', '80.5'],
+    ['PORT', '0x50'],
+    ['PORT', '1e3'],
+    ['TENANT_REQUESTS_PER_MINUTE', '0'],
+    ['TENANT_REQUESTS_PER_MINUTE', '1000000001'],
+    ['ADDRESS_FAILURES_PER_MINUTE', '0'],
+    ['ADDRESS_FAILURES_PER_MINUTE', '1000000001'],
+    ['DRAIN_MS', '600001'],
+    ['DRAIN_MS', 'Infinity'],
+    ['LOG_LEVEL', 'INFO'],
+  ])('refuses %s=%s', (name, text) => {
+    expect(faultsIn({ ...goodEnv, [name]: text })).toEqual([expect.stringContaining(`got "${text}"`)]);
+  });
+
+  it.each(['PORT', 'HOST', 'LOG_LEVEL', 'DRAIN_MS'])('takes an empty %s for none', (name) => {
+    expect(readConfig({ ...goodEnv, [name]: ' ' })).toEqual(readConfig(goodEnv));
+  });
+
+  it.each(['API_KEYS', 'STRIPE_SECRET_KEY'])('takes an empty %s for missing', (name) => {
+    expect(faultsIn({ ...goodEnv, [name]: '' })).toEqual([`${name}: missing`]);
+  });
+
+  it('reads several keys, also of one tenant, so that a key can be replaced', () => {
+    const apiKeys = [`acme:${digestOf('old')}`, `acme:${digestOf('new')}`, `b.c-d_1:${digestOf('other')}`].join(' , ');
+    expect(readConfig({ ...goodEnv, API_KEYS: apiKeys }).apiKeys).toEqual([
+      { tenant: 'acme', sha256: sha256('old') },
+      { tenant: 'acme', sha256: sha256('new') },
+      { tenant: 'b.c-d_1', sha256: sha256('other') },
+    ]);
+  });
+
+  it.each([
+    ['a key that is no digest', 'acme:cv_secret'],
+    ['a digest in capitals', `acme:${digestOf('cv_secret').toUpperCase()}`],
+    ['a tenant with a space', `ac me:${digestOf('cv_secret')}`],
+    ['no tenant', digestOf('cv_secret')],
+    ['a comma too many', `acme:${digestOf('cv_secret')},`],
+  ])('refuses API keys with %s', (_what, text) => {
+    expect(faultsIn({ ...goodEnv, API_KEYS: text })).toEqual([
+      expect.stringMatching(/^API_KEYS: expected tenant:sha256 pairs, separated by commas; wrong: number \d of \d$/),
+    ]);
+  });
+
+  it('says by number which of the API keys are wrong', () => {
+    const good = `acme:${digestOf('cv_one')}`;
+    expect(faultsIn({ ...goodEnv, API_KEYS: `${good},wrong,${good},worse` })).toEqual([
+      expect.stringContaining('wrong: number 2, 4 of 4'),
+    ]);
+  });
+
+  it('refuses one key for two tenants: whose requests would they be?', () => {
+    const shared = digestOf('cv_one');
+    expect(faultsIn({ ...goodEnv, API_KEYS: `acme:${shared},other:${shared}` })).toEqual([
+      'API_KEYS: the same key stands there twice',
+    ]);
+  });
+
+  it.each(['sk_live_51Good', 'rk_live_51Good', 'rk_test_51Good'])('takes a Stripe key like %s', (key) => {
+    expect(readConfig({ ...goodEnv, STRIPE_SECRET_KEY: key }).stripeSecretKey).toBe(key);
+  });
+
+  it.each([
+    ['a publishable one', 'pk_live_51Canary'],
+    ['a restricted one with a line break inside', 'rk_live_51\nCanary'],
+    ['one with a letter that is no ASCII', 'sk_test_51Cänary'],
+    ['something else', 'whsec_Canary'],
+  ])('refuses a Stripe key that is %s', (_what, key) => {
+    expect(faultsIn({ ...goodEnv, STRIPE_SECRET_KEY: key })).toEqual([
+      'STRIPE_SECRET_KEY: expected a secret or restricted key of Stripe (sk_… or rk_…)',
+    ]);
+  });
+
+  it('never says a secret, however it is misplaced', () => {
+    const env = {
+      API_KEYS: `acme:cv_CANARY,${digestOf('cv_CANARY')}`,
+      STRIPE_SECRET_KEY: 'pk_live_CANARY',
+      API_KEY: 'cv_CANARY',
+      STRIPE_KEY: 'sk_live_CANARY',
+    };
+    const said = faultsIn(env).join('\n');
+    expect(said).not.toContain('CANARY');
+    expect(said).not.toContain(digestOf('cv_CANARY'));
+  });
+
+  it.each(['API_KEY', 'API_KEYS_2', 'STRIPE_KEY', 'TENANT_REQUESTS', 'ADDRESS_FAILURES', 'DRAIN_SECONDS'])(
+    'takes %s, which it does not know, for a typing error',
+    (name) => {
+      expect(faultsIn({ ...goodEnv, [name]: '1' })).toEqual([`${name}: unknown; see .env.example`]);
+    },
+  );
+
+  it('leaves the variables of others alone', () => {
+    expect(faultsIn({ ...goodEnv, PATH: '/bin', NODE_TLS_REJECT_UNAUTHORIZED: '1', KUBERNETES_PORT: 'x' })).toEqual([]);
+  });
+
+  it('can not be changed afterwards', () => {
+    expect(readConfig(goodEnv)).toSatisfy(Object.isFrozen);
+  });
+});
+
+describe('readMockConfig', () => {
+  it('needs nothing: on this machine only, and any key is let in', () => {
+    expect(readMockConfig({})).toEqual({ host: '127.0.0.1', port: 4010, logLevel: 'info', apiKey: undefined });
+  });
+
+  it('is strict with one API key', () => {
+    expect(readMockConfig({ API_KEY: 'cv_only' }).apiKey).toBe('cv_only');
+  });
+
+  it('names every fault at once', () => {
+    expect(faultsIn({ PORT: '-', LOG_LEVEL: 'loud', API_KEYS: 'acme:1' }, readMockConfig)).toEqual([
+      'PORT: expected an integer from 0 to 65535, got "-"',
+      'LOG_LEVEL: expected one of fatal, error, warn, info, debug, trace, silent, got "loud"',
+    ]);
+  });
+});

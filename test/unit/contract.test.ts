@@ -1,0 +1,258 @@
+import { OpenAPIValidator } from 'openapi-backend';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import document from '../../generated/openapi.json' with { type: 'json' };
+import { openContract, type HandlerOf } from '../../src/contract.ts';
+import { problemNames } from '../../src/problems.ts';
+
+const answered: HandlerOf = () => async () => ({ example: 'created' });
+
+const POST = ['paths', '/api/v1/payments/intent', 'post'];
+const BODY = [...POST, 'requestBody'];
+const SCHEMAS = ['components', 'schemas'];
+const PROPERTIES = [...SCHEMAS, 'PaymentIntentRequest', 'properties'];
+const AMOUNT = [...PROPERTIES, 'amount'];
+const METADATA = [...SCHEMAS, 'Metadata'];
+const API_KEY = ['components', 'securitySchemes', 'apiKey'];
+
+type Edit = readonly [place: readonly string[], value: unknown];
+type Node = Record<string, unknown>;
+
+/** The contract with other values in some places; undefined takes out what stands there. */
+function edited(...edits: readonly Edit[]): object {
+  const copy: Node = structuredClone(document);
+  for (const [place, value] of edits) {
+    const parent = place.slice(0, -1).reduce((node, key) => node[key] as Node, copy);
+    parent[place.at(-1)!] = value;
+  }
+  // As a file would bring it: without what is undefined.
+  return JSON.parse(JSON.stringify(copy));
+}
+
+/** What is said about a document, under the heading; nothing where it opens. */
+async function faultsIn(changed: object): Promise<string[]> {
+  return openContract(changed, answered).then(
+    () => [],
+    (error: Error) => error.message.replace("The contract can't be served:\n- ", '').split('\n- '),
+  );
+}
+
+/** The problem that answers this body, `created` where nothing is wrong with it. */
+async function answerTo(body: unknown, changed = edited()): Promise<string> {
+  const { operations } = await openContract(changed, answered);
+  const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+  const outcome: { example: string } = await operations[0]!
+    .run({ tenant: 'acme', headers: {}, body: bytes })
+    .catch((problem: { example: string }) => problem);
+  return outcome.example;
+}
+
+const HERE = 'POST /api/v1/payments/intent';
+
+describe('a contract that can not be served', () => {
+  it('is not ours', async () => {
+    expect(await faultsIn(edited())).toEqual([]);
+  });
+
+  it('is refused with all that is wrong, at once', async () => {
+    const wrong = edited(
+      [[...AMOUNT, 'x-problems', 'minimum'], undefined],
+      [[...BODY, 'x-body-limit-bytes'], undefined],
+      [[...POST, 'security'], []],
+      [['components', 'responses', 'NotFound', 'content', 'application/json', 'examples'], {}],
+    );
+    await expect(openContract(wrong, () => undefined)).rejects.toThrow(
+      new Error(`The contract can't be served:
+- no response has an example named notFound
+- ${HERE}: no handler for the operation createPaymentIntent
+- ${HERE}: security is not exactly one API key in a header
+- ${HERE}: no x-body-limit-bytes
+- ${HERE}: application/json/amount: x-problems names no 400 example for minimum`),
+    );
+  });
+
+  it.each<[string, string, Edit]>([
+    [
+      'a rule whose answer was forgotten',
+      'amount: x-problems names no 400 example for multipleOf',
+      [[...AMOUNT, 'multipleOf'], 5],
+    ],
+    [
+      'a name that stands for no example',
+      'amount: x-problems names no 400 example for type',
+      [[...AMOUNT, 'x-problems', 'type'], 'nonsense'],
+    ],
+    [
+      'a name that stands for an example of another status',
+      'amount: x-problems names no 400 example for type',
+      [[...AMOUNT, 'x-problems', 'type'], 'internalError'],
+    ],
+    [
+      'a rule for items',
+      'paymentMethodTypes/items: x-problems names no 400 example for enum',
+      [[...SCHEMAS, 'PaymentMethodType', 'x-problems'], { type: 'invalidPaymentMethodTypes' }],
+    ],
+    [
+      'a rule for keys',
+      'metadata/propertyNames: x-problems names no 400 example for pattern',
+      [[...METADATA, 'propertyNames', 'x-problems'], { minLength: 'invalidMetadata', maxLength: 'invalidMetadata' }],
+    ],
+    [
+      'a rule in allOf',
+      'metadata/email/allOf: x-problems names no 400 example for minLength',
+      [[...METADATA, 'properties', 'email', 'allOf'], [{ minLength: 1 }]],
+    ],
+    [
+      'a rule for other fields',
+      'metadata/additionalProperties: x-problems names no 400 example for type',
+      [[...METADATA, 'additionalProperties'], { type: 'string' }],
+    ],
+    [
+      'that there are no other fields',
+      'metadata: x-problems names no 400 example for additionalProperties',
+      [METADATA, { additionalProperties: false }],
+    ],
+  ])('says so of %s', async (_what, fault, edit) => {
+    expect(await faultsIn(edited(edit))).toEqual([`${HERE}: application/json/${fault}`]);
+  });
+
+  it('says so of a rule for a header', async () => {
+    const place = ['components', 'parameters', 'IdempotencyKey', 'schema', 'x-problems'];
+    expect(await faultsIn(edited([place, undefined]))).toEqual([
+      `${HERE}: Idempotency-Key: x-problems names no 400 example for type`,
+      `${HERE}: Idempotency-Key: x-problems names no 400 example for pattern`,
+    ]);
+  });
+
+  it.each<[string, Edit]>([
+    ['alternatives', [[...PROPERTIES, 'note'], { anyOf: [{ type: 'string' }], 'x-problems': 'invalidMetadata' }]],
+    [
+      'exclusive alternatives',
+      [[...PROPERTIES, 'note'], { oneOf: [{ type: 'string' }], 'x-problems': 'invalidMetadata' }],
+    ],
+    [
+      'fields by pattern',
+      [[...PROPERTIES, 'note'], { patternProperties: { '^a': { type: 'string' } }, 'x-problems': 'invalidMetadata' }],
+    ],
+    [
+      'an item that must be there',
+      [[...PROPERTIES, 'note'], { contains: { type: 'string' }, 'x-problems': 'invalidMetadata' }],
+    ],
+    [
+      'a condition',
+      [[...PROPERTIES, 'note'], { if: { type: 'string' }, else: { minimum: 1 }, 'x-problems': 'invalidMetadata' }],
+    ],
+  ])('says so of a rule without an answer in %s', async (_what, edit) => {
+    expect(await faultsIn(edited(edit))).not.toEqual([]);
+  });
+
+  it('says so of every answer that code gives and no example has', async () => {
+    const others = edited([[...POST, 'responses'], { 200: { description: 'None of ours.' } }]);
+    expect(await faultsIn(others)).toEqual(
+      expect.arrayContaining(problemNames.map((name) => `no response has an example named ${name}`)),
+    );
+  });
+
+  it.each<[string, Edit]>([
+    ['no security at all', [['security'], undefined]],
+    ['no security for the operation', [[...POST, 'security'], []]],
+    ['security that anyone meets', [[...POST, 'security'], [{}]]],
+    [
+      'security that anyone may choose to meet',
+      [
+        [...POST, 'security'],
+        [{ apiKey: [] }, {}],
+      ],
+    ],
+    ['two keys at once', [[...POST, 'security'], [{ apiKey: [], other: [] }]]],
+    ['a scheme that is not described', [[...POST, 'security'], [{ other: [] }]]],
+    ['a scheme that is no API key', [API_KEY, { type: 'http', scheme: 'bearer' }]],
+    ['an API key in the query', [[...API_KEY, 'in'], 'query']],
+    ['an API key in a cookie', [[...API_KEY, 'in'], 'cookie']],
+  ])('says so of %s', async (_what, edit) => {
+    const other: Edit = [['components', 'securitySchemes', 'other'], undefined];
+    expect(await faultsIn(edited(other, edit))).toEqual([`${HERE}: security is not exactly one API key in a header`]);
+  });
+
+  it('says so of a body that is no JSON', async () => {
+    const edit: Edit = [[...BODY, 'content', 'text/plain'], { schema: {} }];
+    expect(await faultsIn(edited(edit))).toEqual([`${HERE}: a body of type text/plain is not read`]);
+  });
+
+  it.each<[string, string[]]>([
+    ['a query parameter', [...POST, 'parameters']],
+    ['a query parameter of the whole path', ['paths', '/api/v1/payments/intent', 'parameters']],
+  ])('says so of %s', async (_what, place) => {
+    const edit: Edit = [place, [{ name: 'q', in: 'query', schema: {} }]];
+    expect(await faultsIn(edited(edit))).toEqual([`${HERE}: a parameter is not in a header`]);
+  });
+});
+
+it('a header that must be there is asked for by the name that its rules give', async () => {
+  const withRequiredKey = edited([['components', 'parameters', 'IdempotencyKey', 'required'], true]);
+  expect(await answerTo({ amount: 100 }, withRequiredKey)).toBe('invalidIdempotencyKey');
+});
+
+it('openContract leaves the document as it was', async () => {
+  const ours = edited();
+  await openContract(ours, answered);
+  expect(ours).toEqual(edited());
+});
+
+describe('of several broken rules', () => {
+  // A number that breaks every rule of the amount but its type.
+  const everything = { amount: -0.001 };
+
+  it.each([
+    ['exclusiveMinimum', 'invalidAmount'],
+    ['minimum', 'amountTooSmall'],
+    ['format', 'amountTooPrecise'],
+  ])('the one that x-problems lists first answers: %s', async (keyword, problem) => {
+    const { [keyword as 'type']: first, ...others } =
+      document.components.schemas.PaymentIntentRequest.properties.amount['x-problems'];
+    const reordered = edited([[...AMOUNT, 'x-problems'], { [keyword]: first, ...others }]);
+    expect(await answerTo(everything, reordered)).toBe(problem);
+  });
+
+  it('the first field of the contract answers, in whatever order the fields come', async () => {
+    expect(await answerTo('{"metadata":1,"paymentMethodTypes":1,"amount":1.001}')).toBe('amountTooPrecise');
+    expect(await answerTo('{"metadata":1,"paymentMethodTypes":1,"amount":1}')).toBe('invalidPaymentMethodTypes');
+  });
+
+  it('a missing field answers before those that are there', async () => {
+    expect(await answerTo({ metadata: 1, paymentMethodTypes: 1 })).toBe('amountRequired');
+  });
+});
+
+/** How many errors the contract's own validators collect about a body. */
+async function errorsAbout(body: string): Promise<number> {
+  const opened = vi.spyOn(OpenAPIValidator.prototype, 'getRequestValidatorsForOperation');
+  await answerTo(body);
+  const validators = opened.mock.results.flatMap(({ value }) => value as { errors?: object[] | null }[]);
+  return validators.flatMap(({ errors }) => errors ?? []).length;
+}
+
+describe('a hostile body', () => {
+  afterEach(() => void vi.restoreAllMocks());
+
+  const { maxItems } = document.components.schemas.PaymentIntentRequest.properties.paymentMethodTypes;
+  const { maxProperties } = document.components.schemas.Metadata;
+  const limitBytes = document.paths['/api/v1/payments/intent'].post.requestBody['x-body-limit-bytes'];
+
+  const filled = (head: string, item: (index: number) => string, tail: string) => {
+    let body = head + item(0);
+    for (let index = 1; body.length < limitBytes - 30; index++) body += `,${item(index)}`;
+    return body + tail;
+  };
+
+  it('of payment method types costs no more errors than a few for each that is allowed', async () => {
+    const body = filled('{"amount":1,"paymentMethodTypes":[', () => '1', ']}');
+    expect(JSON.parse(body).paymentMethodTypes.length).toBeGreaterThan(60_000);
+    expect(await errorsAbout(body)).toSatisfy((errors: number) => errors > 0 && errors <= 3 * maxItems);
+  });
+
+  it('of metadata costs no more errors than a few for each key that is allowed', async () => {
+    const body = filled('{"amount":1,"metadata":{', (index) => `"[${index}":1`, '}}');
+    expect(Object.keys(JSON.parse(body).metadata).length).toBeGreaterThan(10_000);
+    expect(await errorsAbout(body)).toSatisfy((errors: number) => errors > 0 && errors <= 5 * maxProperties);
+  });
+});

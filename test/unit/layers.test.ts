@@ -1,0 +1,136 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path/posix';
+import { describe, expect, it } from 'vitest';
+import manifest from '../../package.json' with { type: 'json' };
+
+/** From the processes down to the arithmetic: a file imports only from its own row or below. */
+const ROWS: readonly (readonly RegExp[])[] = [
+  [/^(server|dev|mock|apiKey)\.ts$/],
+  [/^serve\.ts$/, /^curl\.ts$/, /^mock\/server\.ts$/],
+  [/^(config|app|admin)\.ts$/, /^mock\/(prism|prefer)\.ts$/],
+  [/^(clientErrors|metrics)\.ts$/],
+  [/^connections\.ts$/],
+  [/^(contract|auth|limits|log)\.ts$/],
+  [/^operations\//],
+  [/^problems\.ts$/],
+  [/^payments\/(stripe\w*|bulkhead)\.ts$/],
+  [/^payments\/gateway\.ts$/],
+  [/^payments\/(money|idempotency)\.ts$/, /^tracing\.ts$/],
+];
+
+const SRC = new URL('../../src/', import.meta.url);
+const files = globSync('**/*.ts', { cwd: SRC }).map((file) => file.replaceAll('\\', '/'));
+const textOf = (file: string) => readFileSync(new URL(file, SRC), 'utf8');
+
+interface Import {
+  from: string;
+  /** A file of ours, by its path in src/, or the name of a package. */
+  to: string;
+  isType: boolean;
+}
+
+const isOurs = (to: string) => files.includes(to);
+
+/** A statement, with `type` before all its names or not, or a call. */
+const IMPORT = /^(?:import|export)( type)? (?:[^'";=(]*? from )?'([^']+)'|\bimport\('([^']+)'\)/gm;
+
+const imports: readonly Import[] = files.flatMap((from) =>
+  [...textOf(from).matchAll(IMPORT)].map(([, type, stated, called = stated!]) => ({
+    from,
+    to: called.startsWith('.') ? join(from, '..', called) : packageOf(called),
+    isType: type !== undefined,
+  })),
+);
+
+/** `@a/b/c` → `@a/b`, `yaml/x` → `yaml`. */
+function packageOf(target: string): string {
+  return target
+    .split('/')
+    .slice(0, target.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
+const rowOf = (file: string) => ROWS.findIndex((row) => row.some((pattern) => pattern.test(file)));
+const isFake = (file: string) => file.startsWith('fake-stripe/');
+const said = (some: readonly Import[]) => some.map(({ from, to }) => `${from} imports ${to}`);
+
+/** Everything that runs when this file runs: what is only a type is gone by then. */
+function closureOf(file: string, seen = new Set<string>()): Set<string> {
+  for (const { to } of imports.filter(({ from, isType }) => from === file && !isType)) {
+    if (!seen.has(to)) closureOf(to, seen.add(to));
+  }
+  return seen;
+}
+
+describe('the layers', () => {
+  it('are found in the sources', () => {
+    expect(said(imports)).toEqual(
+      expect.arrayContaining(['server.ts imports serve.ts', 'payments/stripe.ts imports payments/gateway.ts']),
+    );
+  });
+
+  it('name each file once', () => {
+    const rows = files
+      .filter((file) => !isFake(file))
+      .map((file) => [file, ROWS.flat().filter((row) => row.test(file))]);
+    expect(rows.filter(([, patterns]) => patterns!.length !== 1)).toEqual([]);
+  });
+
+  it('are imported downwards', () => {
+    const upwards = imports.filter(
+      ({ from, to }) => !isFake(from) && isOurs(to) && !isFake(to) && rowOf(to) < rowOf(from),
+    );
+    expect(said(upwards)).toEqual([]);
+  });
+
+  it('do not meet the fake Stripe, but for dev.ts', () => {
+    expect(said(imports.filter(({ from, to }) => !isFake(from) && isFake(to)))).toEqual([
+      'dev.ts imports fake-stripe/server.ts',
+    ]);
+  });
+
+  it('are not met by the fake Stripe', () => {
+    expect(said(imports.filter(({ from, to }) => isFake(from) && isOurs(to) && !isFake(to)))).toEqual([]);
+  });
+});
+
+describe('the boundaries', () => {
+  it('only payments/stripe*.ts speak to Stripe; the fake one borrows its types', () => {
+    const others = imports.filter(({ from, to, isType }) => to === 'stripe' && !(isFake(from) && isType));
+    expect(others.map(({ from }) => from).filter((from) => !/^payments\/stripe\w*\.ts$/.test(from))).toEqual([]);
+  });
+
+  it('payments know neither HTTP nor OpenAPI', () => {
+    const packages = imports.filter(({ from, to }) => from.startsWith('payments/') && !isOurs(to)).map(({ to }) => to);
+    expect(packages.filter((name) => /fastify|openapi|ajv|yaml|prism|node:https?$/.test(name))).toEqual([]);
+  });
+
+  it('only processes read the environment', () => {
+    const readers = files.filter((file) => /process\s*\.\s*env|process\[/.test(textOf(file)));
+    expect(readers.sort()).toEqual(['dev.ts', 'mock.ts', 'server.ts']);
+  });
+
+  it('nothing imports a process', () => {
+    expect(said(imports.filter(({ to }) => ['dev.ts', 'mock.ts', 'server.ts'].includes(to)))).toEqual([]);
+  });
+});
+
+describe('the production process', () => {
+  const production = [...closureOf('server.ts')];
+  const packages = production.filter((name) => !isOurs(name) && !name.endsWith('.json'));
+
+  it('is made of more than its own file', () => {
+    expect(production).toEqual(
+      expect.arrayContaining(['operations/createPaymentIntent.ts', 'payments/money.ts', 'stripe']),
+    );
+  });
+
+  it('has no fake Stripe and no mock in it', () => {
+    expect(production.filter((file) => isFake(file) || file.startsWith('mock/'))).toEqual([]);
+  });
+
+  it('runs on dependencies and on Node alone', () => {
+    const installed = packages.filter((name) => !name.startsWith('node:'));
+    expect(Object.keys(manifest.dependencies)).toEqual(expect.arrayContaining(installed));
+  });
+});

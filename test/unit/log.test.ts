@@ -1,0 +1,189 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { pino } from 'pino';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { sha256 } from '../../src/auth.ts';
+import { readConfig } from '../../src/config.ts';
+import { startFakeStripe, type FakeStripe, type Fault } from '../../src/fake-stripe/server.ts';
+import { serve, type LiveServer } from '../../src/serve.ts';
+import { send, sendBytes, type WireRequest, type WireResponse } from '../support/exchange.ts';
+
+const API_KEY = 'cv_CANARY_key';
+const PATH = '/api/v1/payments/intent';
+
+const text: string[] = [];
+const lines = () =>
+  text.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ requestId }) => requestId);
+
+let stripe: FakeStripe;
+let server: LiveServer;
+beforeAll(async () => {
+  stripe = await startFakeStripe();
+  const config = readConfig({
+    HOST: '127.0.0.1',
+    PORT: '0',
+    API_KEYS: `acme:${sha256(API_KEY).toString('hex')}`,
+    STRIPE_SECRET_KEY: 'sk_test_CANARY_stripe',
+    ADMIN_PORT: '0',
+    DRAIN_MS: '0',
+  });
+  const logger = pino({ level: 'trace' }, { write: (line: string) => void text.push(line) });
+  server = await serve(config, logger, new URL(stripe.url));
+});
+afterAll(async () => {
+  await server.stop();
+  await stripe.close();
+});
+beforeEach(() => {
+  stripe.reset();
+  text.length = 0;
+});
+
+const body = { amount: 100, metadata: { email: 'CANARY@example.com', phone: '+1CANARY', CANARY_key: 'CANARY_value' } };
+
+/** A request with a canary wherever there is room for one. */
+const request = (changes: Partial<WireRequest> = {}, apiKey = API_KEY): WireRequest => ({
+  method: 'POST',
+  path: `${PATH}?token=CANARY`,
+  headers: [
+    ['Host', 'CANARY.test'],
+    ['cv-api-key', apiKey],
+    ['Content-Type', 'application/json; CANARY'],
+    ['Idempotency-Key', `CANARY_${crypto.randomUUID()}`],
+    ['X-Request-Id', 'CANARY'],
+    ['User-Agent', 'CANARY'],
+    ['Cookie', 'CANARY=1'],
+  ],
+  body: JSON.stringify(body),
+  ...changes,
+});
+
+async function logged(send_: () => Promise<WireResponse>, ...faults: Fault[]) {
+  stripe.play(...faults);
+  const answer = await send_();
+  const [line] = await vi.waitUntil(() => lines().length > 0 && lines());
+  return { answer, line };
+}
+const loggedFor = (asked: WireRequest, ...faults: Fault[]) => logged(() => send(server.url, asked), ...faults);
+
+const refusal: Fault = {
+  kind: 'status',
+  status: 401,
+  type: 'invalid_request_error',
+  message: 'Invalid API Key provided: sk_CANARY',
+  effect: 'none',
+};
+/** What pino says of every line. */
+const always = {
+  time: expect.any(Number),
+  pid: expect.any(Number),
+  hostname: expect.any(String),
+  msg: expect.any(String),
+};
+const ours = {
+  ...always,
+  level: 30,
+  requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+  method: 'POST',
+  durationMs: expect.any(Number),
+};
+const known = { ...ours, tenant: 'acme', operation: 'createPaymentIntent' };
+
+/** Half a request, whose client goes away once the server has begun to read it. */
+async function abortUpload(): Promise<void> {
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  const headers = request()
+    .headers.map((header) => `${header.join(': ')}\r\n`)
+    .join('');
+  socket.write(`POST ${PATH} HTTP/1.1\r\n${headers}Content-Length: 500\r\nExpect: 100-continue\r\n\r\n`);
+  await once(socket, 'data');
+  socket.write('{"CANARY');
+  socket.destroy();
+}
+
+describe('the one line of a request', () => {
+  it('says who asked for what, how it ended, and what Stripe calls it', async () => {
+    const { line } = await loggedFor(request());
+    const stripeRequestId = stripe.ledger.intents[0]!.requestId;
+    expect(line).toEqual({ ...known, status: 200, stripeRequestId, replayed: false });
+  });
+
+  it('has the name that the client got in X-Request-Id', async () => {
+    const { answer, line } = await loggedFor(request());
+    expect(line!['requestId']).toBe(answer.headers['x-request-id']);
+  });
+
+  it('warns of types that Stripe dropped', async () => {
+    const types = { amount: 100, paymentMethodTypes: ['card', 'oxxo'] };
+    const { line } = await loggedFor(request({ body: JSON.stringify(types) }));
+    expect(line).toMatchObject({ level: 40, droppedMethodTypes: ['oxxo'] });
+  });
+
+  it('says which problem was answered', async () => {
+    const { line } = await loggedFor(request({ body: '{"amount":"CANARY"}' }));
+    expect(line).toEqual({ ...known, status: 400, problem: 'invalidAmount' });
+  });
+
+  it('names no tenant for a stranger', async () => {
+    const { line } = await loggedFor(request({}, 'cv_CANARY_wrong'));
+    expect(line).toEqual({ ...ours, operation: 'createPaymentIntent', status: 401, problem: 'invalidApiKey' });
+  });
+
+  it('is written for a path that there is not', async () => {
+    const { line } = await loggedFor(request({ path: '/other?token=CANARY' }));
+    expect(line).toEqual({ ...ours, status: 404, problem: 'notFound' });
+  });
+
+  it('is an error where the fault is ours, with the place of it and none of the words of others', async () => {
+    const { line } = await loggedFor(request(), refusal);
+    expect(line).toEqual({
+      ...known,
+      level: 50,
+      status: 500,
+      problem: 'internalError',
+      cause: {
+        fault: 'broken',
+        reason: 'refused: an error of the API',
+        statusCode: 401,
+        type: 'invalid_request_error',
+        requestId: expect.stringMatching(/^req_/),
+      },
+    });
+  });
+
+  it('is written for what never became a request', async () => {
+    const { line } = await logged(() => sendBytes(server.url, 'CANARY\r\n\r\n'));
+    expect(line).toEqual({ ...always, level: 30, requestId: ours.requestId, status: 400, problem: 'invalidRequest' });
+  });
+
+  it('says that a request never came whole, which is no error of ours', async () => {
+    await abortUpload();
+    const [line] = await vi.waitUntil(() => lines().length > 0 && lines());
+    expect(line).toMatchObject({ level: 30, tenant: 'acme', method: 'POST', status: 400, problem: 'invalidRequest' });
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['200', () => loggedFor(request())],
+    ['400', () => loggedFor(request({ body: '{"amount":100,"metadata":{"CANARY":1}}' }))],
+    ['400, no JSON', () => loggedFor(request({ body: '{"CANARY' }))],
+    [
+      '400, a URL that can not be read',
+      () => logged(() => sendBytes(server.url, 'GET /%zz?CANARY HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')),
+    ],
+    ['400, no HTTP', () => logged(() => sendBytes(server.url, 'CANARY\r\n\r\n'))],
+    ['401', () => loggedFor(request({}, 'cv_CANARY_wrong'))],
+    ['404', () => loggedFor(request({ path: '/other?CANARY' }))],
+    ['405', () => loggedFor(request({ method: 'PUT' }))],
+    ['415', () => loggedFor(request({ headers: [...request().headers, ['Content-Encoding', 'CANARY']] }))],
+    ['500', () => loggedFor(request(), refusal)],
+    [
+      '503',
+      () => loggedFor(request(), { ...refusal, status: 503 }, { ...refusal, status: 503 }, { ...refusal, status: 503 }),
+    ],
+    ['no answer', () => abortUpload().then(() => vi.waitUntil(() => lines().length > 0))],
+  ])('is one, and holds nothing that was sent: %s', async (_status, ask) => {
+    await ask();
+    expect(lines()).toHaveLength(1);
+    expect(text.join('')).not.toMatch(/CANARY|_secret_/);
+  });
+});

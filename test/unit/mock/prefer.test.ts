@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import type { Scenario } from '../../../src/contract.ts';
+import { chooseScenario } from '../../../src/mock/prefer.ts';
+
+const scenarios: readonly Scenario[] = [
+  { status: 200, example: 'created' },
+  { status: 400, example: 'amountRequired' },
+  { status: 400, example: 'amountTooSmall' },
+  { status: 503, example: 'providerUnavailable' },
+];
+const chosen = (prefer: string | undefined) => chooseScenario(prefer, scenarios);
+
+describe('chooseScenario', () => {
+  it.each([undefined, '', ' ', 'return=minimal', 'wait=10, respond-async', 'codes=503'])(
+    'answers the first scenario where none is asked for: %s',
+    (prefer) => {
+      expect(chosen(prefer)).toEqual({ example: 'created' });
+    },
+  );
+
+  it.each([
+    ['code=400, example=amountTooSmall', 'amountTooSmall'],
+    ['code=400; example=amountTooSmall', 'amountTooSmall'],
+    ['example=amountTooSmall,code=400', 'amountTooSmall'],
+    ['code="400", example="amountTooSmall"', 'amountTooSmall'],
+    ['CODE=400, Example=amountTooSmall', 'amountTooSmall'],
+    ['  code = 400 ,example = amountTooSmall ', 'amountTooSmall'],
+    ['return=minimal, code=503, wait=10', 'providerUnavailable'],
+    ['code=503', 'providerUnavailable'],
+    ['code=400', 'amountRequired'],
+    ['example=amountTooSmall', 'amountTooSmall'],
+    ['code=503, code=400', 'providerUnavailable'],
+  ])('reads %s as %s', (prefer, example) => {
+    expect(chosen(prefer)).toEqual({ example });
+  });
+
+  it.each([
+    'code=418',
+    'code=200, example=amountTooSmall',
+    'example=nonsense',
+    'example=AmountTooSmall',
+    'code=',
+    'code',
+  ])('lists every scenario to %s, which is none', (prefer) => {
+    expect(chosen(prefer)).toEqual({
+      example: 'invalidRequest',
+      fields: {
+        message:
+          'Unknown scenario. Choose with the header Prefer one of: code=200, example=created; ' +
+          'code=400, example=amountRequired; code=400, example=amountTooSmall; code=503, example=providerUnavailable',
+      },
+    });
+  });
+});

@@ -1,0 +1,78 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createServer, type AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import document from '../../../generated/openapi.json' with { type: 'json' };
+import { openContract } from '../../../src/contract.ts';
+import { prismAnswers } from '../../../src/mock/prism.ts';
+
+type Contract = typeof document;
+
+async function answersFrom(edit: (contract: Contract) => void) {
+  const contract = structuredClone(document);
+  edit(contract);
+  const { operations } = await openContract(contract, () => async () => ({ example: 'created' }));
+  return prismAnswers(contract, operations);
+}
+
+/** The values that a good edit would have to be true to. */
+const loosely = (value: unknown) => value as never;
+
+describe('prismAnswers', () => {
+  it('refuses examples that break their own schema, all at once', async () => {
+    const broken = answersFrom(({ paths, components }) => {
+      const { examples } = paths['/api/v1/payments/intent'].post.responses['200'].content['application/json'];
+      examples.created.value.data.paymentIntentSecret = 'no secret';
+      components.responses.NotFound.content['application/json'].examples.notFound.value = loosely({ success: 'no' });
+    });
+    await expect(broken).rejects.toThrow(/^Prism can't answer from this contract:\n- /);
+    await expect(broken).rejects.toThrow('createPaymentIntent 200 created: ');
+    await expect(broken).rejects.toThrow('createPaymentIntent 404 notFound: ');
+  });
+});
+
+/** Prism as anyone has it, with nothing of ours around it. */
+describe('the plain `prism mock generated/openapi.json`', () => {
+  const bin = fileURLToPath(new URL('../../../node_modules/@stoplight/prism-cli/dist/index.js', import.meta.url));
+  const file = fileURLToPath(new URL('../../../generated/openapi.json', import.meta.url));
+
+  let prism: ChildProcess;
+  let url: string;
+  beforeAll(async () => {
+    const port = await freePort();
+    url = `http://127.0.0.1:${port}`;
+    prism = spawn(process.execPath, [bin, 'mock', file, '-h', '127.0.0.1', '-p', String(port)], {
+      env: { ...process.env, NODE_ENV: 'test' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    await new Promise<void>((resolve, reject) => {
+      prism.stdout!.on('data', (chunk) => (said += chunk).includes('Prism is listening') && resolve());
+      prism.once('exit', () => reject(new Error(`Prism did not start:\n${said}`)));
+    });
+  });
+  afterAll(() => void prism.kill());
+
+  it('answers a valid request with the example of the contract', async () => {
+    const answer = await fetch(`${url}/api/v1/payments/intent`, {
+      method: 'POST',
+      headers: { 'cv-api-key': 'any', 'Content-Type': 'application/json' },
+      body: '{"amount":1.15}',
+    });
+    const { created } =
+      document.paths['/api/v1/payments/intent'].post.responses['200'].content['application/json'].examples;
+    expect({ status: answer.status, body: await answer.json() }).toEqual({ status: 200, body: created.value });
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  return port;
+}

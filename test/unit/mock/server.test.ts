@@ -1,0 +1,189 @@
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startMock } from '../../../src/mock/server.ts';
+import { send, type WireRequest } from '../../support/exchange.ts';
+
+const CONTRACT = new URL('../../../openapi/openapi.yaml', import.meta.url);
+const PATH = '/api/v1/payments/intent';
+
+const closers: (() => Promise<unknown>)[] = [];
+afterAll(async () => {
+  for (const close of closers.toReversed()) await close();
+});
+
+/** A mock on a contract file of its own. */
+async function mocking({ apiKey }: { apiKey?: string } = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'mock-test-'));
+  closers.push(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'openapi.yaml');
+  const text = await readFile(CONTRACT, 'utf8');
+  await writeFile(file, text);
+  const log: string[] = [];
+  const logger = pino({ level: 'info' }, { write: (line: string) => void log.push(line) });
+  const mock = await startMock({ host: '127.0.0.1', port: 0, logLevel: 'info', apiKey }, file, logger);
+  closers.push(() => mock.close());
+  return { url: mock.url, file, text, log };
+}
+
+const request = (headers: Record<string, string> = {}, changes: Partial<WireRequest> = {}): WireRequest => ({
+  method: 'POST',
+  path: PATH,
+  headers: Object.entries({ Host: 'mock.test', 'cv-api-key': 'any', 'Content-Type': 'application/json', ...headers }),
+  body: '{"amount":1}',
+  ...changes,
+});
+
+/** A mock that nobody edits. */
+let url: string;
+beforeAll(async () => {
+  ({ url } = await mocking());
+});
+
+describe('a scenario', () => {
+  it('is chosen by several Prefer headers together', async () => {
+    const headers = [...request().headers, ['Prefer', 'code=400'], ['Prefer', 'example=amountTooSmall']] as const;
+    const { status, text } = await send(url, { ...request(), headers });
+    expect({ status, text }).toEqual({
+      status: 400,
+      text: '{"success":false,"message":"Amount must be at least 0.50"}',
+    });
+  });
+
+  it('is chosen on a valid request only: what the live server refuses, is refused', async () => {
+    expect(await send(url, request({ Prefer: 'code=503' }, { body: '{}' }))).toMatchObject({
+      status: 400,
+      text: '{"success":false,"message":"Amount is required"}',
+    });
+  });
+
+  it('that there is not gets a 400 with the list of those that there are', async () => {
+    const { status, text } = await send(url, request({ Prefer: 'code=418' }));
+    expect({ status, body: JSON.parse(text) }).toEqual({
+      status: 400,
+      body: { success: false, message: expect.stringMatching(/code=200, example=created; .*code=503, example=/) },
+    });
+  });
+});
+
+describe('the API key', () => {
+  it.each(['any', 'YOUR_SECRET_KEY_HERE'])('%s is let in by default', async (apiKey) => {
+    expect(await send(url, request({ 'cv-api-key': apiKey }))).toMatchObject({ status: 200 });
+  });
+
+  it('is needed all the same', async () => {
+    expect(await send(url, request({ 'cv-api-key': '' }))).toMatchObject({ status: 401 });
+  });
+
+  it('is the one that is set, where one is set', async () => {
+    const strict = await mocking({ apiKey: 'cv_only' });
+    expect(await send(strict.url, request({ 'cv-api-key': 'cv_only' }))).toMatchObject({ status: 200 });
+    expect(await send(strict.url, request({ 'cv-api-key': 'any' }))).toMatchObject({ status: 401 });
+  });
+});
+
+const namesIn = (header: unknown) =>
+  String(header)
+    .split(/, */)
+    .map((name) => name.toLowerCase());
+
+describe('a page in a browser', () => {
+  const Origin = 'http://localhost:5173';
+
+  it('may ask whether it may ask, and may', async () => {
+    const { status, headers } = await send(url, {
+      method: 'OPTIONS',
+      path: PATH,
+      headers: [
+        ['Host', 'mock.test'],
+        ['Origin', Origin],
+        ['Access-Control-Request-Method', 'POST'],
+        ['Access-Control-Request-Headers', 'content-type,cv-api-key,idempotency-key,prefer'],
+      ],
+    });
+    expect(status).toBe(204);
+    expect(headers['access-control-allow-origin']).toBe('*');
+    expect(namesIn(headers['access-control-allow-methods'])).toContain('post');
+    expect(namesIn(headers['access-control-allow-headers'])).toEqual([
+      'content-type',
+      'cv-api-key',
+      'idempotency-key',
+      'prefer',
+    ]);
+  });
+
+  it.each<[number, Record<string, string>, Partial<WireRequest>]>([
+    [200, {}, {}],
+    [400, {}, { body: '{}' }],
+    [401, { 'cv-api-key': '' }, {}],
+    [404, {}, { path: '/other' }],
+    [405, {}, { method: 'GET', body: undefined }],
+    [415, { 'Content-Type': 'text/plain' }, {}],
+    [503, { Prefer: 'code=503' }, {}],
+  ])('may read a %d, and its headers', async (expected, given, changes) => {
+    const { status, headers } = await send(url, request({ Origin, ...given }, changes));
+    expect(status).toBe(expected);
+    expect(headers['access-control-allow-origin']).toBe('*');
+    expect(namesIn(headers['access-control-expose-headers'])).toEqual(
+      expect.arrayContaining(['x-request-id', 'retry-after', 'idempotent-replayed', 'allow']),
+    );
+  });
+
+  it('is no reason to answer a plain OPTIONS otherwise than the live server does', async () => {
+    expect(await send(url, request({ Origin }, { method: 'OPTIONS', body: undefined }))).toMatchObject({
+      status: 405,
+    });
+  });
+});
+
+const answer = async (mockUrl: string) => (await send(mockUrl, request({}, { body: '{}' }))).text;
+
+/** The file is read as it is being written, too: half an edit may have been refused before the whole one is. */
+function faultsIn(log: readonly string[], reason: string): string[] | false {
+  const lines = log.filter((line) => line.includes('"level":50') && line.includes(reason));
+  return lines.length > 0 && lines;
+}
+
+describe('an edit of the contract', () => {
+  const EDIT = ['message: Amount is required', 'message: An amount is required'] as const;
+  const edited = '{"success":false,"message":"An amount is required"}';
+  /** The promise; what polling adds to it is small. */
+  const withinASecond = { timeout: 1_000, interval: 20 };
+
+  const original = '{"success":false,"message":"Amount is required"}';
+
+  it.each<[string, (file: string, text: string) => Promise<void>]>([
+    ['writes to the file', (file, text) => writeFile(file, text)],
+    [
+      'replaces the file',
+      async (file, text) => {
+        await writeFile(`${file}.new`, text);
+        await rename(`${file}.new`, file);
+      },
+    ],
+  ])('is served within a second, again and again, where an editor %s', async (_what, save) => {
+    const { file, text, ...mock } = await mocking();
+    await save(file, text.replace(...EDIT));
+    await expect.poll(() => answer(mock.url), withinASecond).toBe(edited);
+    await save(file, text);
+    await expect.poll(() => answer(mock.url), withinASecond).toBe(original);
+  });
+
+  it.each<[string, (text: string) => string, string]>([
+    ['is no YAML', (text) => `${text}\n}{`, 'Unexpected flow-map-end'],
+    ['has an example that breaks its schema', (text) => text.replace(EDIT[0], 'message: 1'), 'amountRequired: '],
+    [
+      'has a rule without an answer',
+      (text) => text.replace('minimum: amountTooSmall', ''),
+      'x-problems names no 400 example',
+    ],
+  ])('that %s leaves the last good one served, and says why', async (_what, edit, reason) => {
+    const { file, text, log, ...mock } = await mocking();
+    await writeFile(file, edit(text));
+    const [line] = await vi.waitUntil(() => faultsIn(log, reason), { timeout: 5_000 });
+    expect(line).toContain("The edited contract can't be served; the last good one still is.");
+    expect(await answer(mock.url)).toBe(original);
+  });
+});

@@ -1,0 +1,176 @@
+import { describe, expect, it } from 'vitest';
+import { createPaymentIntent } from '../../../src/operations/createPaymentIntent.ts';
+import type { OperationRequest } from '../../../src/operations/handler.ts';
+import {
+  GatewayError,
+  type CreatedIntent,
+  type GatewayFault,
+  type IntentOrder,
+  type PaymentGateway,
+} from '../../../src/payments/gateway.ts';
+import { Problem } from '../../../src/problems.ts';
+
+type Request = OperationRequest<'createPaymentIntent'>;
+
+const request: Request = { operationId: 'createPaymentIntent', tenant: 'acme', body: { amount: 100 }, headers: {} };
+
+const withKey = (key: string): Request => ({ ...request, headers: { 'idempotency-key': key } });
+
+/** A provider that makes one intent per idempotency key, and replays it. */
+class MemoryGateway implements PaymentGateway {
+  readonly orders: IntentOrder[] = [];
+  readonly #intents = new Map<string, CreatedIntent>();
+  readonly #droppedMethodTypes: readonly string[];
+
+  constructor({ droppedMethodTypes = [] as readonly string[] } = {}) {
+    this.#droppedMethodTypes = droppedMethodTypes;
+  }
+
+  async createIntent(order: IntentOrder): Promise<CreatedIntent> {
+    this.orders.push(order);
+    const earlier = this.#intents.get(order.idempotencyKey);
+    if (earlier) return { ...earlier, replayed: true };
+    const intent = {
+      clientSecret: `pi_${this.#intents.size}_secret_x`,
+      replayed: false,
+      requestId: `req_${this.#intents.size}`,
+      droppedMethodTypes: this.#droppedMethodTypes,
+    };
+    this.#intents.set(order.idempotencyKey, intent);
+    return intent;
+  }
+
+  async close(): Promise<void> {}
+}
+
+const failing = (error: unknown): PaymentGateway => ({
+  createIntent: async () => {
+    throw error;
+  },
+  close: async () => {},
+});
+
+/** The orders that the provider gets for these requests. */
+async function ordersFor(...requests: readonly Request[]): Promise<readonly IntentOrder[]> {
+  const gateway = new MemoryGateway();
+  for (const one of requests) await createPaymentIntent(gateway)(one);
+  return gateway.orders;
+}
+
+async function providerKeys(...requests: readonly Request[]): Promise<readonly string[]> {
+  return (await ordersFor(...requests)).map(({ idempotencyKey }) => idempotencyKey);
+}
+
+describe('createPaymentIntent asks the gateway', () => {
+  it('for exact cents', async () => {
+    const [order] = await ordersFor({ ...request, body: { amount: 1.15 } });
+    expect(order!.cents).toBe(115);
+  });
+
+  it('for the types and the metadata as they came, and nothing else', async () => {
+    const body = { amount: 100, paymentMethodTypes: ['klarna', 'card'], metadata: { email: 'a@b.c' }, currency: 'eur' };
+    expect(await ordersFor({ ...request, body: body as Request['body'] })).toEqual([
+      {
+        cents: 10_000,
+        methodTypes: ['klarna', 'card'],
+        metadata: { email: 'a@b.c' },
+        idempotencyKey: expect.any(String),
+      },
+    ]);
+  });
+
+  it('for no types where none are given: the provider chooses', async () => {
+    const [order] = await ordersFor(request);
+    expect(order).not.toHaveProperty('methodTypes');
+  });
+});
+
+describe('the idempotency key', () => {
+  it('is the same bare and quoted', async () => {
+    const [bare, quoted] = await providerKeys(withKey('order-1'), withKey('"order-1"'));
+    expect(quoted).toBe(bare);
+  });
+
+  it.each([
+    ['a quote', String.raw`or"der`, String.raw`"or\"der"`],
+    ['a backslash', String.raw`or\der`, String.raw`"or\\der"`],
+    ['a backslash before a quote', String.raw`or\"der`, String.raw`"or\\\"der"`],
+  ])('is the same bare and quoted with %s escaped', async (_what, bareText, quotedText) => {
+    const [bare, quoted] = await providerKeys(withKey(bareText), withKey(quotedText));
+    expect(quoted).toBe(bare);
+  });
+
+  it('is another one for another key', async () => {
+    const [one, other] = await providerKeys(withKey('order-1'), withKey('order-2'));
+    expect(other).not.toBe(one);
+  });
+
+  it('is another one for another tenant', async () => {
+    const [one, other] = await providerKeys(withKey('order-1'), { ...withKey('order-1'), tenant: 'other' });
+    expect(other).not.toBe(one);
+  });
+
+  it('does not depend on the body: Stripe must see that it was used for something else', async () => {
+    const [one, other] = await providerKeys(withKey('order-1'), { ...withKey('order-1'), body: { amount: 200 } });
+    expect(other).toBe(one);
+  });
+
+  it('is a new one each time where the client sends none', async () => {
+    expect(new Set(await providerKeys(request, request, request)).size).toBe(3);
+  });
+});
+
+describe('createPaymentIntent answers', () => {
+  it('with the secret of the intent', async () => {
+    expect(await createPaymentIntent(new MemoryGateway())(request)).toEqual({
+      example: 'created',
+      fields: { data: { paymentIntentSecret: 'pi_0_secret_x' } },
+      headers: {},
+      facts: { stripeRequestId: 'req_0', replayed: false },
+    });
+  });
+
+  it('that an answer is a replay, in a header and in the log', async () => {
+    const create = createPaymentIntent(new MemoryGateway());
+    await create(withKey('order-1'));
+    expect(await create(withKey('order-1'))).toMatchObject({
+      fields: { data: { paymentIntentSecret: 'pi_0_secret_x' } },
+      headers: { 'Idempotent-Replayed': 'true' },
+      facts: { replayed: true },
+    });
+  });
+
+  it('to the log which types the provider dropped', async () => {
+    const { facts } = await createPaymentIntent(new MemoryGateway({ droppedMethodTypes: ['oxxo'] }))(request);
+    expect(facts).toMatchObject({ droppedMethodTypes: ['oxxo'] });
+  });
+
+  it.each<[GatewayFault, string]>([
+    ['amountTooSmall', 'amountTooSmall'],
+    ['amountTooLarge', 'amountTooLarge'],
+    ['methodTypesRefused', 'invalidPaymentMethodTypes'],
+    ['metadataRefused', 'invalidMetadata'],
+    ['keyReused', 'idempotencyKeyReused'],
+    ['keyInUse', 'idempotencyKeyInUse'],
+    ['unavailable', 'providerUnavailable'],
+    ['broken', 'internalError'],
+  ])('%s of the gateway with %s, and keeps the cause for the log', async (fault, example) => {
+    const cause = new GatewayError(fault, 'said by the test');
+    const failure = createPaymentIntent(failing(cause))(withKey('order-1'));
+    await expect(failure).rejects.toBeInstanceOf(Problem);
+    await expect(failure).rejects.toMatchObject({ example, cause });
+  });
+
+  it('providerUnavailable, where a key is in use that the client never chose', async () => {
+    const cause = new GatewayError('keyInUse', 'said by the test');
+    await expect(createPaymentIntent(failing(cause))(request)).rejects.toMatchObject({
+      example: 'providerUnavailable',
+      cause,
+    });
+  });
+
+  it('nothing to an error that it does not know: that is for others to answer', async () => {
+    const bug = new TypeError('a bug');
+    await expect(createPaymentIntent(failing(bug))(request)).rejects.toBe(bug);
+  });
+});
