@@ -67,7 +67,10 @@ export async function openContract(document: object, handlerOf: HandlerOf): Prom
     ignoreTrailingSlashes: false,
     // strictNumbers: 1e400 is Infinity, and no number. allErrors: the contract says which of several violations answers.
     ajvOpts: { verbose: true, allErrors: true, strictNumbers: true },
-    customizeAjv: (ajv) => ajv.addFormat('usd', { type: 'number', validate: isWholeCents }),
+    customizeAjv: (ajv) =>
+      ajv
+        .addFormat('usd', { type: 'number', validate: isWholeCents })
+        .addFormat('unicode', (text: string) => text.isWellFormed()),
   }).init();
   const described = engine.router.getOperations() as unknown as DescribedOperation[];
   const schemes = (engine.definition as unknown as DescribedDocument).components?.securitySchemes ?? {};
