@@ -9,6 +9,7 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
+import type { CheckAnswer, SentAnswer } from './answerCheck.ts';
 import type { Authenticate } from './auth.ts';
 import { answerUnparsed, hasBody, leaveUnread } from './clientErrors.ts';
 import type { Answer, Contract, Operation } from './contract.ts';
@@ -26,6 +27,8 @@ declare module 'fastify' {
     /** What the request's log line says beyond the request itself. */
     facts: Facts | undefined;
     problem: Problem | undefined;
+    /** The body that it was answered with. */
+    answered: object | undefined;
     span: Span | undefined;
   }
 }
@@ -36,6 +39,8 @@ export interface AppOptions {
   limits?: Limits;
   logger: FastifyBaseLogger;
   metrics?: Metrics;
+  /** Is shown each answer after it was sent. */
+  checkAnswer?: CheckAnswer | undefined;
   /** Addresses and CIDR ranges of proxies whose X-Forwarded-For is believed. By default nobody's is. */
   trustedProxies?: readonly string[] | undefined;
   /** Whose pages may call from a browser: '*' for all. By default nobody's: the key belongs on a server. */
@@ -78,7 +83,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       answerError(error, request, reply);
     },
   });
-  answerUnparsed(app.server, { contract, logger, headersOf: commonHeaders });
+  answerUnparsed(app.server, { contract, logger, headersOf: commonHeaders, checkAnswer: options.checkAnswer });
 
   // The body stays bytes: the contract reads it, after the key was checked.
   app.removeAllContentTypeParsers();
@@ -91,6 +96,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.decorateRequest('tenant', undefined);
   app.decorateRequest('facts', undefined);
   app.decorateRequest('problem', undefined);
+  app.decorateRequest('answered', undefined);
   app.decorateRequest('span', undefined);
   app.addHook('onRequest', async (request, reply) => followToTheEnd(request, reply));
   if (options.corsOrigins) await app.register(cors, corsOptions(options.corsOrigins));
@@ -164,6 +170,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       logLine(logger, request, reply, durationMs);
       options.metrics?.countRequest({ operation: request.operation?.id, status, durationMs });
       if (request.span) endSpan(request.span, status);
+      if (options.checkAnswer && status !== 0 && !isPreflight(request)) options.checkAnswer(sentAnswer(request, reply));
     });
   }
 
@@ -180,11 +187,20 @@ function write(reply: FastifyReply, answer: Answer, headers: Readonly<Record<str
     reply.header('Connection', 'close');
     leaveUnread(reply.request.raw);
   }
+  reply.request.answered = answer.body;
   return reply
     .code(answer.status)
     .headers({ ...commonHeaders(reply.request.id), ...answer.headers, ...headers })
     .send(answer.body);
 }
+
+const sentAnswer = (request: FastifyRequest, reply: FastifyReply): SentAnswer => ({
+  requestId: request.id,
+  operation: request.operation?.id,
+  status: reply.statusCode,
+  headers: reply.getHeaders(),
+  body: request.answered,
+});
 
 const commonHeaders = (requestId: string) => ({
   'X-Request-Id': requestId,
@@ -206,10 +222,14 @@ function asProblem(error: unknown, request: FastifyRequest): Problem {
   }
 }
 
+/** A browser's question whether a page may ask: no request to the API, and no part of the contract. */
+const isPreflight = ({ method, headers }: FastifyRequest): boolean =>
+  method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+
 /** A plain OPTIONS is no question of a browser's: it is answered as without CORS. */
 const corsOptions = (origins: '*' | readonly string[]): FastifyCorsOptions => ({
   delegator: (request, done) => {
-    const isPlain = request.method === 'OPTIONS' && !request.headers['access-control-request-method'];
+    const isPlain = request.method === 'OPTIONS' && !isPreflight(request);
     const origin = origins === '*' ? '*' : [...origins];
     done(null, isPlain ? { origin: false } : { origin, exposedHeaders: EXPOSED_HEADERS, maxAge: 600 });
   },

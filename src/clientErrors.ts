@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
+import type { CheckAnswer } from './answerCheck.ts';
 import type { Contract } from './contract.ts';
 import type { ProblemName } from './problems.ts';
 
@@ -31,7 +32,7 @@ export function leaveUnread(request: IncomingMessage): void {
  * Answers what never becomes a request of Fastify's: bytes that are no HTTP, headers that are too large, requests that
  * come too slowly, expectations that nobody meets. Node's own answers have no body.
  */
-export function answerUnparsed(server: Server, { contract, logger, headersOf }: Options): void {
+export function answerUnparsed(server: Server, { contract, logger, headersOf, checkAnswer }: Options): void {
   const pending = pendingAnswers(server);
 
   const problemHead = (example: ProblemName) => {
@@ -39,16 +40,18 @@ export function answerUnparsed(server: Server, { contract, logger, headersOf }: 
     const { status, body } = contract.answer(example);
     logger.info({ requestId, status, problem: example }, 'refused before it was a request');
     const text = JSON.stringify(body);
-    return {
-      status,
-      text,
-      headers: {
-        ...headersOf(requestId),
-        'Content-Type': 'application/json; charset=utf-8',
-        'Content-Length': String(Buffer.byteLength(text)),
-        Connection: 'close',
-      },
+    const headers = {
+      ...headersOf(requestId),
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': String(Buffer.byteLength(text)),
+      Connection: 'close',
     };
+    if (checkAnswer) {
+      const named = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+      // After it is written.
+      setImmediate(checkAnswer, { requestId, operation: undefined, status, headers: named, body });
+    }
+    return { status, text, headers };
   };
 
   server.removeAllListeners('clientError');
@@ -78,6 +81,7 @@ interface Options {
   contract: Contract;
   logger: FastifyBaseLogger;
   headersOf: (requestId: string) => object;
+  checkAnswer?: CheckAnswer | undefined;
 }
 
 /** What Node's parser and timers report. Everything else is bytes that are no HTTP. */
