@@ -8,8 +8,12 @@ export REDOCLY_TELEMETRY := off
 INSTALLED := node_modules/.package-lock.json
 VITEST := node node_modules/vitest/vitest.mjs run
 
+STRIPE_MOCK := v0.203.0
+# Those that this machine can run.
+JUDGES := $(if $(shell command -v python3),.conformance/venv/installed) $(if $(shell command -v go),.conformance/stripe-mock-$(STRIPE_MOCK))
+
 .DEFAULT_GOAL := help
-.PHONY: help install start mock test reliability chaos fuzz production contract parity money generate lint types deadcode format check drift api-key
+.PHONY: help install start mock test reliability chaos fuzz production contract parity conformance money generate lint types deadcode format check drift api-key
 
 help: ## print these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,12 +45,27 @@ fuzz: $(INSTALLED) ## send REQUESTS=30000 broken requests, byte by byte, over ra
 production: $(INSTALLED) ## install the committed tree as production does, start it, and ask it
 	@test/supplyChain/production.sh
 
-contract: $(INSTALLED) ## test a deployment: BASE_URL=… API_KEY=… (CREATE=1 also creates intents)
+contract: $(INSTALLED) ## test a deployment: BASE_URL=… API_KEY=… (CREATE=1 also creates intents); a report in reports/contract/
 	@test -n "$(BASE_URL)" || { echo 'usage: make contract BASE_URL=https://… API_KEY=… [CREATE=1]' >&2; exit 2; }
-	@CONTRACT_BASE_URL='$(BASE_URL)' CONTRACT_API_KEY='$(API_KEY)' CONTRACT_CREATE='$(CREATE)' $(VITEST) test/contract/contract.test.ts
+	@CONTRACT_BASE_URL='$(BASE_URL)' CONTRACT_API_KEY='$(API_KEY)' CONTRACT_CREATE='$(CREATE)' node test/contract/cli.ts
 
 parity: $(INSTALLED) ## compare server and mock on RUNS=10000 random requests (SEED=… repeats a run)
 	@PARITY_RUNS='$(or $(RUNS),10000)' PARITY_SEED='$(SEED)' $(VITEST) test/contract/parity.test.ts
+
+conformance: $(INSTALLED) $(JUDGES) ## let others judge: Schemathesis, Stripe's description and stripe-mock, Prism (SEED=… EXAMPLES=1000)
+	@CONFORMANCE_SEED='$(SEED)' CONFORMANCE_EXAMPLES='$(EXAMPLES)' $(VITEST) --config vitest.conformance.config.ts
+
+# Judges in other languages. Where python3 or go is missing, their tests are skipped and say so.
+.conformance/venv/installed: test/conformance/requirements.txt
+	@rm -rf $(@D) && python3 -m venv $(@D) && $(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# With Stripe's OpenAPI description, which comes in the same module.
+.conformance/stripe-mock-$(STRIPE_MOCK):
+	@GOBIN='$(CURDIR)/.conformance/bin' GOMODCACHE='$(CURDIR)/.conformance/go' GOFLAGS=-modcacherw \
+	  go install github.com/stripe/stripe-mock@$(STRIPE_MOCK) 2>$@.log || { cat $@.log >&2; exit 1; }
+	@cp .conformance/go/github.com/stripe/stripe-mock@$(STRIPE_MOCK)/embedded/openapi/spec3.json .conformance/stripe-openapi.json
+	@touch $@
 
 money: $(INSTALLED) ## convert every amount there is, to the cent
 	@$(VITEST) --config vitest.exhaustive.config.ts

@@ -80,6 +80,7 @@ export interface components {
             readonly [key: string]: components["schemas"]["MetadataValue"];
         };
         /**
+         * Format: unicode
          * @description A value of your own, up to 500 characters.
          * @example order-1047
          */

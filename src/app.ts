@@ -9,6 +9,7 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
+import type { CheckAnswer, SentAnswer } from './answerCheck.ts';
 import type { Authenticate } from './auth.ts';
 import { answerUnparsed, knowRequest, type Met } from './clientErrors.ts';
 import { endAfter, isUnread } from './connections.ts';
@@ -28,6 +29,8 @@ interface Exchange {
   span?: Span;
   problem?: Problem;
   facts?: Facts | undefined;
+  /** The body of the answer. */
+  answered?: object;
   /** Settles with the operation, which goes on when the client is gone. */
   running?: Promise<void>;
 }
@@ -44,6 +47,8 @@ export interface AppOptions {
   limits?: Limits;
   logger: FastifyBaseLogger;
   metrics?: Metrics;
+  /** Is shown each answer after it was sent. */
+  checkAnswer?: CheckAnswer | undefined;
   /** Addresses and CIDR ranges of proxies whose X-Forwarded-For is believed. By default nobody's is. */
   trustedProxies?: readonly string[] | undefined;
   /** Whose pages may call from a browser: '*' for all. By default nobody's: the key belongs on a server. */
@@ -66,6 +71,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   answerUnparsed(app.server, {
     contract,
     headersOf: commonHeaders,
+    checkAnswer: options.checkAnswer,
     onRefused: (refusal) => {
       logger.info(refusal, 'refused before it was a request');
       metrics?.countRequest({ operation: undefined, status: refusal.status });
@@ -168,6 +174,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     logLine(logger, request, { status, durationMs, isAborted });
     metrics?.countRequest({ operation: exchange.operation?.id, status, durationMs });
     if (exchange.span) endSpan(exchange.span, status);
+    const isWritten = !refusal && reply.raw.headersSent && !isPreflight(request);
+    if (isWritten) options.checkAnswer?.(sentAnswer(request, reply));
   }
 
   function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -221,11 +229,20 @@ function emptyApp(
 
 function write(reply: FastifyReply, answer: Answer, headers: Readonly<Record<string, string>> = {}): FastifyReply {
   if (isUnread(reply.request.raw)) endAfter(reply.raw);
+  reply.request.exchange.answered = answer.body;
   return reply
     .code(answer.status)
     .headers({ ...answer.headers, ...headers })
     .send(answer.body);
 }
+
+const sentAnswer = (request: FastifyRequest, reply: FastifyReply): SentAnswer => ({
+  requestId: request.id,
+  operation: request.exchange.operation?.id,
+  status: reply.statusCode,
+  headers: reply.getHeaders(),
+  body: request.exchange.answered,
+});
 
 const commonHeaders = (requestId: string) => ({
   'X-Request-Id': requestId,
@@ -250,10 +267,14 @@ function asProblem(error: unknown, request: FastifyRequest): Problem {
   }
 }
 
+/** A browser's question whether a page may ask: no request to the API, and no part of the contract. */
+const isPreflight = ({ method, headers }: FastifyRequest): boolean =>
+  method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+
 /** A plain OPTIONS is no question of a browser's: it is answered as without CORS. */
 const corsOptions = (origins: '*' | readonly string[]): FastifyCorsOptions => ({
   delegator: (request, done) => {
-    const isPlain = request.method === 'OPTIONS' && !request.headers['access-control-request-method'];
+    const isPlain = request.method === 'OPTIONS' && !isPreflight(request);
     const origin = origins === '*' ? '*' : [...origins];
     done(null, isPlain ? { origin: false } : { origin, exposedHeaders: EXPOSED_HEADERS, maxAge: 600 });
   },

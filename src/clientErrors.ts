@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { answersDue, endAfter, ending, followConnections, newestAwaited } from './connections.ts';
+import type { CheckAnswer } from './answerCheck.ts';
 import type { Contract } from './contract.ts';
 import type { ProblemName } from './problems.ts';
 
@@ -9,7 +10,7 @@ import type { ProblemName } from './problems.ts';
  * Answers what never becomes a request of Fastify's: bytes that are no HTTP, headers that are too large, requests that
  * come too slowly, expectations that nobody meets, CONNECT. Node's own answers have no body.
  */
-export function answerUnparsed(server: Server, { contract, headersOf, onRefused }: Options): void {
+export function answerUnparsed(server: Server, { contract, headersOf, onRefused, checkAnswer }: Options): void {
   followConnections(server);
 
   const problemHead = (example: ProblemName, known?: Met) => {
@@ -18,16 +19,18 @@ export function answerUnparsed(server: Server, { contract, headersOf, onRefused 
     if (known) known.refusal = { status, problem: example };
     else onRefused({ requestId, status, problem: example });
     const text = JSON.stringify(body);
-    return {
-      status,
-      text,
-      headers: {
-        ...headersOf(requestId),
-        'Content-Type': 'application/json; charset=utf-8',
-        'Content-Length': String(Buffer.byteLength(text)),
-        Connection: 'close',
-      },
+    const headers = {
+      ...headersOf(requestId),
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': String(Buffer.byteLength(text)),
+      Connection: 'close',
     };
+    if (checkAnswer) {
+      const named = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+      // After it is written.
+      setImmediate(checkAnswer, { requestId, operation: undefined, status, headers: named, body });
+    }
+    return { status, text, headers };
   };
 
   const refuse = (socket: Socket, example: ProblemName) => {
@@ -92,6 +95,7 @@ interface Options {
   contract: Contract;
   headersOf: (requestId: string) => object;
   onRefused: (refusal: { requestId: string; status: number; problem: ProblemName }) => void;
+  checkAnswer?: CheckAnswer | undefined;
 }
 
 /** What Node's parser and timers report. Everything else is bytes that are no HTTP. */

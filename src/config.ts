@@ -23,12 +23,14 @@ export interface Config {
   readonly trustedProxies: readonly string[] | undefined;
   /** How long the server goes on answering after SIGTERM, so that a load balancer notices. */
   readonly drainMs: number;
+  /** Whether the server checks its own answers against the contract, after they are sent. */
+  readonly checkAnswers: 'on' | 'off';
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /** Variables of ours start so: one that we don't know is a typing error, and not silently a default. */
-const OWN_PREFIX = /^(API_KEY|STRIPE_|TENANT_|ADDRESS_|REDIS_|ADMIN_|CORS_|TRUSTED_|DRAIN_)/;
+const OWN_PREFIX = /^(API_KEY|STRIPE_|TENANT_|ADDRESS_|REDIS_|ADMIN_|CORS_|TRUSTED_|DRAIN_|CHECK_)/;
 
 /** What Kubernetes tells every process of a service by the name of, say, `redis`: REDIS_SERVICE_HOST, REDIS_PORT_6379_TCP. */
 const KUBERNETES_LINK = /_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
@@ -54,6 +56,7 @@ export function readConfig(env: Environment): Config {
     corsOrigins: variables.optional('CORS_ORIGINS', listOf(origin)),
     trustedProxies: variables.optional('TRUSTED_PROXIES', listOf(addressRange)),
     drainMs: variables.read('DRAIN_MS', '5000', integer(0, 600_000)),
+    checkAnswers: variables.read('CHECK_ANSWERS', 'off', oneOf(['on', 'off'])),
   };
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
     variables.fault('NODE_TLS_REJECT_UNAUTHORIZED', 'must not be 0: anyone between us and Stripe could read the key');

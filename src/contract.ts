@@ -25,6 +25,8 @@ export interface Operation {
   mediaTypes: readonly string[];
   /** The examples that the contract names for this operation, in its order. */
   scenarios: readonly Scenario[];
+  /** What the contract allows as an answer, by status. */
+  responses: Readonly<Record<string, DocumentedResponse>>;
   /**
    * Reads the body, checks it and the headers, and carries the operation out.
    *
@@ -67,7 +69,10 @@ export async function openContract(document: object, handlerOf: HandlerOf): Prom
     ignoreTrailingSlashes: false,
     // strictNumbers: 1e400 is Infinity, and no number. allErrors: the contract says which of several violations answers.
     ajvOpts: { verbose: true, allErrors: true, strictNumbers: true },
-    customizeAjv: (ajv) => ajv.addFormat('usd', { type: 'number', validate: isWholeCents }),
+    customizeAjv: (ajv) =>
+      ajv
+        .addFormat('usd', { type: 'number', validate: isWholeCents })
+        .addFormat('unicode', (text: string) => text.isWellFormed()),
   }).init();
   const described = engine.router.getOperations() as unknown as DescribedOperation[];
   const schemes = (engine.definition as unknown as DescribedDocument).components?.securitySchemes ?? {};
@@ -117,6 +122,7 @@ function openOperation(
     bodyLimitBytes: requestBody?.['x-body-limit-bytes'],
     mediaTypes: Object.keys(requestBody?.content ?? {}).map((type) => type.toLowerCase()),
     scenarios: scenariosOf(operation),
+    responses: operation.responses,
     async run({ tenant, headers, body: bytes }) {
       const body = bodySchema && clipped(parseJson(bytes), bodySchema);
       for (const validate of validators) {
@@ -299,7 +305,11 @@ interface DescribedOperation {
   security?: Record<string, string[]>[];
   parameters?: { name: string; in: string; required?: boolean; schema: Schema }[];
   requestBody?: { content: Record<string, { schema: Schema }>; 'x-body-limit-bytes'?: number };
-  responses: Record<string, { content?: Record<string, { examples?: Record<string, NamedExample> }> }>;
+  responses: Record<string, DocumentedResponse>;
+}
+export interface DocumentedResponse {
+  content?: Record<string, { schema?: Schema; examples?: Record<string, NamedExample> }>;
+  headers?: Record<string, { required?: boolean; schema: Schema }>;
 }
 interface NamedExample {
   value: object;

@@ -11,6 +11,8 @@ export interface Metrics {
   countRequest: (request: { operation: string | undefined; status: number; durationMs?: number }) => void;
   countAttempt: (attempt: Attempt) => void;
   countDropped: (methodTypes: readonly string[]) => void;
+  /** One answer of ours that the contract does not allow. */
+  countViolation: (answer: { operation: string | undefined; status: number }) => void;
   /** Reads these whenever the metrics are read. */
   watch: (parts: { bulkhead: Bulkhead; limits: Limits }) => void;
   /** In Prometheus' text format. */
@@ -53,6 +55,13 @@ export function metrics(): Metrics {
     registers,
   });
 
+  const violations = new Counter({
+    name: 'contract_violations_total',
+    help: 'Answers of ours that the contract does not allow, by operation and status: an alarm. Counted with CHECK_ANSWERS=on.',
+    labelNames: ['operation', 'status'],
+    registers,
+  });
+
   return {
     countRequest({ operation = 'none', status, durationMs }) {
       requests.inc({ operation, status });
@@ -60,6 +69,7 @@ export function metrics(): Metrics {
     },
     countAttempt: ({ outcome, durationMs }) => attempts.observe({ outcome }, durationMs / 1000),
     countDropped: (methodTypes) => methodTypes.forEach((type) => dropped.inc({ type })),
+    countViolation: ({ operation = 'none', status }) => violations.inc({ operation, status }),
     watch({ bulkhead, limits }) {
       const gauges: [name: string, help: string, read: () => number][] = [
         ['payments_in_flight', 'Orders with Stripe now.', () => bulkhead.inFlight],

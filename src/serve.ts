@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import document from '../generated/openapi.json' with { type: 'json' };
 import { serveAdmin } from './admin.ts';
+import { answerCheck } from './answerCheck.ts';
 import { buildApp } from './app.ts';
 import { keyring } from './auth.ts';
 import { endAfter, isNewest } from './connections.ts';
@@ -52,6 +53,8 @@ export async function serve(config: Config, logger: FastifyBaseLogger, stripeUrl
     limits: counts,
     logger,
     metrics: measures,
+    checkAnswer:
+      config.checkAnswers === 'on' ? answerCheck(contract.operations, { logger, metrics: measures }) : undefined,
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
   });

@@ -2,7 +2,10 @@ import { Refusal } from './errors.ts';
 
 export type FormValue = string | Form;
 
-/** Nested parameters, lists too: `a[0]`, `a[1]` and `a[]` are the keys 0, 1 and the next free one. Without a prototype. */
+/**
+ * Nested parameters, lists too: `a[0]` and `a[1]` are the keys 0 and 1, and the items of `a[]` have keys that nobody can
+ * write, `[]0` and `[]1`: other than an index, they can't be meant as names. Without a prototype.
+ */
 export interface Form {
   [name: string]: FormValue;
 }
@@ -23,11 +26,15 @@ export function decodeForm(contentType: string | undefined, body: Buffer): Form 
   return form;
 }
 
-/** The items of a list in their order, or undefined when the parameter is no list. */
+/** The items of a list in their order, or undefined when the parameter is no list: indexes begin at 0 and leave none out. */
 export function listOf(value: FormValue): FormValue[] | undefined {
-  const isList = typeof value === 'object' && Object.keys(value).every((key) => /^\d+$/.test(key));
+  const isList =
+    typeof value === 'object' && Object.keys(value).every((key, index) => key === `${index}` || key === `[]${index}`);
   return isList ? Object.values(value) : undefined;
 }
+
+/** Whether it was written with `[]`, as only lists are. */
+export const isBareList = (value: Form): boolean => Object.keys(value).some((key) => key.startsWith('[]'));
 
 /** Equal for equal parameters, in whatever order they were sent. */
 export function canonicalForm(value: FormValue): string {
@@ -53,7 +60,7 @@ function put(form: Form, name: string, value: string): void {
     const inner = (node[key] ??= emptyForm());
     if (typeof inner === 'string') throw malformed(root);
     node = inner;
-    key = part === '' ? String(Object.keys(node).length) : part;
+    key = part === '' ? `[]${Object.keys(node).length}` : part;
   }
   if (typeof node[key] === 'object') throw malformed(root);
   node[key] = value;

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { Refusal } from './errors.ts';
-import type { Form, FormValue } from './form.ts';
+import { isBareList, type Form, type FormValue } from './form.ts';
 import { newClientSecret, newIntentId } from './ids.ts';
 import { emptyParameter, readMethodTypes, type MethodTypes } from './paymentMethodTypes.ts';
 
@@ -11,6 +11,7 @@ interface IntentOrder {
   currency: 'usd';
   metadata: Record<string, string>;
   methodTypes: MethodTypes;
+  allowRedirects: 'always' | 'never';
   description: string | null;
   receiptEmail: string | null;
 }
@@ -26,6 +27,9 @@ const MAX_CENTS = 99_999_999;
 const MAX_METADATA_KEYS = 50;
 const MAX_METADATA_KEY_LENGTH = 40;
 const MAX_METADATA_VALUE_LENGTH = 500;
+
+/** `maxLength` in Stripe's OpenAPI description. */
+const MAX_DESCRIPTION_LENGTH = 1000;
 
 /** What is modelled of the SDK's PaymentIntentCreateParams, and `payment_method_types`, which has an error of its own. */
 const KNOWN_PARAMETERS: readonly string[] = [
@@ -45,9 +49,10 @@ export function readOrder(form: Form): IntentOrder {
   return {
     amount: readAmount(form['amount']),
     currency: readCurrency(form['currency']),
-    methodTypes: readOfferedTypes(form),
+    methodTypes: readMethodTypes(form),
+    allowRedirects: readAllowRedirects(form['automatic_payment_methods']),
     metadata: readMetadata(form['metadata']),
-    description: readText(form, 'description'),
+    description: readText(form, 'description', MAX_DESCRIPTION_LENGTH),
     receiptEmail: readText(form, 'receipt_email'),
   };
 }
@@ -66,7 +71,7 @@ export function newPaymentIntent(order: IntentOrder): PaymentIntent {
     amount_received: 0,
     application: null,
     application_fee_amount: null,
-    automatic_payment_methods: allowed === undefined ? { allow_redirects: 'always', enabled: true } : null,
+    automatic_payment_methods: allowed === undefined ? { allow_redirects: order.allowRedirects, enabled: true } : null,
     canceled_at: null,
     cancellation_reason: null,
     capture_method: 'automatic_async',
@@ -117,10 +122,7 @@ export function someoneElsesIntent(mine: PaymentIntent, sameAmount: boolean): Pa
 
 function refuseUnknown(form: Form): void {
   const unknown = Object.keys(form).filter((name) => !KNOWN_PARAMETERS.includes(name));
-  const [param] = unknown;
-  if (param === undefined) return;
-  const message = `Received unknown parameter${unknown.length > 1 ? 's' : ''}: ${unknown.join(', ')}`;
-  throw new Refusal(400, message, { code: 'parameter_unknown', param });
+  if (unknown.length > 0) throw unknownParameters(unknown);
 }
 
 function readAmount(value: FormValue | undefined): number {
@@ -144,17 +146,25 @@ function readCurrency(value: FormValue | undefined): 'usd' {
   throw new Refusal(400, message, { param: 'currency' });
 }
 
-function readOfferedTypes(form: Form): MethodTypes {
-  const automatic = form['automatic_payment_methods'];
-  const methodTypes = readMethodTypes(form);
-  if (automatic === undefined || (typeof automatic === 'object' && automatic['enabled'] === 'true')) return methodTypes;
-  throw new Refusal(400, 'Here only true is modelled.', { param: 'automatic_payment_methods[enabled]' });
+/** Reads `automatic_payment_methods`, of which only `enabled=true` is modelled. */
+function readAllowRedirects(automatic: FormValue | undefined): 'always' | 'never' {
+  const name = 'automatic_payment_methods';
+  if (automatic === undefined) return 'always';
+  if (typeof automatic === 'string') throw new Refusal(400, 'Invalid object', { param: name });
+  const { enabled, allow_redirects: redirects = 'always', ...others } = automatic;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw unknownParameters([`${name}[${unknown}]`]);
+  if (enabled === undefined) throw missing(`${name}[enabled]`);
+  if (enabled !== 'true') throw new Refusal(400, 'Here only true is modelled.', { param: `${name}[enabled]` });
+  if (redirects === 'always' || redirects === 'never') return redirects;
+  const param = `${name}[allow_redirects]`;
+  throw new Refusal(400, `Invalid ${param}: must be one of always or never`, { param });
 }
 
 function readMetadata(value: FormValue | undefined): Record<string, string> {
   // An empty value unsets, for all of the metadata as for one key: https://docs.stripe.com/api/metadata.
   if (value === undefined || value === '') return {};
-  if (typeof value === 'string') throw new Refusal(400, 'Invalid object', { param: 'metadata' });
+  if (typeof value === 'string' || isBareList(value)) throw new Refusal(400, 'Invalid object', { param: 'metadata' });
   const entries = Object.entries(value).map(([key, inner]): [string, string] => [key, readMetadataValue(key, inner)]);
   if (entries.length > MAX_METADATA_KEYS) {
     const message = `Metadata can have up to ${MAX_METADATA_KEYS} keys, but you passed in ${entries.length}.`;
@@ -172,9 +182,12 @@ function readMetadataValue(key: string, value: FormValue): string {
   return value;
 }
 
-function readText(form: Form, param: string): string | null {
+function readText(form: Form, param: string, maxLength = Infinity): string | null {
   const value = form[param];
   if (typeof value === 'object') throw new Refusal(400, `Invalid string: ${JSON.stringify(value)}`, { param });
+  if (characters(value ?? '') > maxLength) {
+    throw new Refusal(400, `Invalid string: must be at most ${maxLength} characters`, { param });
+  }
   return value || null;
 }
 
@@ -189,6 +202,11 @@ function tooLong(what: 'key' | 'value', limit: number, text: string, param: stri
     `Metadata ${what}s can have up to ${limit} characters, but you passed in a ${what} that is ` +
     `${characters(text)} characters. Invalid ${what}: ${text}`;
   return new Refusal(400, message, { param });
+}
+
+function unknownParameters(params: readonly string[]): Refusal {
+  const message = `Received unknown parameter${params.length > 1 ? 's' : ''}: ${params.join(', ')}`;
+  return new Refusal(400, message, { code: 'parameter_unknown', param: params[0] });
 }
 
 function missing(param: string): Refusal {

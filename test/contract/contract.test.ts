@@ -1,11 +1,12 @@
 /** Every answer of the contract, from outside: on the live server, on the mock, and with BASE_URL on any deployment. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scenarios } from '../support/contractDocument.ts';
-import { send, sendBytes, type WireRequest, type WireResponse } from '../support/exchange.ts';
+import { curlLine, send, sendBytes, type WireRequest, type WireResponse } from '../support/exchange.ts';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
 import type { Case } from './case.ts';
 import { cases } from './cases.ts';
-import { expectExample } from './judge.ts';
+import type { ExchangeRecord } from './exchangeRecord.ts';
+import { expectExample, maskSecret } from './judge.ts';
 
 // Not BASE_URL, which Vite sets to something of its own.
 const { CONTRACT_BASE_URL: BASE_URL, CONTRACT_API_KEY: API_KEY = '', CONTRACT_CREATE: CREATE } = process.env;
@@ -31,8 +32,17 @@ const asked = cases.filter((known) => !known.arrange && known.bytes === undefine
 describe.runIf(BASE_URL)(`${BASE_URL} keeps the contract`, () => {
   const chosen = asked.filter((known) => CREATE === '1' || !known.creates);
 
-  it.each(titled(chosen))('%s', async (_title, known) => {
-    expectExample(await ask(known, { baseUrl: BASE_URL!, apiKey: API_KEY }), known.operation, known.example);
+  it.for(titled(chosen))('%s', async ([title, known], { task }) => {
+    const curl = curlLine(BASE_URL!, known.request(API_KEY), API_KEY);
+    const { operationId } = known.operation;
+    const startedAt = performance.now();
+    const answer = await ask(known, { baseUrl: BASE_URL!, apiKey: API_KEY }).catch(() => undefined);
+    const latencyMs = performance.now() - startedAt;
+    const said = answer && { status: answer.status, body: maskSecret(answer.text) };
+    const record: ExchangeRecord = { operationId, example: known.example, title, latencyMs, curl, answer: said };
+    task.meta.exchange = record;
+    expect(answer, 'no answer').toBeDefined();
+    expectExample(answer!, known.operation, known.example);
   });
 });
 

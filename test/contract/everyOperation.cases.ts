@@ -127,6 +127,12 @@ export function everyOperationCases(operation: DocumentedOperation): Case[] {
       title: 'one byte over the limit',
       request: request(json(body).padEnd(operation.bodyLimitBytes + 1)),
     },
+    {
+      operation,
+      example: 'bodyTooLarge',
+      title: 'a field that is ignored, and too large',
+      request: request(json({ ...body, more: 'x'.repeat(operation.bodyLimitBytes) })),
+    },
     ...Object.entries({
       'plain text': 'text/plain',
       'a form': 'application/x-www-form-urlencoded',

@@ -53,7 +53,8 @@ const idempotencyKey = fc.oneof(
   fc.uuid().map((id) => id.padEnd(255, '!')),
 );
 
-const goodRequest = (apiKey: string): Arbitrary<WireRequest> =>
+/** A request that creates an intent. */
+export const goodRequest = (apiKey: string): Arbitrary<WireRequest> =>
   fc
     .record({ body: goodBody, mediaType, idempotency: fc.option(idempotencyKey, { nil: undefined }), extra: harmless })
     .map(({ body, mediaType: type, idempotency, extra }) =>

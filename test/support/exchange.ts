@@ -59,7 +59,7 @@ export function curlLine(baseUrl: string, { method, path, headers, body }: WireR
     `curl -i --path-as-is -X ${quote(method)}`,
     ...headers
       .filter(([name]) => name.toLowerCase() !== 'host')
-      .map(([name, value]) => `-H ${quote(`${name}: ${value === secret ? '$API_KEY' : value}`)}`),
+      .map(([name, value]) => `-H ${quote(`${name}: ${secret ? value.replaceAll(secret, '$API_KEY') : value}`)}`),
     ...(body === undefined ? [] : [`--data-binary ${bodyArgument(body)}`]),
     quote(baseUrl + path),
   ].join(' ');

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
+import { VIOLATION } from '../../src/answerCheck.ts';
 import { sha256 } from '../../src/auth.ts';
 import { readConfig } from '../../src/config.ts';
 import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
@@ -17,7 +18,10 @@ export interface Target {
 
 const API_KEY = 'cv_test_key';
 
-/** The live server, every part of it real, on a fake Stripe. */
+/**
+ * The live server, every part of it real, on a fake Stripe. It checks its own answers, and `close` rejects if the contract
+ * did not allow one of them.
+ */
 export async function liveTarget(overrides: Record<string, string> = {}): Promise<Target & { stripe: FakeStripe }> {
   const stripe = await startFakeStripe();
   const config = readConfig({
@@ -29,9 +33,12 @@ export async function liveTarget(overrides: Record<string, string> = {}): Promis
     DRAIN_MS: '0',
     TENANT_REQUESTS_PER_MINUTE: '1000000',
     ADDRESS_FAILURES_PER_MINUTE: '1000000',
+    CHECK_ANSWERS: 'on',
     ...overrides,
   });
-  const server = await serve(config, pino({ level: 'silent' }), new URL(stripe.url));
+  const violations: string[] = [];
+  const errors = { write: (line: string) => void (line.includes(VIOLATION) && violations.push(line)) };
+  const server = await serve(config, pino({ level: 'error' }, errors), new URL(stripe.url));
   return {
     baseUrl: server.url,
     apiKey: API_KEY,
@@ -39,6 +46,7 @@ export async function liveTarget(overrides: Record<string, string> = {}): Promis
     async close() {
       await server.stop();
       await stripe.close();
+      if (violations.length > 0) throw new Error(`The live server broke its contract:\n${violations.join('')}`);
     },
   };
 }

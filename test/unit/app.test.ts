@@ -1,6 +1,7 @@
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import document from '../../generated/openapi.json' with { type: 'json' };
+import type { SentAnswer } from '../../src/answerCheck.ts';
 import { buildApp, type AppOptions } from '../../src/app.ts';
 import { openContract, type HandlerOf } from '../../src/contract.ts';
 import { limits } from '../../src/limits.ts';
@@ -206,6 +207,52 @@ const strict = () =>
   listening({
     limits: limits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 2 }, pino({ level: 'silent' })),
   });
+
+/** What the check of answers is shown of the one answer that it should be shown. */
+async function shown(ask: (url: string) => Promise<unknown>, corsOrigins?: string[]): Promise<SentAnswer> {
+  const answers: SentAnswer[] = [];
+  const url = await listening({ checkAnswer: (answer) => void answers.push(answer), corsOrigins });
+  await ask(url);
+  // The client may have its answer before the check does.
+  await vi.waitFor(() => expect(answers).toHaveLength(1));
+  return answers[0]!;
+}
+
+describe('the check of answers', () => {
+  it.each<[string, number, string | undefined, (url: string) => Promise<unknown>]>([
+    ['a success', 200, 'createPaymentIntent', (url) => send(url, request())],
+    ['a refusal', 400, 'createPaymentIntent', (url) => send(url, request({}, { body: '{}' }))],
+    ['what belongs to no operation', 404, undefined, (url) => send(url, request({}, { path: '/' }))],
+    ['a URL that cannot be read', 400, undefined, (url) => send(url, request({}, { path: '/%zz' }))],
+    ['bytes that are no HTTP', 400, undefined, (url) => sendBytes(url, 'no HTTP\r\n\r\n')],
+    ['an expectation', 417, undefined, (url) => sendBytes(url, EXPECTING)],
+  ])('is shown each, with headers and body: %s', async (_what, status, operation, ask) => {
+    expect(await shown(ask)).toEqual({
+      requestId: expect.any(String),
+      operation,
+      status,
+      headers: expect.objectContaining({ 'cache-control': 'no-store', 'content-type': expect.stringMatching(/json/) }),
+      body: expect.objectContaining({ message: expect.any(String) }),
+    });
+  });
+
+  it('is not shown the answer to a question of a browser, which is no part of the contract', async () => {
+    const asked = request(
+      { Origin: 'https://shop.test', 'Access-Control-Request-Method': 'POST' },
+      { method: 'OPTIONS' },
+    );
+    const { status } = await shown(
+      async (url) => {
+        expect(await send(url, asked)).toMatchObject({ status: 204 });
+        await send(url, request());
+      },
+      ['https://shop.test'],
+    );
+    expect(status).toBe(200);
+  });
+});
+
+const EXPECTING = `POST ${INTENT} HTTP/1.1\r\nHost: a\r\nExpect: the-best\r\nConnection: close\r\n\r\n`;
 
 describe('a stranger', () => {
   it('may guess so many keys a minute', async () => {

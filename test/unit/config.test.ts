@@ -34,6 +34,7 @@ describe('readConfig', () => {
       corsOrigins: undefined,
       trustedProxies: undefined,
       drainMs: 5000,
+      checkAnswers: 'off',
     });
   });
 
@@ -85,6 +86,7 @@ describe('readConfig', () => {
     ['DRAIN_MS', '600001'],
     ['DRAIN_MS', 'Infinity'],
     ['LOG_LEVEL', 'INFO'],
+    ['CHECK_ANSWERS', 'true'],
   ])('refuses %s=%s', (name, text) => {
     expect(faultsIn({ ...goodEnv, [name]: text })).toEqual([expect.stringContaining(`got "${text}"`)]);
   });

@@ -94,7 +94,10 @@ describe('a contract that can not be served', () => {
     [
       'a rule for keys',
       'metadata/propertyNames: x-problems names no 400 example for pattern',
-      [[...METADATA, 'propertyNames', 'x-problems'], { minLength: 'invalidMetadata', maxLength: 'invalidMetadata' }],
+      [
+        [...METADATA, 'propertyNames', 'x-problems'],
+        { minLength: 'invalidMetadata', maxLength: 'invalidMetadata', format: 'invalidMetadata' },
+      ],
     ],
     [
       'a rule in allOf',

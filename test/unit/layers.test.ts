@@ -8,7 +8,7 @@ const ROWS: readonly (readonly RegExp[])[] = [
   [/^(server|dev|mock|apiKey)\.ts$/],
   [/^serve\.ts$/, /^curl\.ts$/, /^mock\/server\.ts$/],
   [/^(config|app|admin)\.ts$/, /^mock\/(prism|prefer)\.ts$/],
-  [/^(clientErrors|metrics)\.ts$/],
+  [/^(answerCheck|clientErrors|metrics)\.ts$/],
   [/^connections\.ts$/],
   [/^(contract|auth|limits|log)\.ts$/],
   [/^operations\//],

@@ -19,6 +19,10 @@ describe('decodeForm', () => {
     expect(listOf(form['without'] ?? '')).toEqual(['a', 'b']);
   });
 
+  it.each(['a[1]=x', 'a[0]=x&a[2]=y', 'a[b]=x', 'a[0]=x&a[b]=y'])('calls %s no list', (text) => {
+    expect(listOf(decode(text)['a']!)).toBeUndefined();
+  });
+
   it('takes __proto__ and constructor for names like any other', () => {
     const form = decode('__proto__[polluted]=yes&constructor=c&metadata[__proto__]=p');
     expect(Object.keys(form)).toEqual(['__proto__', 'constructor', 'metadata']);
