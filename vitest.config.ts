@@ -6,7 +6,7 @@ export default defineConfig({
     // Real servers on a machine with two cores: generous, so that only a hang fails.
     maxWorkers: 2,
     maxConcurrency: 20,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });
