@@ -28,6 +28,10 @@ declare module 'fastify' {
     problem: Problem | undefined;
     span: Span | undefined;
   }
+  interface FastifyContextConfig {
+    /** The name in the metrics of a route that belongs to no operation. */
+    label?: string;
+  }
 }
 
 export interface AppOptions {
@@ -162,7 +166,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       const status = reply.raw.headersSent ? reply.statusCode : 0;
       const durationMs = performance.now() - startedAt;
       logLine(logger, request, reply, durationMs);
-      options.metrics?.countRequest({ operation: request.operation?.id, status, durationMs });
+      const operation = request.operation?.id ?? request.routeOptions.config.label;
+      options.metrics?.countRequest({ operation, status, durationMs });
       if (request.span) endSpan(request.span, status);
     });
   }

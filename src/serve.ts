@@ -6,6 +6,8 @@ import { buildApp } from './app.ts';
 import { keyring } from './auth.ts';
 import type { Config } from './config.ts';
 import { openContract } from './contract.ts';
+import { readersMock, type Docs } from './docs/files.ts';
+import { registerDocs } from './docs/routes.ts';
 import { limits } from './limits.ts';
 import { metrics } from './metrics.ts';
 import { liveHandlers } from './operations/index.ts';
@@ -27,8 +29,16 @@ const DEADLINE_MS = 10_000;
 /** The part of it that an order may wait for its turn. */
 const QUEUE_MS = 500;
 
-/** Starts the live server on the contract, with Stripe behind it: the real one, unless `stripeUrl` is another. */
-export async function serve(config: Config, logger: FastifyBaseLogger, stripeUrl?: URL): Promise<LiveServer> {
+/**
+ * Starts the live server on the contract, with Stripe behind it: the real one, unless `stripeUrl` is another.
+ * `playground` says where the API reference sends requests, where it is served.
+ */
+export async function serve(
+  config: Config,
+  logger: FastifyBaseLogger,
+  stripeUrl?: URL,
+  playground: Omit<Docs, 'document'> = playgroundBeside(config),
+): Promise<LiveServer> {
   const measures = metrics();
   const counts = limits(config, logger);
   const gateway = bulkhead(
@@ -52,6 +62,7 @@ export async function serve(config: Config, logger: FastifyBaseLogger, stripeUrl
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
   });
+  if (config.docs) registerDocs(app, { document, ...playground });
   let stopping: Promise<void> | undefined;
   app.addHook('onSend', async (_request, reply) => {
     if (stopping) reply.header('Connection', 'close');
@@ -81,6 +92,12 @@ export async function serve(config: Config, logger: FastifyBaseLogger, stripeUrl
   }
 
   return { url, adminUrl: admin.url, stop: () => (stopping ??= stop()) };
+}
+
+/** A reader who only tries something out must not move money: a server with a live key of Stripe's is asked by choice only. */
+function playgroundBeside({ stripeSecretKey }: Config): Omit<Docs, 'document'> {
+  if (!/^[sr]k_test_/.test(stripeSecretKey)) return readersMock;
+  return { ...readersMock, server: { url: '/', description: "This server, in Stripe's test mode" } };
 }
 
 /**
