@@ -9,7 +9,7 @@ INSTALLED := node_modules/.package-lock.json
 VITEST := node node_modules/vitest/vitest.mjs run
 
 .DEFAULT_GOAL := help
-.PHONY: help install start mock test contract parity money generate lint types deadcode format check drift api-key
+.PHONY: help install start mock test docs docs-test checkout contract parity money generate lint types deadcode format check drift api-key
 
 help: ## print these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,18 @@ mock: $(INSTALLED) ## run the mock for frontend teams (PORT=4010, API_KEY=… le
 
 test: $(INSTALLED) ## run all tests: unit, contract on server and mock, parity of 1,000 random requests
 	@$(VITEST)
+
+docs: $(INSTALLED) ## write the API reference as a static site into site/
+	@node src/docsSite.ts site
+
+docs-test: $(INSTALLED) .venv/made ## use the API reference as a reader would, in headless Chromium, and run its samples and the README's
+	@$(VITEST) --config vitest.slow.config.ts
+
+# Python's samples need requests. Without a Python, they are skipped.
+.venv/made:
+	@mkdir -p .venv
+	@{ python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check requests==2.34.2; } || echo 'no Python: its samples are skipped' >&2
+	@touch $@
 
 contract: $(INSTALLED) ## test a deployment: BASE_URL=… API_KEY=… (CREATE=1 also creates intents)
 	@test -n "$(BASE_URL)" || { echo 'usage: make contract BASE_URL=https://… API_KEY=… [CREATE=1]' >&2; exit 2; }

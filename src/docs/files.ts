@@ -71,7 +71,7 @@ export function docsFiles(docs: Docs): DocsFiles {
 /**
  * What the page may load, run and ask: files of ours, and the contract's servers where the reader chooses one.
  *
- * Styles may stand in the page, because the reference writes `style` attributes, which no nonce or hash can allow.
+ * Styles may stand in the page: the reference writes `style` attributes and elements of its own, without a nonce.
  */
 function contentSecurityPolicy(servers: readonly DocumentedServer[]): string {
   const origins = servers.filter(({ url }) => URL.canParse(url)).map(({ url }) => new URL(url).origin);
@@ -93,14 +93,12 @@ const SCALAR_FILE = `scalar-${SCALAR_VERSION}.js`;
 
 const ownFile = (name: string) => readFile(new URL(`page/${name}`, import.meta.url), 'utf8');
 
-const packaged = (path: string) => readFile(new URL(import.meta.resolve(path)));
-
 const pageCss = once(async () => textFile('text/css', await ownFile('page.css')));
 const pageJs = once(async () => textFile('text/javascript', await ownFile('page.js')));
 const icon = once(async () => textFile('image/svg+xml', await ownFile('icon.svg')));
-const inter = once(() => font('@fontsource-variable/inter/files/inter-latin-wght-normal.woff2'));
+const inter = once(() => font(import.meta.resolve('@fontsource-variable/inter/files/inter-latin-wght-normal.woff2')));
 const jetbrainsMono = once(() =>
-  font('@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2'),
+  font(import.meta.resolve('@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2')),
 );
 
 /** The plugin holds the bundle as a text, and gives it away by HTTP only: it is asked once, without a network. */
@@ -130,8 +128,8 @@ async function textFile(mediaType: string, text: string): Promise<DocsFile> {
 }
 
 /** Fonts are compressed as they are. */
-async function font(path: string): Promise<DocsFile> {
-  return described('font/woff2', await packaged(path));
+async function font(url: string): Promise<DocsFile> {
+  return described('font/woff2', await readFile(new URL(url)));
 }
 
 function described(contentType: string, body: Buffer): DocsFile {

@@ -1,0 +1,6 @@
+import { defineConfig } from 'vitest/config';
+
+/** Tests that need a browser, other languages or all the processes: one after another, and not in every run. */
+export default defineConfig({
+  test: { include: ['test/**/*.slow.ts'], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false },
+});
