@@ -35,6 +35,9 @@ docs: $(INSTALLED) ## write the API reference as a static site into site/
 docs-test: $(INSTALLED) .venv/made ## use the API reference as a reader would, in headless Chromium, and run its samples and the README's
 	@$(VITEST) --config vitest.slow.config.ts
 
+checkout: $(INSTALLED) ## run a checkout to copy from, on the mock (PORT=4020, API_URL=…, API_KEY=…, STRIPE_PUBLISHABLE_KEY=…)
+	@exec node test/checkout/main.ts
+
 # Python's samples need requests. Without a Python, they are skipped.
 .venv/made:
 	@mkdir -p .venv
