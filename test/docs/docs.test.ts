@@ -6,10 +6,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
+import { buildApp } from '../../src/app.ts';
 import { readConfig, readMockConfig } from '../../src/config.ts';
+import { openContract } from '../../src/contract.ts';
 import { docsFiles, readersMock } from '../../src/docs/files.ts';
+import { registerDocs } from '../../src/docs/routes.ts';
+import { metrics } from '../../src/metrics.ts';
 import { document, scenarios } from '../support/contractDocument.ts';
 import { send } from '../support/exchange.ts';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
@@ -150,6 +155,30 @@ describe('the setting', () => {
     expect(JSON.parse(text).servers).toEqual([readersMock.server, ...document.servers]);
     expect(page.text).toContain('data-api-key="YOUR_SECRET_KEY_HERE"');
   });
+});
+
+it('counts as one thing in the metrics, whatever is asked for', async () => {
+  const measures = metrics();
+  const contract = await openContract(document, () => async () => ({ example: 'created' }));
+  const app = await buildApp({
+    contract,
+    authenticate: () => undefined,
+    logger: pino({ level: 'silent' }),
+    metrics: measures,
+  });
+  registerDocs(app, { document, ...readersMock });
+  const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 });
+  for (const path of ['/docs', '/docs/page.css', '/docs/page.css?x=1', '/docs/none']) await ask(baseUrl, path);
+  const counts = async () =>
+    (await measures.text()).split('\n').filter((line) => line.startsWith('http_requests_total{'));
+  await expect
+    .poll(counts)
+    .toEqual([
+      'http_requests_total{operation="docs",status="200"} 3',
+      'http_requests_total{operation="none",status="404"} 1',
+    ]);
+  app.server.closeAllConnections();
+  await app.close();
 });
 
 it('the one key of a strict mock is not given away', async () => {
