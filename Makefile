@@ -13,7 +13,7 @@ STRIPE_MOCK := v0.203.0
 JUDGES := $(if $(shell command -v python3),.conformance/venv/installed) $(if $(shell command -v go),.conformance/stripe-mock-$(STRIPE_MOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help install start mock test reliability chaos fuzz production contract parity conformance money generate lint types deadcode format check drift api-key
+.PHONY: help install start mock test reliability chaos fuzz production docs docs-test checkout contract parity conformance money generate lint types deadcode format check drift api-key
 
 help: ## print these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,22 @@ fuzz: $(INSTALLED) ## send REQUESTS=30000 broken requests, byte by byte, over ra
 
 production: $(INSTALLED) ## install the committed tree as production does, start it, and ask it
 	@test/supplyChain/production.sh
+
+docs: $(INSTALLED) ## write the API reference as a static site into site/
+	@node src/docsSite.ts site
+
+docs-test: $(INSTALLED) .venv/made ## use the API reference as a reader would, in headless Chromium, and run all samples and the README's commands
+	@[ -x "$${CHROMIUM:-/usr/bin/chromium}" ] || echo 'no Chromium: what needs one is skipped' >&2
+	@$(VITEST) --config vitest.slow.config.ts
+
+checkout: $(INSTALLED) ## run a checkout to copy from, on the mock (PORT=4020, API_URL=…, API_KEY=…, STRIPE_PUBLISHABLE_KEY=…)
+	@exec node test/checkout/main.ts
+
+# Python's samples need requests. Without a Python, they are skipped.
+.venv/made:
+	@mkdir -p .venv
+	@{ python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check requests==2.34.2; } || echo 'no Python: its samples are skipped' >&2
+	@touch $@
 
 contract: $(INSTALLED) ## test a deployment: BASE_URL=… API_KEY=… (CREATE=1 also creates intents); a report in reports/contract/
 	@test -n "$(BASE_URL)" || { echo 'usage: make contract BASE_URL=https://… API_KEY=… [CREATE=1]' >&2; exit 2; }

@@ -39,6 +39,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     exchange: Exchange;
   }
+  interface FastifyContextConfig {
+    /** The name in the metrics of a route that belongs to no operation. */
+    label?: string;
+  }
 }
 
 export interface AppOptions {
@@ -172,10 +176,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     const durationMs = performance.now() - startedAt;
     const isAborted = !refusal && !reply.raw.writableFinished;
     logLine(logger, request, { status, durationMs, isAborted });
-    metrics?.countRequest({ operation: exchange.operation?.id, status, durationMs });
+    const { label } = request.routeOptions.config;
+    metrics?.countRequest({ operation: exchange.operation?.id ?? label, status, durationMs });
     if (exchange.span) endSpan(exchange.span, status);
-    const isWritten = !refusal && reply.raw.headersSent && !isPreflight(request);
-    if (isWritten) options.checkAnswer?.(sentAnswer(request, reply));
+    const isOfContract = label === undefined && !isPreflight(request);
+    if (isOfContract && !refusal && reply.raw.headersSent) options.checkAnswer?.(sentAnswer(request, reply));
   }
 
   function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

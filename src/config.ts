@@ -24,7 +24,9 @@ export interface Config {
   /** How long the server goes on answering after SIGTERM, so that a load balancer notices. */
   readonly drainMs: number;
   /** Whether the server checks its own answers against the contract, after they are sent. */
-  readonly checkAnswers: 'on' | 'off';
+  readonly checkAnswers: boolean;
+  /** Whether the API reference is served at /docs. */
+  readonly docs: boolean;
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -56,7 +58,8 @@ export function readConfig(env: Environment): Config {
     corsOrigins: variables.optional('CORS_ORIGINS', listOf(origin)),
     trustedProxies: variables.optional('TRUSTED_PROXIES', listOf(addressRange)),
     drainMs: variables.read('DRAIN_MS', '5000', integer(0, 600_000)),
-    checkAnswers: variables.read('CHECK_ANSWERS', 'off', oneOf(['on', 'off'])),
+    checkAnswers: variables.read('CHECK_ANSWERS', 'off', onOrOff),
+    docs: variables.read('DOCS', 'off', onOrOff),
   };
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
     variables.fault('NODE_TLS_REJECT_UNAUTHORIZED', 'must not be 0: anyone between us and Stripe could read the key');
@@ -75,6 +78,8 @@ export interface MockConfig {
   readonly logLevel: Config['logLevel'];
   /** The one key that is let in; absent, any key is. */
   readonly apiKey: string | undefined;
+  /** Whether the API reference is served at /docs. */
+  readonly docs: boolean;
 }
 
 /** Reads the mock's configuration; throws as readConfig does. */
@@ -85,6 +90,7 @@ export function readMockConfig(env: Environment): MockConfig {
     port: variables.read('PORT', '4010', port),
     logLevel: variables.read('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
     apiKey: variables.optional('API_KEY', anyText),
+    docs: variables.read('DOCS', 'on', onOrOff),
   };
   variables.finish();
   return Object.freeze(config);
@@ -157,6 +163,11 @@ const oneOf =
   (text: string) =>
     choices.find((choice) => choice === text) ??
     new Fault(`expected one of ${choices.join(', ')}, got ${JSON.stringify(text)}`);
+
+const onOrOff = (text: string) => {
+  const choice = oneOf(['on', 'off'])(text);
+  return choice instanceof Fault ? choice : choice === 'on';
+};
 
 /** A comma between each two, all faults together. */
 const listOf =

@@ -14,6 +14,7 @@ try {
     HOST: '127.0.0.1',
     ADMIN_PORT: '0',
     DRAIN_MS: '0',
+    DOCS: 'on',
     ...process.env,
     // Whatever the environment holds, a real key never comes near the fake.
     STRIPE_SECRET_KEY: 'sk_test_fake',
@@ -21,11 +22,14 @@ try {
   });
   const logger = pino({ level: config.logLevel });
   const stripe = await startFakeStripe();
-  const server = await serve(config, logger, new URL(stripe.url));
+  const server = await serve(config, logger, new URL(stripe.url), {
+    server: { url: '/', description: 'This server, with a fake Stripe behind it' },
+    apiKey: API_KEY,
+  });
   stopOnSignals(server, logger);
   console.log(`
 Live server   ${server.url}
-API key       ${API_KEY}
+${config.docs ? `API reference ${server.url}/docs\n` : ''}API key       ${API_KEY}
 Metrics       ${server.adminUrl}/metrics
 Stripe        a fake one beside it, ${stripe.url}: no account, no money
 

@@ -15,7 +15,7 @@ try {
   }
   console.log(`
 Mock          ${mock.url}
-API key       ${config.apiKey ?? 'any'}
+${config.docs ? `API reference ${mock.url}/docs\n` : ''}API key       ${config.apiKey ?? 'any'}
 Scenarios     -H 'Prefer: code=503' or -H 'Prefer: example=amountTooSmall' on a valid request
 
 ${curlLines(mock.document(), mock.url, config.apiKey ?? 'any_key')}

@@ -8,6 +8,8 @@ import { keyring } from './auth.ts';
 import { endAfter, isNewest } from './connections.ts';
 import type { Config } from './config.ts';
 import { openContract } from './contract.ts';
+import { readersMock, type Docs } from './docs/files.ts';
+import { registerDocs } from './docs/routes.ts';
 import { limits } from './limits.ts';
 import { wordless } from './log.ts';
 import { metrics } from './metrics.ts';
@@ -31,8 +33,16 @@ const DEADLINE_MS = 10_000;
 /** The part of it that an order may wait for its turn. */
 const QUEUE_MS = 500;
 
-/** Starts the live server on the contract, with Stripe behind it: the real one, unless `stripeUrl` is another. */
-export async function serve(config: Config, logger: FastifyBaseLogger, stripeUrl?: URL): Promise<LiveServer> {
+/**
+ * Starts the live server on the contract, with Stripe behind it: the real one, unless `stripeUrl` is another.
+ * `playground` says where the API reference sends requests, where it is served.
+ */
+export async function serve(
+  config: Config,
+  logger: FastifyBaseLogger,
+  stripeUrl?: URL,
+  playground: Omit<Docs, 'document'> = playgroundBeside(config),
+): Promise<LiveServer> {
   const measures = metrics();
   const counts = limits(config, logger);
   const gateway = bulkhead(
@@ -53,11 +63,11 @@ export async function serve(config: Config, logger: FastifyBaseLogger, stripeUrl
     limits: counts,
     logger,
     metrics: measures,
-    checkAnswer:
-      config.checkAnswers === 'on' ? answerCheck(contract.operations, { logger, metrics: measures }) : undefined,
+    checkAnswer: config.checkAnswers ? answerCheck(contract.operations, { logger, metrics: measures }) : undefined,
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
   });
+  if (config.docs) registerDocs(app, { document, ...playground });
   let stopping: Promise<void> | undefined;
   app.addHook('onSend', async (_request, reply) => {
     if (stopping && isNewest(reply.raw)) endAfter(reply.raw);
@@ -92,6 +102,12 @@ export async function serve(config: Config, logger: FastifyBaseLogger, stripeUrl
     stop: () => (stopping ??= stop()),
     stopsWithinMs: config.drainMs + DEADLINE_MS + 1_000,
   };
+}
+
+/** A reader who only tries something out must not move money: a server with a live key of Stripe's is asked by choice only. */
+function playgroundBeside({ stripeSecretKey }: Config): Omit<Docs, 'document'> {
+  if (!/^[sr]k_test_/.test(stripeSecretKey)) return readersMock;
+  return { ...readersMock, server: { url: '/', description: "This server, in Stripe's test mode" } };
 }
 
 /**

@@ -7,6 +7,7 @@ import { buildApp } from '../app.ts';
 import type { Authenticate } from '../auth.ts';
 import type { MockConfig } from '../config.ts';
 import { openContract } from '../contract.ts';
+import { registerDocs } from '../docs/routes.ts';
 import type { OperationId, OperationRequest } from '../operations/handler.ts';
 import { chooseScenario } from './prefer.ts';
 import { prismAnswers } from './prism.ts';
@@ -76,12 +77,18 @@ async function mockApp(document: object, config: MockConfig, logger: FastifyBase
     ...operation,
     answer: (example: string) => prism(operation, example),
   }));
-  return buildApp({
+  const app = await buildApp({
     contract: { ...contract, operations },
     authenticate: letIn(config.apiKey),
     logger,
     corsOrigins: '*',
   });
+  if (config.docs) {
+    // The one key that is let in is for those who were told it.
+    const apiKey = config.apiKey === undefined ? 'any_key' : 'YOUR_SECRET_KEY_HERE';
+    registerDocs(app, { document, server: { url: '/', description: 'This mock' }, apiKey });
+  }
+  return app;
 }
 
 const letIn =

@@ -16,7 +16,7 @@ export interface DocumentedOperation {
   operationId: string;
   method: string;
   path: string;
-  requestExamples: Record<string, { value: Record<string, unknown> }>;
+  requestExamples: Record<string, { summary?: string; value: Record<string, unknown> }>;
   bodyLimitBytes: number;
   responses: Record<string, DocumentedResponse>;
 }

@@ -34,7 +34,8 @@ describe('readConfig', () => {
       corsOrigins: undefined,
       trustedProxies: undefined,
       drainMs: 5000,
-      checkAnswers: 'off',
+      checkAnswers: false,
+      docs: false,
     });
   });
 
@@ -179,7 +180,13 @@ describe('readConfig', () => {
 
 describe('readMockConfig', () => {
   it('needs nothing: on this machine only, and any key is let in', () => {
-    expect(readMockConfig({})).toEqual({ host: '127.0.0.1', port: 4010, logLevel: 'info', apiKey: undefined });
+    expect(readMockConfig({})).toEqual({
+      host: '127.0.0.1',
+      port: 4010,
+      logLevel: 'info',
+      apiKey: undefined,
+      docs: true,
+    });
   });
 
   it('is strict with one API key', () => {

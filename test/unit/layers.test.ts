@@ -5,8 +5,11 @@ import manifest from '../../package.json' with { type: 'json' };
 
 /** From the processes down to the arithmetic: a file imports only from its own row or below. */
 const ROWS: readonly (readonly RegExp[])[] = [
-  [/^(server|dev|mock|apiKey)\.ts$/],
+  [/^(server|dev|mock|apiKey|docsSite)\.ts$/],
   [/^serve\.ts$/, /^curl\.ts$/, /^mock\/server\.ts$/],
+  [/^docs\/routes\.ts$/],
+  [/^docs\/files\.ts$/],
+  [/^docs\/document\.ts$/],
   [/^(config|app|admin)\.ts$/, /^mock\/(prism|prefer)\.ts$/],
   [/^(answerCheck|clientErrors|metrics)\.ts$/],
   [/^connections\.ts$/],

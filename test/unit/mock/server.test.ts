@@ -23,7 +23,7 @@ async function mocking({ apiKey }: { apiKey?: string } = {}) {
   await writeFile(file, text);
   const log: string[] = [];
   const logger = pino({ level: 'info' }, { write: (line: string) => void log.push(line) });
-  const mock = await startMock({ host: '127.0.0.1', port: 0, logLevel: 'info', apiKey }, file, logger);
+  const mock = await startMock({ host: '127.0.0.1', port: 0, logLevel: 'info', apiKey, docs: false }, file, logger);
   closers.push(() => mock.close());
   return { url: mock.url, file, text, log };
 }

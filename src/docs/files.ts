@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import fastify from 'fastify';
+import { referenceDocument, type DocumentedServer } from './document.ts';
+
+/** What the reference shows, and where its playground sends requests. */
+export interface Docs {
+  /** The contract. */
+  document: object;
+  /** Takes the playground's requests until the reader chooses one of the contract's own servers. */
+  server: DocumentedServer;
+  /** Filled in as the key; the samples carry it, too. */
+  apiKey: string;
+}
+
+export interface DocsFile {
+  contentType: string;
+  body: Buffer;
+  /** The same, compressed; undefined where that would gain nothing. */
+  gzipped: Buffer | undefined;
+  etag: string;
+  /** Whether the name changes with the content. */
+  isImmutable: boolean;
+}
+
+/** Makes a file of the reference when somebody asks for it first. */
+type ReadDocsFile = () => Promise<DocsFile>;
+
+/** Where nothing else may take a stranger's requests: the mock on the reader's own machine. */
+export const readersMock: Pick<Docs, 'server' | 'apiKey'> = {
+  server: { url: 'http://127.0.0.1:4010', description: 'The mock on your machine: make mock' },
+  // As in the published examples; the mock lets in any key.
+  apiKey: 'YOUR_SECRET_KEY_HERE',
+};
+
+export interface DocsFiles {
+  /** The page's Content-Security-Policy. */
+  policy: string;
+  page: ReadDocsFile;
+  /** By name: the page finds them in `docs/`. */
+  beside: ReadonlyMap<string, ReadDocsFile>;
+}
+
+/** The page itself, and the files beside it that it asks for, all of them from here. */
+export function docsFiles(docs: Docs): DocsFiles {
+  const document = referenceDocument(docs.document, docs.server);
+  const { title, summary = '' } = document.info;
+  const policy = contentSecurityPolicy(document.servers);
+  return {
+    policy,
+    page: once(async () =>
+      textFile(
+        'text/html',
+        filled(await ownFile('page.html'), { policy, title, summary, scalar: SCALAR_FILE, apiKey: docs.apiKey }),
+      ),
+    ),
+    beside: new Map<string, ReadDocsFile>([
+      ['openapi.json', once(async () => textFile('application/json', JSON.stringify(document, null, 2)))],
+      ['page.css', pageCss],
+      ['page.js', pageJs],
+      ['icon.svg', icon],
+      ['inter.woff2', inter],
+      ['jetbrains-mono.woff2', jetbrainsMono],
+      [SCALAR_FILE, scalar],
+    ]),
+  };
+}
+
+/**
+ * What the page may load, run and ask: files of ours, and the contract's servers where the reader chooses one.
+ *
+ * Styles may stand in the page: the reference writes `style` attributes and elements of its own, without a nonce.
+ */
+function contentSecurityPolicy(servers: readonly DocumentedServer[]): string {
+  const origins = servers.filter(({ url }) => URL.canParse(url)).map(({ url }) => new URL(url).origin);
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "font-src 'self'",
+    "img-src 'self' data:",
+    `connect-src 'self' ${origins.join(' ')}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ');
+}
+
+/** Scalar's own release, whose bundle is inside the plugin. */
+const SCALAR_VERSION = '1.76.3';
+const SCALAR_FILE = `scalar-${SCALAR_VERSION}.js`;
+
+const ownFile = (name: string) => readFile(new URL(`page/${name}`, import.meta.url), 'utf8');
+
+const pageCss = once(async () => textFile('text/css', await ownFile('page.css')));
+const pageJs = once(async () => textFile('text/javascript', await ownFile('page.js')));
+const icon = once(async () => textFile('image/svg+xml', await ownFile('icon.svg')));
+const inter = once(() => font(import.meta.resolve('@fontsource-variable/inter/files/inter-latin-wght-normal.woff2')));
+const jetbrainsMono = once(() =>
+  font(import.meta.resolve('@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2')),
+);
+
+/** The plugin holds the bundle as a text, and gives it away by HTTP only: it is asked once, without a network. */
+const scalar = once(async () => {
+  const { default: plugin } = await import('@scalar/fastify-api-reference');
+  const app = fastify();
+  await app.register(plugin, { routePrefix: '/', configuration: { url: '/openapi.json' } });
+  const { body } = await app.inject('/js/scalar.js');
+  await app.close();
+  // The map that it names is not there.
+  return {
+    ...(await textFile('text/javascript', body.replace(/\n\/\/# sourceMappingURL=.*$/, ''))),
+    isImmutable: true,
+  };
+});
+
+const filled = (page: string, values: Record<string, string>): string =>
+  page.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => escaped(values[name]!));
+
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+
+const escaped = (text: string) => text.replaceAll(/[&<>"]/g, (character) => ENTITIES[character]!);
+
+async function textFile(mediaType: string, text: string): Promise<DocsFile> {
+  const body = Buffer.from(text);
+  return { ...described(`${mediaType}; charset=utf-8`, body), gzipped: await promisify(gzip)(body) };
+}
+
+/** Fonts are compressed as they are. */
+async function font(url: string): Promise<DocsFile> {
+  return described('font/woff2', await readFile(new URL(url)));
+}
+
+function described(contentType: string, body: Buffer): DocsFile {
+  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+  return { contentType, body, etag, gzipped: undefined, isImmutable: false };
+}
+
+function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => (made ??= make());
+}
