@@ -7,9 +7,10 @@ export REDOCLY_TELEMETRY := off
 
 INSTALLED := node_modules/.package-lock.json
 VITEST := node node_modules/vitest/vitest.mjs run
+OASDIFF := $(if $(shell command -v go),.conformance/bin/oasdiff)
 
 .DEFAULT_GOAL := help
-.PHONY: help install start mock test contract parity money generate lint types deadcode format check drift api-key
+.PHONY: help install start mock test contract parity money generate lint types deadcode format check drift diff api-key
 
 help: ## print these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +56,16 @@ deadcode: $(INSTALLED) ## find what nothing uses: files, exports, dependencies
 
 drift: generate ## fail when generated/ is not what openapi/ says
 	@git diff --exit-code --stat -- generated || { echo 'generated/ differs from openapi/: run make generate and commit' >&2; exit 1; }
+
+diff: $(INSTALLED) $(OASDIFF) ## fail on a change that breaks callers of BASE=<git ref> (default: the last release), unless it is a new major version
+	@node test/diff/diff.ts $(if $(BASE),'$(BASE)')
+
+# Where there is no Go, the comparison says that it went without.
+.conformance/bin/oasdiff: test/diff/oasdiff-version.txt
+	@mkdir -p .conformance
+	@GOBIN='$(CURDIR)/.conformance/bin' GOMODCACHE='$(CURDIR)/.conformance/go' GOFLAGS=-modcacherw \
+		go install 'github.com/oasdiff/oasdiff@$(shell cat $<)' 2>.conformance/oasdiff.log || { cat .conformance/oasdiff.log >&2; exit 1; }
+	@touch $@
 
 format: $(INSTALLED) ## format the code
 	@npm run --silent format
