@@ -26,7 +26,7 @@ export function expectExample(response: WireResponse, operation: DocumentedOpera
 }
 
 /** Fails unless the contract allows this answer: status, media type, body and headers. */
-function expectDocumented(response: WireResponse, operation: DocumentedOperation): void {
+export function expectDocumented(response: WireResponse, operation: DocumentedOperation): void {
   const documented = operation.responses[response.status];
   expect(documented, `${response.status} is not documented for ${operation.operationId}`).toBeDefined();
   expect(response.headers['content-type']).toBe('application/json; charset=utf-8');
