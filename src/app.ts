@@ -240,7 +240,7 @@ function checkMediaType(request: FastifyRequest): void {
 
 /** Plain JSON: whatever else would have to be guessed at. */
 function isReadable({ headers, operation }: FastifyRequest): boolean {
-  const mediaType = headers['content-type']?.split(';', 1)[0]!.trim().toLowerCase() ?? '';
+  const [mediaType = ''] = (headers['content-type'] ?? '').split(';', 1);
   const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
-  return encoding === 'identity' && operation!.mediaTypes.includes(mediaType);
+  return encoding === 'identity' && operation!.mediaTypes.includes(mediaType.trim().toLowerCase());
 }
