@@ -48,7 +48,7 @@ export function changeLogRow({ version, changes }: Pick<Verdict, 'version' | 'ch
 }
 
 const versionOf = (contract: string): string =>
-  String((parse(contract) as { info?: { version?: unknown } }).info?.version ?? '');
+  `${(parse(contract) as { info?: { version?: string | number } }).info?.version ?? ''}`;
 
 function majorOf(version: string): number {
   const [, major] = /^(\d+)\.\d+/.exec(version) ?? [];
