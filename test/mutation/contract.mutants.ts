@@ -152,20 +152,23 @@ async function failingCase(mutant: object, target: Served): Promise<string | und
   const { ledger } = target.stripe;
   for (const some of batches(asked.toSorted((a, b) => Number(isTouched(b)) - Number(isTouched(a))))) {
     const before = ledger.requestCount;
-    const failures = await Promise.all(
-      some.map((known) => failure(known, async () => send(target.url, known.request(API_KEY)))),
-    );
+    const failures = await Promise.all(some.map((known) => failingTwice(known, target)));
     const found = failures.find((title) => title !== undefined);
     if (found) return found;
-    if (ledger.requestCount - before !== some.filter(({ creates }) => creates).length) {
-      return `${some[0]!.example}, and Stripe was not asked`;
-    }
+    if (!some[0]!.creates && ledger.requestCount > before) return `${some[0]!.example}, and Stripe was not asked`;
   }
   for (const known of slow.filter(isTouched)) {
     const found = await failure(known, () => askSlowly(known, mutant, target));
     if (found) return found;
   }
   return undefined;
+}
+
+/** A payment that waits too long for a busy machine is no finding: it is asked for once more. */
+async function failingTwice(known: Case, target: Served): Promise<string | undefined> {
+  const once = () => failure(known, async () => send(target.url, known.request(API_KEY)));
+  const first = await once();
+  return first && known.creates ? once() : first;
 }
 
 /** Small, and of one example each. */
