@@ -10,7 +10,7 @@ VITEST := node node_modules/vitest/vitest.mjs run
 OASDIFF := $(if $(shell command -v go),.conformance/bin/oasdiff)
 
 .DEFAULT_GOAL := help
-.PHONY: help install start mock test contract parity money generate lint types deadcode format check drift diff mutants api-key
+.PHONY: help install start mock test contract parity money generate lint types deadcode format check drift diff stryker mutants api-key
 
 help: ## print these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ diff: $(INSTALLED) $(OASDIFF) ## fail on a change that breaks callers of BASE=<g
 	@GOBIN='$(CURDIR)/.conformance/bin' GOMODCACHE='$(CURDIR)/.conformance/go' GOFLAGS=-modcacherw \
 		go install 'github.com/oasdiff/oasdiff@$(shell cat $<)' 2>.conformance/oasdiff.log || { cat .conformance/oasdiff.log >&2; exit 1; }
 	@touch $@
+
+stryker: $(INSTALLED) ## change src/ in thousands of small ways, and fail where the tests notice too few (PART=contract for one part)
+	@node test/mutation/stryker.ts '$(PART)'
 
 mutants: $(INSTALLED) $(OASDIFF) ## change the contract and Stripe's answers in each way, and fail where nobody notices
 	@$(VITEST) --config vitest.mutants.config.ts
