@@ -7,13 +7,14 @@ export REDOCLY_TELEMETRY := off
 
 INSTALLED := node_modules/.package-lock.json
 VITEST := node node_modules/vitest/vitest.mjs run
+OASDIFF := $(if $(shell command -v go),.conformance/bin/oasdiff)
 
 STRIPE_MOCK := v0.203.0
 # Those that this machine can run.
 JUDGES := $(if $(shell command -v python3),.conformance/venv/installed) $(if $(shell command -v go),.conformance/stripe-mock-$(STRIPE_MOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help install start mock test reliability chaos fuzz production docs docs-test checkout contract parity conformance money generate lint types deadcode format check drift api-key
+.PHONY: help install start mock test reliability chaos fuzz production docs docs-test checkout contract parity conformance money generate lint types deadcode format check drift diff stryker mutants api-key
 
 help: ## print these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +32,7 @@ mock: $(INSTALLED) ## run the mock for frontend teams (PORT=4010, API_KEY=… le
 	@exec node src/mock.ts
 
 test: $(INSTALLED) ## run all tests: unit, contract on server and mock, parity of 1,000 random requests
-	@$(VITEST) test/unit test/contract test/docs
+	@$(VITEST) test/unit test/contract test/docs test/diff
 
 reliability: $(INSTALLED) ## test each promise of reliability on real sockets and processes (redis-server where there is one)
 	@$(VITEST) test/reliability test/chaos
@@ -102,6 +103,22 @@ deadcode: $(INSTALLED) ## find what nothing uses: files, exports, dependencies
 
 drift: generate ## fail when generated/ is not what openapi/ says
 	@git diff --exit-code --stat -- generated || { echo 'generated/ differs from openapi/: run make generate and commit' >&2; exit 1; }
+
+diff: $(INSTALLED) $(OASDIFF) ## fail on a change that breaks callers of BASE=<git ref> (default: the last release), unless it is a new major version
+	@node test/diff/diff.ts $(if $(BASE),'$(BASE)')
+
+# Where there is no Go, the comparison says that it went without.
+.conformance/bin/oasdiff: test/diff/oasdiff-version.txt
+	@mkdir -p .conformance
+	@GOBIN='$(CURDIR)/.conformance/bin' GOMODCACHE='$(CURDIR)/.conformance/go' GOFLAGS=-modcacherw \
+		go install 'github.com/oasdiff/oasdiff@$(shell cat $<)' 2>.conformance/oasdiff.log || { cat .conformance/oasdiff.log >&2; exit 1; }
+	@touch $@
+
+stryker: $(INSTALLED) ## change src/ in thousands of small ways, and fail where the tests notice too few (PART=contract for one part)
+	@node test/mutation/stryker.ts '$(PART)'
+
+mutants: $(INSTALLED) $(OASDIFF) ## change the contract and Stripe's answers in each way, and fail where nobody notices
+	@$(VITEST) --config vitest.mutants.config.ts
 
 format: $(INSTALLED) ## format the code
 	@npm run --silent format

@@ -314,9 +314,9 @@ function checkMediaType(request: FastifyRequest): void {
 /** Plain JSON: whatever else would have to be guessed at, two media types or a packed body among it. */
 function isReadable({ headers, raw, exchange }: FastifyRequest): boolean {
   const [contentType = '', ...repeats] = raw.headersDistinct['content-type'] ?? [];
-  const mediaType = contentType.split(';', 1)[0]!.trim().toLowerCase();
+  const [mediaType = ''] = contentType.split(';', 1);
   const isPlain =
     (headers['content-encoding']?.toLowerCase() ?? 'identity') === 'identity' &&
     (headers['transfer-encoding']?.toLowerCase() ?? 'chunked') === 'chunked';
-  return repeats.length === 0 && isPlain && exchange.operation!.mediaTypes.includes(mediaType);
+  return repeats.length === 0 && isPlain && exchange.operation!.mediaTypes.includes(mediaType.trim().toLowerCase());
 }

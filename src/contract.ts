@@ -79,6 +79,9 @@ export async function openContract(document: object, handlerOf: HandlerOf): Prom
   const examples = new Map(described.flatMap(examplesOf));
   const faults = [
     ...problemNames.filter((name) => !examples.has(name)).map((name) => `no response has an example named ${name}`),
+    ...[...examples]
+      .filter(([, { body }]) => !isObject(body))
+      .map(([name]) => `the example ${name} has no object as its value`),
     ...described.flatMap((operation) => faultsOf(operation, handlerOf, schemes)),
   ];
   if (faults.length > 0) throw new Error(`The contract can't be served:\n- ${faults.join('\n- ')}`);
@@ -145,6 +148,8 @@ function openOperation(
     },
   };
 }
+
+const isObject = (value: unknown) => typeof value === 'object' && value !== null;
 
 // --- the body ---
 

@@ -56,6 +56,7 @@ export const createPaymentIntentCases: readonly Case[] = [
   created('empty metadata', { amount: 100, metadata: {} }),
   created('contact data of any shape', { amount: 100, metadata: { email: 'not an address', phone: '' } }),
   created('metadata up to every limit of Stripe, in plain UTF-8', { amount: 100, metadata: metadataOf(50, 40, '𝔐') }),
+  created('a body of as many bytes as are read', json(validBody).padEnd(intent.bodyLimitBytes)),
   created('a charset beside the media type', validBody, [['Content-Type', 'Application/JSON; charset=utf-8']]),
   created('an idempotency key', validBody, [['Idempotency-Key', freshKey()]]),
   created('a quoted idempotency key', validBody, [['Idempotency-Key', `"${freshKey()}"`]]),

@@ -31,16 +31,21 @@ interface Scenario {
 export { document };
 
 /** The document with its references resolved, all of which are local. */
-export const operations: readonly DocumentedOperation[] = Object.entries(document.paths).flatMap(([path, methods]) =>
-  Object.entries(methods).map(([method, operation]) => ({
-    operationId: operation.operationId,
-    method: method.toUpperCase(),
-    path,
-    requestExamples: operation.requestBody.content['application/json'].examples,
-    bodyLimitBytes: operation.requestBody['x-body-limit-bytes'],
-    responses: resolved(operation.responses) as Record<string, DocumentedResponse>,
-  })),
-);
+export const operations = operationsOf(document);
+
+/** The operations of another version of the document. */
+export function operationsOf(contract: typeof document): readonly DocumentedOperation[] {
+  return Object.entries(contract.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({
+      operationId: operation.operationId,
+      method: method.toUpperCase(),
+      path,
+      requestExamples: operation.requestBody.content['application/json'].examples,
+      bodyLimitBytes: operation.requestBody['x-body-limit-bytes'],
+      responses: resolved(operation.responses, contract) as Record<string, DocumentedResponse>,
+    })),
+  );
+}
 
 /** Every operation × status × named example of the contract. */
 export const scenarios: readonly Scenario[] = operations.flatMap((operation) =>
@@ -55,16 +60,16 @@ export const scenarios: readonly Scenario[] = operations.flatMap((operation) =>
   ),
 );
 
-function resolved(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(resolved);
+function resolved(node: unknown, contract: object): unknown {
+  if (Array.isArray(node)) return node.map((item) => resolved(item, contract));
   if (typeof node !== 'object' || node === null) return node;
-  if ('$ref' in node) return resolved(at(String(node.$ref)));
-  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, resolved(value)]));
+  if ('$ref' in node) return resolved(at(String(node.$ref), contract), contract);
+  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, resolved(value, contract)]));
 }
 
-function at(reference: string): unknown {
+function at(reference: string, contract: object): unknown {
   return reference
     .replace(/^#\//, '')
     .split('/')
-    .reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], document);
+    .reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], contract);
 }

@@ -53,7 +53,7 @@ export async function liveTarget(overrides: Record<string, string> = {}): Promis
 
 const CONTRACT = fileURLToPath(new URL('../../openapi/openapi.yaml', import.meta.url));
 
-export async function mockTarget(overrides: Partial<MockConfig> = {}): Promise<Target> {
+export async function mockTarget(overrides: Partial<MockConfig> = {}, contractFile = CONTRACT): Promise<Target> {
   const config = {
     host: '127.0.0.1',
     port: 0,
@@ -62,6 +62,6 @@ export async function mockTarget(overrides: Partial<MockConfig> = {}): Promise<T
     docs: false,
     ...overrides,
   } as const;
-  const mock = await startMock(config, CONTRACT, pino({ level: 'silent' }));
+  const mock = await startMock(config, contractFile, pino({ level: 'silent' }));
   return { baseUrl: mock.url, apiKey: API_KEY, close: () => mock.close() };
 }

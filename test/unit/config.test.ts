@@ -173,8 +173,90 @@ describe('readConfig', () => {
     expect(faultsIn({ ...goodEnv, PATH: '/bin', NODE_TLS_REJECT_UNAUTHORIZED: '1', KUBERNETES_PORT: 'x' })).toEqual([]);
   });
 
+  it('reads lists, addresses and the rest as they are given', () => {
+    const given = {
+      HOST: '127.0.0.2',
+      ADMIN_HOST: '127.0.0.3',
+      ADMIN_PORT: '9999',
+      REDIS_URL: 'rediss://:secret@redis.internal:6380/1',
+      CORS_ORIGINS: 'https://shop.example.com , http://localhost:5173',
+      TRUSTED_PROXIES: '10.0.0.0/8, 192.0.2.1,2001:db8::/128,::1',
+    };
+    expect(readConfig({ ...goodEnv, ...given })).toMatchObject({
+      host: '127.0.0.2',
+      adminHost: '127.0.0.3',
+      adminPort: 9999,
+      redisUrl: 'rediss://:secret@redis.internal:6380/1',
+      corsOrigins: ['https://shop.example.com', 'http://localhost:5173'],
+      trustedProxies: ['10.0.0.0/8', '192.0.2.1', '2001:db8::/128', '::1'],
+    });
+  });
+
+  it.each(['redis://127.0.0.1', 'rediss://127.0.0.1:6380'])('takes a Redis at %s', (url) => {
+    expect(faultsIn({ ...goodEnv, REDIS_URL: url })).toEqual([]);
+  });
+
+  it.each(['redis', 'http://127.0.0.1', 'xredis://127.0.0.1', 'redisx://127.0.0.1', '//:secret@host'])(
+    'refuses a Redis at %s, without repeating what may hold a password',
+    (url) => {
+      expect(faultsIn({ ...goodEnv, REDIS_URL: url })).toEqual([
+        'REDIS_URL: expected a URL that starts with redis:// or rediss://',
+      ]);
+    },
+  );
+
+  it.each([
+    'shop.example.com',
+    'https://shop.example.com/',
+    'https://shop.example.com/cart',
+    'https://SHOP.example.com',
+    'ftp://shop.example.com',
+    '*',
+    'null',
+    'blob:https://shop.example.com',
+  ])('refuses the origin %s, which no browser sends', (text) => {
+    expect(faultsIn({ ...goodEnv, CORS_ORIGINS: text })).toEqual([
+      `CORS_ORIGINS: expected origins such as https://shop.example.com, got "${text}"`,
+    ]);
+  });
+
+  it.each([
+    '10.0.0.0/33',
+    '10.0.0.0/',
+    '10.0.0.0/8/8',
+    '10.0.0.0/x',
+    'x10.0.0.0/8',
+    '10.0.0.0/8x',
+    '::1/129',
+    'proxy.internal',
+    '/8',
+    'loopback',
+  ])('refuses the proxy %s', (text) => {
+    expect(faultsIn({ ...goodEnv, TRUSTED_PROXIES: text })).toEqual([
+      `TRUSTED_PROXIES: expected addresses or CIDR ranges such as 10.0.0.0/8, got "${text}"`,
+    ]);
+  });
+
+  it.each(['10.0.0.0/0', '10.0.0.0/32', '::/128'])('takes the proxies %s', (text) => {
+    expect(readConfig({ ...goodEnv, TRUSTED_PROXIES: text })).toMatchObject({ trustedProxies: [text] });
+  });
+
+  it('names each wrong entry of a list', () => {
+    expect(faultsIn({ ...goodEnv, TRUSTED_PROXIES: 'a,::1,b' })).toEqual([
+      expect.stringMatching(/^TRUSTED_PROXIES: .*got "a"; .*got "b"$/),
+    ]);
+  });
+
   it('can not be changed afterwards', () => {
     expect(readConfig(goodEnv)).toSatisfy(Object.isFrozen);
+  });
+});
+
+describe('an API key', () => {
+  const wrong = ['API_KEYS: expected tenant:sha256 pairs, separated by commas; wrong: number 1 of 1'];
+
+  it.each(['x', ':x', ' x'])('is a digest and nothing more: …%s', (more) => {
+    expect(faultsIn({ ...goodEnv, API_KEYS: `acme:${digestOf('cv_one')}${more}` })).toEqual(wrong);
   });
 });
 

@@ -148,6 +148,20 @@ describe('a contract that can not be served', () => {
     expect(await faultsIn(edited(edit))).not.toEqual([]);
   });
 
+  it.each([undefined, null, 'Not found'])('says so of an answer whose body is %o', async (value) => {
+    const place = [
+      'components',
+      'responses',
+      'NotFound',
+      'content',
+      'application/json',
+      'examples',
+      'notFound',
+      'value',
+    ];
+    expect(await faultsIn(edited([place, value]))).toEqual(['the example notFound has no object as its value']);
+  });
+
   it('says so of every answer that code gives and no example has', async () => {
     const others = edited([[...POST, 'responses'], { 200: { description: 'None of ours.' } }]);
     expect(await faultsIn(others)).toEqual(
@@ -199,6 +213,111 @@ it('openContract leaves the document as it was', async () => {
   const ours = edited();
   await openContract(ours, answered);
   expect(ours).toEqual(edited());
+});
+
+describe('a body', () => {
+  it.each([
+    ['1e400', '{"amount":1e400}', 'invalidAmount'],
+    ['nothing', '', 'amountRequired'],
+    ['no JSON', '{"amount":', 'invalidBody'],
+    ['null', 'null', 'invalidBody'],
+    ['an array', '[]', 'invalidBody'],
+  ])('that is or has %s is refused', async (_what, body, problem) => {
+    expect(await answerTo(body)).toBe(problem);
+  });
+
+  it('that is missing altogether is read as an empty one', async () => {
+    const { operations } = await openContract(edited(), answered);
+    const request = { tenant: 'acme', headers: {}, body: undefined };
+    await expect(operations[0]!.run(request)).rejects.toMatchObject({ example: 'amountRequired' });
+  });
+
+  it('comes to its handler as it was sent, with nothing added', async () => {
+    let given: object = {};
+    const { operations } = await openContract(edited(), () => async (request: object) => {
+      given = request;
+      return { example: 'created' };
+    });
+    await operations[0]!.run({
+      tenant: 'acme',
+      headers: { host: 'a' },
+      body: Buffer.from('{"amount":1,"own":[1,{}]}'),
+    });
+    expect(given).toStrictEqual({
+      operationId: 'createPaymentIntent',
+      tenant: 'acme',
+      body: { amount: 1, own: [1, {}] },
+      headers: { host: 'a' },
+    });
+  });
+
+  const NOTE = [...PROPERTIES, 'note'];
+
+  it.each([
+    ['an array', { type: 'array', maxItems: 2 }, [1, 2], [1, 2, 3]],
+    ['an object', { type: 'object', maxProperties: 2 }, { a: 1, b: 2 }, { a: 1, b: 2, c: 3 }],
+  ])('may have %s up to its size, and not one over it', async (_what, rules, largest, tooLarge) => {
+    const limited = edited([NOTE, { ...rules, 'x-problems': 'invalidMetadata' }]);
+    expect(await answerTo({ amount: 1, note: largest }, limited)).toBe('created');
+    expect(await answerTo({ amount: 1, note: tooLarge }, limited)).toBe('invalidMetadata');
+  });
+
+  it('with null where an object is allowed, too, is not looked into', async () => {
+    const nullable = { type: ['object', 'null'], properties: { a: {} }, 'x-problems': 'invalidMetadata' };
+    expect(await answerTo({ amount: 1, note: null }, edited([NOTE, nullable]))).toBe('created');
+  });
+
+  const bounds = {
+    type: 'number',
+    maximum: 5,
+    minimum: 1,
+    'x-problems': { type: 'invalidAmount', minimum: 'amountTooSmall', maximum: 'amountTooLarge' },
+  };
+
+  it('is answered for its first wrong value, and not for another value under the same rules', async () => {
+    const list = edited([NOTE, { type: 'array', items: bounds, 'x-problems': 'invalidMetadata' }]);
+    expect(await answerTo({ amount: 1, note: [9, 0] }, list)).toBe('amountTooLarge');
+  });
+
+  it('is answered for the first rules that a value breaks, and not for others of the same value', async () => {
+    const other = { minimum: 10, 'x-problems': { minimum: 'amountTooPrecise' } };
+    const both = edited([NOTE, { allOf: [bounds, other] }]);
+    expect(await answerTo({ amount: 1, note: 7 }, both)).toBe('amountTooLarge');
+  });
+});
+
+describe('an answer', () => {
+  it('is the example of that name, with its headers', async () => {
+    const contract = await openContract(edited(), answered);
+    const body = { success: false, message: 'Payment provider is unavailable' };
+    const answer = { status: 503, headers: { 'Retry-After': '1' }, body };
+    expect(contract.answer('providerUnavailable')).toEqual(answer);
+    expect(contract.operations[0]!.answer('providerUnavailable')).toEqual(answer);
+  });
+
+  it('that the contract lacks is a fault of ours, which is named', async () => {
+    const { operations } = await openContract(edited(), answered);
+    expect(() => operations[0]!.answer('nonsense')).toThrow(
+      new Error('createPaymentIntent: no response has an example named nonsense'),
+    );
+  });
+});
+
+it('the contract says how an operation is reached', async () => {
+  const { operations } = await openContract(
+    edited([['components', 'securitySchemes', 'apiKey', 'name'], 'CV-Api-Key']),
+    answered,
+  );
+  expect(operations).toMatchObject([
+    {
+      id: 'createPaymentIntent',
+      method: 'POST',
+      path: '/api/v1/payments/intent',
+      apiKeyHeader: 'cv-api-key',
+      bodyLimitBytes: 131_072,
+      mediaTypes: ['application/json'],
+    },
+  ]);
 });
 
 describe('of several broken rules', () => {

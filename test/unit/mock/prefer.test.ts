@@ -30,6 +30,7 @@ describe('chooseScenario', () => {
     ['code=400', 'amountRequired'],
     ['example=amountTooSmall', 'amountTooSmall'],
     ['code=503, code=400', 'providerUnavailable'],
+    [',,code=503', 'providerUnavailable'],
   ])('reads %s as %s', (prefer, example) => {
     expect(chosen(prefer)).toEqual({ example });
   });
@@ -40,6 +41,10 @@ describe('chooseScenario', () => {
     'example=nonsense',
     'example=AmountTooSmall',
     'code=',
+    'code="503',
+    'code=503"',
+    'code=x"503"',
+    'code="503"x',
     'code',
   ])('lists every scenario to %s, which is none', (prefer) => {
     expect(chosen(prefer)).toEqual({

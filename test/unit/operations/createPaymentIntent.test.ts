@@ -100,6 +100,11 @@ describe('the idempotency key', () => {
     expect(quoted).toBe(bare);
   });
 
+  it('keeps a quote at its end, where none stands at its start', async () => {
+    const [one, other] = await providerKeys(withKey('xorder"'), withKey('order'));
+    expect(other).not.toBe(one);
+  });
+
   it('is another one for another key', async () => {
     const [one, other] = await providerKeys(withKey('order-1'), withKey('order-2'));
     expect(other).not.toBe(one);
@@ -167,6 +172,11 @@ describe('createPaymentIntent answers', () => {
       example: 'providerUnavailable',
       cause,
     });
+  });
+
+  it('what the provider says of a request without a key, as of one with a key', async () => {
+    const cause = new GatewayError('amountTooSmall', 'said by the test');
+    await expect(createPaymentIntent(failing(cause))(request)).rejects.toMatchObject({ example: 'amountTooSmall' });
   });
 
   it('nothing to an error that it does not know: that is for others to answer', async () => {

@@ -91,7 +91,12 @@ describe('isWorthRepeating', () => {
     ['unusable', 200, true],
     ['unusable', 403, true],
     ['unusable', 502, true],
+    ['unusable', undefined, true],
+    ['unusable', 299, true],
+    ['unusable', 300, false],
     ['unusable', 301, false],
+    ['unusable', 399, false],
+    ['unusable', 400, true],
     ['unsent', undefined, false],
   ] as const)('%s (%s): %s', (outcome, statusCode, repeated) => {
     expect(isWorthRepeating({ outcome, reason: '', statusCode, headers: {} })).toBe(repeated);
@@ -110,6 +115,10 @@ describe('loggable', () => {
       ...answer,
       requestId: 'req_1',
     });
+  });
+
+  it('leaves out what there is not, rather than name it', () => {
+    expect(Object.keys(loggable(refused))).toEqual([]);
   });
 
   it("keeps the caller's metadata keys out", () => {

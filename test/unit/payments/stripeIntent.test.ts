@@ -21,6 +21,17 @@ function metadataOf(keys: number): Record<string, string> {
 }
 
 describe('intentParams', () => {
+  it('asks for the cents, in US dollars, and leaves the types to Stripe', () => {
+    const { metadata, ...rest } = intentParams(order);
+    expect(rest).toEqual({ amount: 1999, currency: 'usd' });
+    expect(metadata).toMatchObject(order.metadata);
+  });
+
+  it('asks for these types alone, where there are some', () => {
+    const { metadata: _metadata, ...rest } = intentParams({ ...order, methodTypes: ['card', 'klarna'] });
+    expect(rest).toEqual({ amount: 1999, currency: 'usd', allowed_payment_method_types: ['card', 'klarna'] });
+  });
+
   it('adds a reference that never changes for an idempotency key', () => {
     // printf key-1 | sha256sum | cut -c1-32
     expect(intentParams(order).metadata['cv_reference']).toBe('be2974546978e3739e6d6da85c4be9f3');
@@ -45,6 +56,12 @@ describe('intentParams', () => {
 describe('mismatchIn', () => {
   const params = intentParams(order);
 
+  it('knows it by our reference, whatever became of the rest of the metadata', () => {
+    const { cv_reference } = params.metadata;
+    const answer = { ...answerTo(params), metadata: { cv_reference, added: 'by Stripe' } };
+    expect(mismatchIn(answer, params, order.idempotencyKey)).toBeUndefined();
+  });
+
   it('accepts the answer to the order', () => {
     expect(mismatchIn(answerTo(params), params, order.idempotencyKey)).toBeUndefined();
   });
@@ -59,6 +76,8 @@ describe('mismatchIn', () => {
     ['another amount', { amount: '1999' }],
     ['another currency', { currency: 'eur' }],
     ['another reference', { metadata: undefined }],
+    ['another reference', { metadata: null }],
+    ['another reference', { metadata: 'be2974546978e3739e6d6da85c4be9f3' }],
     ['another reference', { metadata: {} }],
     ['another reference', { metadata: { ...params.metadata, cv_reference: 'other' } }],
   ])('finds %s in %o', (mismatch, wrong) => {

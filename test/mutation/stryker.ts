@@ -1,0 +1,73 @@
+/**
+ * `make stryker`: changes src/ in small ways, one at a time, and asks the tests of each part whether they notice.
+ * Ends with 1 where they notice fewer than 90 of 100.
+ *
+ * Part by part, so that a mutant is judged by the tests that state its file's promises, in milliseconds, and not by
+ * hundreds of requests. Not changed: the fake Stripe, which is a tool of the tests; the processes (server, dev, mock,
+ * apiKey, serve, tracing, admin), whose tests start processes of their own that don't know which mutant is meant.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+interface Part {
+  mutate: readonly string[];
+  tests: readonly string[];
+}
+
+/** No braces in `mutate`: Stryker splits its list at every comma. */
+const parts: Record<string, Part> = {
+  pure: {
+    mutate: [
+      'src/auth.ts',
+      'src/config.ts',
+      'src/curl.ts',
+      'src/mock/prefer.ts',
+      'src/operations/createPaymentIntent.ts',
+      'src/payments/idempotency.ts',
+      'src/payments/money.ts',
+      'src/payments/stripeFaults.ts',
+      'src/payments/stripeIntent.ts',
+    ],
+    tests: [
+      'test/unit/{auth,config,curl}.test.ts',
+      'test/unit/mock/prefer.test.ts',
+      'test/unit/payments/{idempotency,money,stripeFaults,stripeIntent}.test.ts',
+      'test/unit/operations/*.test.ts',
+    ],
+  },
+  contract: { mutate: ['src/contract.ts', 'src/problems.ts'], tests: ['test/unit/contract.test.ts'] },
+  shell: { mutate: ['src/app.ts', 'src/clientErrors.ts'], tests: ['test/unit/app.test.ts'] },
+  stripe: {
+    mutate: ['src/payments/stripe.ts', 'src/payments/stripeHttpClient.ts'],
+    tests: ['test/unit/payments/{stripe,stripeHttpClient}.test.ts'],
+  },
+};
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const THRESHOLD = 90;
+
+/** The mutants of a part by how they ended: `Killed`, `Survived`, `NoCoverage`, … */
+function outcomesOf({ mutate, tests }: Part): string[] {
+  const run = spawnSync('stryker', ['run', '--mutate', mutate.join(',')], {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, MUTATION_TESTS: JSON.stringify(tests) },
+  });
+  if (run.status !== 0) throw new Error(`Stryker ended with ${run.status}.`);
+  const report = JSON.parse(readFileSync(`${root}/reports/mutation/report.json`, 'utf8')) as {
+    files: Record<string, { mutants: { status: string }[] }>;
+  };
+  return Object.values(report.files).flatMap(({ mutants }) => mutants.map(({ status }) => status));
+}
+
+const [chosen] = process.argv.slice(2);
+if (chosen && !parts[chosen]) throw new Error(`PART: expected one of ${Object.keys(parts).join(', ')}, got ${chosen}`);
+const outcomes = (chosen ? [parts[chosen]!] : Object.values(parts)).flatMap(outcomesOf);
+const count = (...statuses: string[]) => outcomes.filter((status) => statuses.includes(status)).length;
+const [noticed, unnoticed] = [count('Killed', 'Timeout'), count('Survived', 'NoCoverage')];
+const score = (100 * noticed) / (noticed + unnoticed);
+console.log(
+  `${noticed} of ${noticed + unnoticed} mutants noticed: ${score.toFixed(1)}, at least ${THRESHOLD} are asked for.`,
+);
+process.exitCode = score >= THRESHOLD ? 0 : 1;
