@@ -32,7 +32,7 @@ mock: $(INSTALLED) ## run the mock for frontend teams (PORT=4010, API_KEY=… le
 	@exec node src/mock.ts
 
 test: $(INSTALLED) ## run all tests: unit, contract on server and mock, parity of 1,000 random requests
-	@$(VITEST) test/unit test/contract test/docs test/diff
+	@$(VITEST) test/unit test/contract test/docs
 
 reliability: $(INSTALLED) ## test each promise of reliability on real sockets and processes (redis-server where there is one)
 	@$(VITEST) test/reliability test/chaos
