@@ -23,7 +23,7 @@ $(INSTALLED): package.json package-lock.json .npmrc .node/package.json
 start: $(INSTALLED) ## run the live server beside a fake Stripe (PORT=3000): no account, no configuration
 	@exec node src/dev.ts
 
-mock: $(INSTALLED) ## run the mock for frontend teams (PORT=4010, API_KEY=… lets in that key only)
+mock: $(INSTALLED) ## run the mock for frontend teams (PORT=4010 API_KEY=… LATENCY_MS=100-800 ERROR_RATE=0.1 DYNAMIC=1)
 	@exec node src/mock.ts
 
 test: $(INSTALLED) ## run all tests: unit, contract on server and mock, parity of 1,000 random requests

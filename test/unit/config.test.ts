@@ -177,7 +177,15 @@ describe('readConfig', () => {
 
 describe('readMockConfig', () => {
   it('needs nothing: on this machine only, and any key is let in', () => {
-    expect(readMockConfig({})).toEqual({ host: '127.0.0.1', port: 4010, logLevel: 'info', apiKey: undefined });
+    expect(readMockConfig({})).toEqual({
+      host: '127.0.0.1',
+      port: 4010,
+      logLevel: 'info',
+      apiKey: undefined,
+      latencyMs: { min: 0, max: 0 },
+      errorRate: 0,
+      dynamic: false,
+    });
   });
 
   it('is strict with one API key', () => {

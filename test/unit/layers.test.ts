@@ -6,8 +6,8 @@ import manifest from '../../package.json' with { type: 'json' };
 /** From the processes down to the arithmetic: a file imports only from its own row or below. */
 const ROWS: readonly (readonly RegExp[])[] = [
   [/^(server|dev|mock|apiKey)\.ts$/],
-  [/^serve\.ts$/, /^curl\.ts$/, /^mock\/server\.ts$/],
-  [/^(config|app|admin)\.ts$/, /^mock\/(prism|prefer)\.ts$/],
+  [/^serve\.ts$/, /^mock\/(server|terminal)\.ts$/],
+  [/^(config|app|admin|curl)\.ts$/, /^mock\/(asked|contractFile|freshData|headerText|prefer|prism|scenarios)\.ts$/],
   [/^(clientErrors|metrics)\.ts$/],
   [/^connections\.ts$/],
   [/^(contract|auth|limits|log)\.ts$/],
