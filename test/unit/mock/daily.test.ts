@@ -48,14 +48,14 @@ describe('a scenario of the contract', () => {
   });
 });
 
-describe('the list of scenarios', () => {
-  const list = (headers: Record<string, string> = {}, method = 'GET') =>
-    send(mock.url, {
-      method,
-      path: '/_mock/scenarios',
-      headers: Object.entries({ Host: new URL(mock.url).host, ...headers }),
-    });
+const list = (headers: Record<string, string> = {}, method = 'GET') =>
+  send(mock.url, {
+    method,
+    path: '/_mock/scenarios',
+    headers: Object.entries({ Host: new URL(mock.url).host, ...headers }),
+  });
 
+describe('the list of scenarios', () => {
   it('is JSON, with every scenario and a command for each', async () => {
     const { status, text } = await list();
     const [operation] = (JSON.parse(text) as { operations: { scenarios: { example: string; curl: string }[] }[] })
@@ -104,10 +104,10 @@ describe('latency', () => {
   });
 });
 
-describe('failures', () => {
-  const statuses = async (count: number, headers = {}, of = mock) =>
-    Promise.all(Array.from({ length: count }, async () => (await ask(headers, {}, of)).status));
+const statuses = async (count: number, headers = {}, of = mock) =>
+  Promise.all(Array.from({ length: count }, async () => (await ask(headers, {}, of)).status));
 
+describe('failures', () => {
   it('come as often as ERROR_RATE says, and are those that a client should survive', async () => {
     const seen = await statuses(200, {}, failing);
     const good = seen.filter((status) => status === 200).length;

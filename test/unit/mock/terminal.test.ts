@@ -56,7 +56,7 @@ describe('in a terminal', () => {
 });
 
 /** What `make mock` prints until it says where it is, and how it ends. */
-async function printed(env: Record<string, string>) {
+async function outputOf(env: Record<string, string>) {
   const entry = fileURLToPath(new URL('../../../src/mock.ts', import.meta.url));
   const { CI: _ci, FORCE_COLOR: _force, ...inherited } = process.env;
   const child = spawn(process.execPath, [entry], {
@@ -75,19 +75,19 @@ async function printed(env: Record<string, string>) {
 
 describe('the process', () => {
   it('says one plain line in CI', async () => {
-    const { output, code } = await printed({ CI: 'true' });
+    const { output, code } = await outputOf({ CI: 'true' });
     expect(output).toMatch(/^Mock on http:\/\/127\.0\.0\.1:\d+\n$/);
     expect(code).toBe(0);
   });
 
   it('has no colours where there is no terminal', async () => {
-    const { output } = await printed({});
+    const { output } = await outputOf({});
     expect(output).toContain('curl -X POST http://127.0.0.1:');
     expect(output).not.toContain('\u001b');
   });
 
   it('names every wrong setting, and does not start', async () => {
-    const { output, code } = await printed({ LATENCY_MS: 'slow', ERROR_RATE: '7' });
+    const { output, code } = await outputOf({ LATENCY_MS: 'slow', ERROR_RATE: '7' });
     expect(output).toMatch(/LATENCY_MS: expected .*\n- ERROR_RATE: expected/);
     expect(code).toBe(1);
   });
