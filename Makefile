@@ -26,8 +26,8 @@ start: $(INSTALLED) ## run the live server beside a fake Stripe (PORT=3000): no 
 mock: $(INSTALLED) ## run the mock for frontend teams (PORT=4010 API_KEY=… LATENCY_MS=100-800 ERROR_RATE=0.1 DYNAMIC=1)
 	@exec node src/mock.ts
 
-test: $(INSTALLED) ## run all tests: unit, contract on server and mock, parity of 1,000 random requests
-	@$(VITEST) test/unit test/contract
+test: $(INSTALLED) ## run all tests: unit, contract on server and mock, the client, parity of 1,000 random requests
+	@$(VITEST) test/unit test/contract test/client
 
 reliability: $(INSTALLED) ## test each promise of reliability on real sockets and processes (redis-server where there is one)
 	@$(VITEST) test/reliability test/chaos

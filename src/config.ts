@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { isStripeSecretKey } from './payments/stripe.ts';
+import { isStripeSecretKey } from './payments/stripeSecretKey.ts';
 import type { TenantKey } from './auth.ts';
 
 export interface Config {
