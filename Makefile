@@ -9,7 +9,7 @@ INSTALLED := node_modules/.package-lock.json
 VITEST := node node_modules/vitest/vitest.mjs run
 
 .DEFAULT_GOAL := help
-.PHONY: help install start mock test reliability chaos fuzz production contract parity money generate lint types deadcode format check drift api-key
+.PHONY: help install start mock test reliability chaos fuzz production contract parity money package generate lint types deadcode format check drift api-key
 
 help: ## print these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ contract: $(INSTALLED) ## test a deployment: BASE_URL=… API_KEY=… (CREATE=1 
 
 parity: $(INSTALLED) ## compare server and mock on RUNS=10000 random requests (SEED=… repeats a run)
 	@PARITY_RUNS='$(or $(RUNS),10000)' PARITY_SEED='$(SEED)' $(VITEST) test/contract/parity.test.ts
+
+package: $(INSTALLED) ## pack the client and the mock for other teams into dist/, install and use them in an empty project
+	@$(VITEST) test/package
 
 money: $(INSTALLED) ## convert every amount there is, to the cent
 	@$(VITEST) --config vitest.exhaustive.config.ts

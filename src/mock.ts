@@ -12,8 +12,9 @@ const CONTRACT = fileURLToPath(new URL('../openapi/openapi.yaml', import.meta.ur
 const paint: Paint = (format, text) => styleText(format, text, { stream: process.stdout });
 
 try {
-  const config = readMockConfig(process.env);
-  const isWatched = process.stdout.isTTY && !process.env['CI'];
+  const isQuiet = Boolean(process.env['CI']);
+  const config = readMockConfig({ ...(isQuiet && { LOG_LEVEL: 'silent' }), ...process.env });
+  const isWatched = process.stdout.isTTY && !isQuiet;
   const mock = await (isWatched
     ? startMock(config, CONTRACT, pino({ level: config.logLevel }, terminalLog(console.log, paint)), (answered) =>
         console.log(answeredLine(answered, paint)),
@@ -22,7 +23,7 @@ try {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => void mock.close().then(() => process.exit(0)));
   }
-  console.log(process.env['CI'] ? `Mock on ${mock.url}` : banner(mock, config, paint));
+  console.log(isQuiet ? `Mock on ${mock.url}` : banner(mock, config, paint));
 } catch (error) {
   console.error((error as Error).message);
   process.exit(1);

@@ -64,9 +64,14 @@ async function outputOf(env: Record<string, string>) {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
+  let isAsked = false;
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
-    if (output.includes('http://127.0.0.1')) setTimeout(() => child.kill('SIGTERM'), 100);
+    const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(output) ?? [];
+    // One request: quiet or not, it is answered.
+    if (!url || isAsked) return;
+    isAsked = true;
+    void fetch(url).then(() => child.kill('SIGTERM'));
   });
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const [code] = (await once(child, 'exit')) as [number];
