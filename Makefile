@@ -14,7 +14,7 @@ STRIPE_MOCK := v0.203.0
 JUDGES := $(if $(shell command -v python3),.conformance/venv/installed) $(if $(shell command -v go),.conformance/stripe-mock-$(STRIPE_MOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help install start mock test reliability chaos fuzz production docs docs-test checkout contract parity conformance money generate lint types deadcode format check drift diff stryker mutants api-key
+.PHONY: help install start mock test reliability chaos fuzz production docs docs-test checkout contract parity conformance money package generate lint types deadcode format check drift diff stryker mutants api-key
 
 help: ## print these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,11 +28,11 @@ $(INSTALLED): package.json package-lock.json .npmrc .node/package.json
 start: $(INSTALLED) ## run the live server beside a fake Stripe (PORT=3000): no account, no configuration
 	@exec node src/dev.ts
 
-mock: $(INSTALLED) ## run the mock for frontend teams (PORT=4010, API_KEY=… lets in that key only)
+mock: $(INSTALLED) ## run the mock for frontend teams (PORT=4010 API_KEY=… LATENCY_MS=100-800 ERROR_RATE=0.1 DYNAMIC=1)
 	@exec node src/mock.ts
 
-test: $(INSTALLED) ## run all tests: unit, contract on server and mock, parity of 1,000 random requests
-	@$(VITEST) test/unit test/contract test/docs
+test: $(INSTALLED) ## run all tests: unit, contract on server and mock, the client, parity of 1,000 random requests
+	@$(VITEST) test/unit test/contract test/docs test/client
 
 reliability: $(INSTALLED) ## test each promise of reliability on real sockets and processes (redis-server where there is one)
 	@$(VITEST) test/reliability test/chaos
@@ -83,6 +83,9 @@ conformance: $(INSTALLED) $(JUDGES) ## let others judge: Schemathesis, Stripe's 
 	  go install github.com/stripe/stripe-mock@$(STRIPE_MOCK) 2>$@.log || { cat $@.log >&2; exit 1; }
 	@cp .conformance/go/github.com/stripe/stripe-mock@$(STRIPE_MOCK)/embedded/openapi/spec3.json .conformance/stripe-openapi.json
 	@touch $@
+
+package: $(INSTALLED) ## pack the client and the mock for other teams into dist/, install and use them in an empty project
+	@$(VITEST) test/package
 
 money: $(INSTALLED) ## convert every amount there is, to the cent
 	@$(VITEST) --config vitest.exhaustive.config.ts

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { isStripeSecretKey } from './payments/stripe.ts';
+import { isStripeSecretKey } from './payments/stripeSecretKey.ts';
 import type { TenantKey } from './auth.ts';
 
 export interface Config {
@@ -80,6 +80,18 @@ export interface MockConfig {
   readonly apiKey: string | undefined;
   /** Whether the API reference is served at /docs. */
   readonly docs: boolean;
+  /** How long each answer waits. */
+  readonly latencyMs: LatencyMs;
+  /** The share of valid requests that fail, from 0 to 1. */
+  readonly errorRate: number;
+  /** Whether each answer has data of its own in place of the example's. */
+  readonly dynamic: boolean;
+}
+
+/** A time between the two, in milliseconds, chosen anew for each answer. */
+export interface LatencyMs {
+  readonly min: number;
+  readonly max: number;
 }
 
 /** Reads the mock's configuration; throws as readConfig does. */
@@ -91,10 +103,30 @@ export function readMockConfig(env: Environment): MockConfig {
     logLevel: variables.read('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
     apiKey: variables.optional('API_KEY', anyText),
     docs: variables.read('DOCS', 'on', onOrOff),
+    latencyMs: variables.read('LATENCY_MS', '0', described(readLatencyMs, LATENCY_WORDS)),
+    errorRate: variables.read('ERROR_RATE', '0', described(readRate, RATE_WORDS)),
+    dynamic: variables.read('DYNAMIC', '0', oneOf(['0', '1'])) === '1',
   };
   variables.finish();
   return Object.freeze(config);
 }
+
+/** What is longer, a client would hardly wait for, and the server would take for a dead connection. */
+const MAX_LATENCY_MS = 20_000;
+
+export const LATENCY_WORDS = `expected milliseconds such as 300 or 100-800, at most ${MAX_LATENCY_MS}`;
+export const RATE_WORDS = 'expected a share from 0 to 1 such as 0.1';
+
+/** `300` or `100-800`; undefined where it is neither. */
+export function readLatencyMs(text: string): LatencyMs | undefined {
+  const [, min, max = min] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
+  const latencyMs = { min: Number(min), max: Number(max) };
+  return latencyMs.min <= latencyMs.max && latencyMs.max <= MAX_LATENCY_MS ? latencyMs : undefined;
+}
+
+/** `0.1`; undefined where it is no share. */
+export const readRate = (text: string): number | undefined =>
+  /^(0(\.\d{1,9})?|1(\.0+)?)$/.test(text) ? Number(text) : undefined;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -157,6 +189,11 @@ const host = (text: string) =>
     : new Fault(`expected an address or a host name, got ${JSON.stringify(text)}`);
 
 const port = integer(0, 65_535);
+
+const described =
+  <Value>(parse: (text: string) => Value | undefined, expected: string) =>
+  (text: string): Value | Fault =>
+    parse(text) ?? new Fault(`${expected}, got ${JSON.stringify(text)}`);
 
 const oneOf =
   <const Choice extends string>(choices: readonly Choice[]) =>

@@ -58,7 +58,7 @@ export interface Answer {
 /**
  * Opens the contract: compiles its rules and finds its answers, once.
  *
- * Throws one Error that names every rule without an answer, every answer that code needs and the contract lacks,
+ * Throws one ContractError that names every rule without an answer, every answer that code needs and the contract lacks,
  * every operation without a handler, and every security requirement that would not be checked.
  */
 export async function openContract(document: object, handlerOf: HandlerOf): Promise<Contract> {
@@ -78,13 +78,15 @@ export async function openContract(document: object, handlerOf: HandlerOf): Prom
   const schemes = (engine.definition as unknown as DescribedDocument).components?.securitySchemes ?? {};
   const examples = new Map(described.flatMap(examplesOf));
   const faults = [
-    ...problemNames.filter((name) => !examples.has(name)).map((name) => `no response has an example named ${name}`),
+    ...problemNames
+      .filter((name) => !examples.has(name))
+      .map((name) => ({ text: `no response has an example named ${name}`, path: ['components', 'responses'] })),
     ...[...examples]
       .filter(([, { body }]) => !isObject(body))
-      .map(([name]) => `the example ${name} has no object as its value`),
+      .map(([name]) => ({ text: `the example ${name} has no object as its value`, path: ['components', 'responses'] })),
     ...described.flatMap((operation) => faultsOf(operation, handlerOf, schemes)),
   ];
-  if (faults.length > 0) throw new Error(`The contract can't be served:\n- ${faults.join('\n- ')}`);
+  if (faults.length > 0) throw new ContractError("The contract can't be served", faults);
   return {
     operations: described.map((operation) =>
       openOperation(operation, handlerOf(operation.operationId)!, schemes, engine.validator),
@@ -130,7 +132,9 @@ function openOperation(
       const body = bodySchema && clipped(parseJson(bytes), bodySchema);
       for (const validate of validators) {
         const isValid = validate({ requestBody: body, header: headers, path: {}, query: {}, cookie: {} });
-        if (!isValid) throw Problem.ofRule(problemOf(validate.errors!, headerSchemas));
+        if (isValid) continue;
+        const errors = validate.errors!;
+        throw Problem.ofRule(problemOf(errors, headerSchemas), () => wordsOf(errors));
       }
       const checked: { [field in keyof OperationRequest<OperationId>]: unknown } = {
         operationId: id,
@@ -160,9 +164,9 @@ function parseJson(bytes: Uint8Array | undefined): unknown {
   if (!bytes?.length) return {};
   try {
     return JSON.parse(utf8.decode(bytes));
-  } catch {
-    // The parser's words quote the body: they go nowhere.
-    throw new Problem('invalidBody');
+  } catch (error) {
+    // The parser's words quote the body: they are no cause, which would be logged.
+    throw new Problem('invalidBody', { why: () => (error as Error).message });
   }
 }
 
@@ -206,26 +210,74 @@ function problemOf(errors: readonly ErrorObject[], headerSchemas: ReadonlyMap<st
   return problems[Object.keys(problems).find(isBroken)!]!;
 }
 
+/** `body/amount must be >= 0.5`: every violation, in the validator's words. */
+function wordsOf(errors: readonly ErrorObject[]): string {
+  const words = errors.map(({ instancePath, message }) => `${instancePath.slice(1)} ${message}`);
+  return words.join('; ').replaceAll('requestBody', 'body');
+}
+
 // --- what the contract says, and what it fails to say ---
 
-function faultsOf(operation: DescribedOperation, handlerOf: HandlerOf, schemes: ApiKeySchemes): string[] {
+/** Something that is missing in the contract, or wrong. */
+export interface ContractFault {
+  /** What is wrong, and for which operation. */
+  text: string;
+  /** Where it stands: the keys on the way from the root, references followed. */
+  path: readonly string[];
+}
+
+/** A contract that can't be served: all of its faults, and where they stand. */
+export class ContractError extends Error {
+  readonly faults: readonly ContractFault[];
+  constructor(summary: string, faults: readonly ContractFault[]) {
+    super(`${summary}:\n- ${faults.map(({ text }) => text).join('\n- ')}`);
+    this.name = 'ContractError';
+    this.faults = faults;
+  }
+}
+
+const fault = (text: string, ...path: string[]): ContractFault => ({ text, path });
+
+function faultsOf(operation: DescribedOperation, handlerOf: HandlerOf, schemes: ApiKeySchemes): ContractFault[] {
   const where = `${operation.method.toUpperCase()} ${operation.path}`;
   const bodies = Object.entries(operation.requestBody?.content ?? {});
-  const headers = (operation.parameters ?? []).filter((parameter) => parameter.in === 'header');
+  const parameters = (operation.parameters ?? []).map((parameter, index) => ({ ...parameter, index: String(index) }));
   const refusals = scenariosOf(operation)
     .filter(({ status }) => status === 400)
     .map(({ example }) => example);
   return [
-    ...(handlerOf(operation.operationId) ? [] : [`no handler for the operation ${operation.operationId}`]),
-    ...(apiKeySchemes(operation, schemes).length === 1 ? [] : ['security is not exactly one API key in a header']),
-    ...((operation.parameters ?? []).length === headers.length ? [] : ['a parameter is not in a header']),
-    ...bodies.filter(([type]) => type !== 'application/json').map(([type]) => `a body of type ${type} is not read`),
-    ...(bodies.length > 0 && !operation.requestBody?.['x-body-limit-bytes'] ? ['no x-body-limit-bytes'] : []),
-    ...bodies.flatMap(([type, { schema }]) => rulesWithoutAnswer(schema, type, refusals)),
-    ...headers.flatMap(({ name, schema, required }) =>
-      rulesWithoutAnswer(required ? { required, ...schema } : schema, name, refusals),
+    ...(handlerOf(operation.operationId)
+      ? []
+      : [fault(`no handler for the operation ${operation.operationId}`, 'operationId')]),
+    ...(apiKeySchemes(operation, schemes).length === 1
+      ? []
+      : [fault('security is not exactly one API key in a header', 'security')]),
+    ...parameters
+      .filter((parameter) => parameter.in !== 'header')
+      .map(({ index }) => fault('a parameter is not in a header', 'parameters', index)),
+    ...bodies
+      .filter(([type]) => type !== 'application/json')
+      .map(([type]) => fault(`a body of type ${type} is not read`, 'requestBody', 'content', type)),
+    ...(bodies.length > 0 && !operation.requestBody?.['x-body-limit-bytes']
+      ? [fault('no x-body-limit-bytes', 'requestBody')]
+      : []),
+    ...bodies.flatMap(([type, { schema }]) =>
+      rulesWithoutAnswer(schema, type, ['requestBody', 'content', type, 'schema'], refusals),
     ),
-  ].map((fault) => `${where}: ${fault}`);
+    ...parameters
+      .filter((parameter) => parameter.in === 'header')
+      .flatMap(({ name, schema, required, index }) =>
+        rulesWithoutAnswer(
+          required ? { required, ...schema } : schema,
+          name,
+          ['parameters', index, 'schema'],
+          refusals,
+        ),
+      ),
+  ].map(({ text, path }) => ({
+    text: `${where}: ${text}`,
+    path: ['paths', operation.path, operation.method.toLowerCase(), ...path],
+  }));
 }
 
 /** The API key schemes that must be met; empty where the contract asks for anything else. */
@@ -254,7 +306,12 @@ const NEVER_FAIL = new Set([
 /** Keywords whose inner schemas would be compiled, but not looked into here. */
 const NOT_READ = ['anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'contains', 'patternProperties', 'dependencies'];
 
-function rulesWithoutAnswer(schema: Schema, place: string, refusals: readonly string[]): string[] {
+function rulesWithoutAnswer(
+  schema: Schema,
+  place: string,
+  path: readonly string[],
+  refusals: readonly string[],
+): ContractFault[] {
   const problems = schema['x-problems'] ?? {};
   const rules = Object.keys(schema).filter(
     (keyword) =>
@@ -265,17 +322,22 @@ function rulesWithoutAnswer(schema: Schema, place: string, refusals: readonly st
   const unanswered = rules.filter(
     (keyword) => !refusals.includes(typeof problems === 'string' ? problems : (problems[keyword] ?? '')),
   );
-  const inner: [string, Schema | false | undefined][] = [
-    ...Object.entries(schema.properties ?? {}),
-    ...(schema.allOf ?? []).map((part): [string, Schema] => ['allOf', part]),
-    ['items', schema.items],
-    ['propertyNames', schema.propertyNames],
-    ['additionalProperties', schema.additionalProperties],
+  const inner: [string[], Schema | false | undefined][] = [
+    ...Object.entries(schema.properties ?? {}).map(([name, part]): [string[], Schema] => [['properties', name], part]),
+    ...(schema.allOf ?? []).map((part, index): [string[], Schema] => [['allOf', String(index)], part]),
+    [['items'], schema.items],
+    [['propertyNames'], schema.propertyNames],
+    [['additionalProperties'], schema.additionalProperties],
   ];
+  const broken = (keyword: string, text: string) => fault(`${place}: ${text}`, ...path, keyword);
   return [
-    ...NOT_READ.filter((keyword) => keyword in schema).map((keyword) => `${place}: ${keyword} is not supported`),
-    ...unanswered.map((keyword) => `${place}: x-problems names no 400 example for ${keyword}`),
-    ...inner.flatMap(([name, part]) => (part ? rulesWithoutAnswer(part, `${place}/${name}`, refusals) : [])),
+    ...NOT_READ.filter((keyword) => keyword in schema).map((keyword) => broken(keyword, `${keyword} is not supported`)),
+    ...unanswered.map((keyword) => broken(keyword, `x-problems names no 400 example for ${keyword}`)),
+    ...inner.flatMap(([keys, part]) => {
+      // In words, a property is known by its name alone.
+      const name = keys[0] === 'properties' ? keys[1] : keys[0];
+      return part ? rulesWithoutAnswer(part, `${place}/${name}`, [...path, ...keys], refusals) : [];
+    }),
   ];
 }
 

@@ -8,17 +8,20 @@ interface DescribedOperation {
 
 /** A curl command for each operation of the contract, with its first request example: paste it, and it works. */
 export function curlLines(document: object, baseUrl: string, apiKey: string): string {
-  const { paths, components } = document as DescribedDocument;
-  return Object.entries(paths)
+  return Object.entries((document as DescribedDocument).paths)
     .flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, { requestBody }]) => {
-        const [example] = Object.values(requestBody?.content['application/json']?.examples ?? {});
-        return [
-          `curl -X ${method.toUpperCase()} ${baseUrl}${path}`,
-          `-H '${components.securitySchemes.apiKey.name}: ${apiKey}'`,
-          ...(example ? [`-H 'Content-Type: application/json'`, `-d '${JSON.stringify(example.value)}'`] : []),
-        ].join(' \\\n  ');
-      }),
+      Object.keys(methods).map((method) => curlLine(document, path, method, baseUrl, apiKey)),
     )
     .join('\n\n');
+}
+
+/** The curl command for one operation. */
+export function curlLine(document: object, path: string, method: string, baseUrl: string, apiKey: string): string {
+  const { paths, components } = document as DescribedDocument;
+  const [example] = Object.values(paths[path]![method]!.requestBody?.content['application/json']?.examples ?? {});
+  return [
+    `curl -X ${method.toUpperCase()} ${baseUrl}${path}`,
+    `-H '${components.securitySchemes.apiKey.name}: ${apiKey}'`,
+    ...(example ? [`-H 'Content-Type: application/json'`, `-d '${JSON.stringify(example.value)}'`] : []),
+  ].join(' \\\n  ');
 }

@@ -1,25 +1,29 @@
 /** `make mock`: every answer of the contract for frontend teams, without Stripe. Follows each edit of openapi/. */
 import { fileURLToPath } from 'node:url';
+import { styleText } from 'node:util';
 import { pino } from 'pino';
 import { readMockConfig } from './config.ts';
-import { curlLines } from './curl.ts';
 import { startMock } from './mock/server.ts';
+import { answeredLine, banner, terminalLog, type Paint } from './mock/terminal.ts';
 
 const CONTRACT = fileURLToPath(new URL('../openapi/openapi.yaml', import.meta.url));
 
+/** Colours where standard output is a terminal that has them, and NO_COLOR doesn't forbid it. */
+const paint: Paint = (format, text) => styleText(format, text, { stream: process.stdout });
+
 try {
-  const config = readMockConfig(process.env);
-  const mock = await startMock(config, CONTRACT, pino({ level: config.logLevel }));
+  const isQuiet = Boolean(process.env['CI']);
+  const config = readMockConfig({ ...(isQuiet && { LOG_LEVEL: 'silent' }), ...process.env });
+  const isWatched = process.stdout.isTTY && !isQuiet;
+  const mock = await (isWatched
+    ? startMock(config, CONTRACT, pino({ level: config.logLevel }, terminalLog(console.log, paint)), (answered) =>
+        console.log(answeredLine(answered, paint)),
+      )
+    : startMock(config, CONTRACT, pino({ level: config.logLevel })));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => void mock.close().then(() => process.exit(0)));
   }
-  console.log(`
-Mock          ${mock.url}
-${config.docs ? `API reference ${mock.url}/docs\n` : ''}API key       ${config.apiKey ?? 'any'}
-Scenarios     -H 'Prefer: code=503' or -H 'Prefer: example=amountTooSmall' on a valid request
-
-${curlLines(mock.document(), mock.url, config.apiKey ?? 'any_key')}
-`);
+  console.log(isQuiet ? `Mock on ${mock.url}` : banner(mock, config, paint));
 } catch (error) {
   console.error((error as Error).message);
   process.exit(1);

@@ -32,16 +32,25 @@ export class Problem extends Error {
   readonly example: ProblemName;
   /** Headers of this answer that differ from the example's own. */
   readonly headers: Readonly<Record<string, string>>;
+  /** What is wrong, to the letter, for a developer at the mock. It can quote the request: the live server never asks. */
+  readonly why: (() => string) | undefined;
 
-  constructor(example: ProblemName, options: { cause?: unknown; headers?: Record<string, string> } = {}) {
+  constructor(example: ProblemName, options: ProblemOptions = {}) {
     super(example, { cause: options.cause });
     this.name = 'Problem';
     this.example = example;
     this.headers = options.headers ?? {};
+    this.why = options.why;
   }
 
   /** `name` is a name from `x-problems`: that it stands for an example was checked when the contract was opened. */
-  static ofRule(name: string): Problem {
-    return new Problem(name as ProblemName);
+  static ofRule(name: string, why: () => string): Problem {
+    return new Problem(name as ProblemName, { why });
   }
+}
+
+interface ProblemOptions {
+  cause?: unknown;
+  headers?: Record<string, string>;
+  why?: () => string;
 }

@@ -1,6 +1,6 @@
 import { createLogger } from '@stoplight/prism-core';
 import { createInstance, getHttpOperationsFromSpec, type IHttpConfig } from '@stoplight/prism-http';
-import type { Answer, Operation } from '../contract.ts';
+import { ContractError, type Answer, type ContractFault, type Operation } from '../contract.ts';
 
 /** The answer of Prism to an operation, by the name of an example. */
 export type PrismAnswers = (operation: Operation, example: string) => Answer;
@@ -8,7 +8,7 @@ export type PrismAnswers = (operation: Operation, example: string) => Answer;
 /**
  * Asks Prism for every scenario of the contract, once: the examples are fixed, and so are its answers.
  *
- * Throws one Error that names every scenario that Prism can't answer or whose example breaks its own schema.
+ * Throws one ContractError that names every scenario that Prism can't answer or whose example breaks its own schema.
  */
 export async function prismAnswers(document: object, operations: readonly Operation[]): Promise<PrismAnswers> {
   const resources = await getHttpOperationsFromSpec(document);
@@ -25,7 +25,7 @@ export async function prismAnswers(document: object, operations: readonly Operat
   const prism = createInstance(config, { logger: createLogger('prism', { enabled: false }) });
 
   const answers = new Map<string, Answer>();
-  const faults: string[] = [];
+  const faults: ContractFault[] = [];
   for (const operation of operations) {
     for (const { status, example } of operation.scenarios) {
       const request = {
@@ -35,17 +35,27 @@ export async function prismAnswers(document: object, operations: readonly Operat
       };
       const mock = { dynamic: false, code: status, exampleKey: example };
       const result = await prism.request(request, resources, { ...config, mock })();
-      const scenario = `${operation.id} ${status} ${example}`;
+      const fault = (words: string, path: readonly (string | number)[] = []): ContractFault => ({
+        text: `${operation.id} ${status} ${example}: ${words}`,
+        path: [...placeOf(operation, status, example), ...path.map(String)],
+      });
       if (result._tag === 'Left') {
-        faults.push(`${scenario}: ${result.left.message}`);
+        faults.push(fault(result.left.message));
         continue;
       }
       const { output, validations } = result.right;
-      faults.push(...validations.output.map(({ path, message }) => `${scenario}: ${path?.join('.')} ${message}`));
+      faults.push(
+        ...validations.output.map(({ path, message }) => fault(`${path?.join('.')} ${message}`, path?.slice(1))),
+      );
       const { headers } = operation.answer(example);
       answers.set(`${operation.id} ${example}`, { status: output.statusCode, headers, body: output.body as object });
     }
   }
-  if (faults.length > 0) throw new Error(`Prism can't answer from this contract:\n- ${faults.join('\n- ')}`);
+  if (faults.length > 0) throw new ContractError("Prism can't answer from this contract", faults);
   return (operation, example) => answers.get(`${operation.id} ${example}`)!;
 }
+
+const placeOf = ({ path, method }: Operation, status: number, example: string): string[] => {
+  const place = `paths ${path} ${method.toLowerCase()} responses ${status} content application/json examples`;
+  return [...place.split(' '), example, 'value'];
+};

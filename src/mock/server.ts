@@ -1,16 +1,21 @@
-import { readFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
 import { watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import { parse } from 'yaml';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 import { buildApp } from '../app.ts';
 import type { Authenticate } from '../auth.ts';
 import type { MockConfig } from '../config.ts';
-import { openContract } from '../contract.ts';
+import { openContract, type Operation } from '../contract.ts';
 import { registerDocs } from '../docs/routes.ts';
-import type { OperationId, OperationRequest } from '../operations/handler.ts';
-import { chooseScenario } from './prefer.ts';
+import type { OperationId, OperationRequest, Success } from '../operations/handler.ts';
+import { askedOf, waitMs, type Asked } from './asked.ts';
+import { readContractFile, type ContractFile } from './contractFile.ts';
+import { freshData } from './freshData.ts';
+import { headerText } from './headerText.ts';
+import { chooseScenario, refusal } from './prefer.ts';
 import { prismAnswers } from './prism.ts';
+import { listedScenarios, resolvedDocument, SCENARIOS_PATH, scenariosPage, successContent } from './scenarios.ts';
 
 export interface Mock {
   /** `http://127.0.0.1:4010`. */
@@ -20,13 +25,39 @@ export interface Mock {
   close(): Promise<void>;
 }
 
+/** A request that the mock has answered, for whoever watches. */
+export interface Answered {
+  method: string;
+  /** Visible ASCII, without the query. */
+  path: string;
+  status: number;
+  /** The name of the example that answered. */
+  scenario: string | undefined;
+  /** Why it was refused, if it was. */
+  reason: string | undefined;
+  durationMs: number;
+}
+
 /**
  * Starts the mock on a contract (a YAML or JSON file), and serves each edit of the file as soon as it is whole.
- * A faulty edit is logged, and the last good contract stays served.
+ * A faulty edit is logged with file and line, and the last good contract stays served.
  */
-export async function startMock(config: MockConfig, contractFile: string, logger: FastifyBaseLogger): Promise<Mock> {
-  let document = await readContract(contractFile);
-  const app = await mockApp(document, config, logger);
+export async function startMock(
+  config: MockConfig,
+  contractFile: string,
+  logger: FastifyBaseLogger,
+  onAnswered: (answered: Answered) => void = () => {},
+): Promise<Mock> {
+  const closing = new AbortController();
+  const open = async (file: ContractFile) => {
+    try {
+      return await mockApp(file.document, { config, logger, onAnswered, closing: closing.signal });
+    } catch (error) {
+      throw file.located(error);
+    }
+  };
+  let contract = await readContractFile(contractFile);
+  const app = await open(contract);
   const url = await app.listen({ host: config.host, port: config.port });
 
   let reading = Promise.resolve();
@@ -37,11 +68,11 @@ export async function startMock(config: MockConfig, contractFile: string, logger
 
   async function reload(): Promise<void> {
     try {
-      const edited = await readContract(contractFile);
-      const next = await mockApp(edited, config, logger);
+      const edited = await readContractFile(contractFile);
+      const next = await open(edited);
       await next.ready();
       serveInstead(next, app);
-      document = edited;
+      contract = edited;
       logger.info('serving the edited contract');
     } catch (error) {
       logger.error(`The edited contract can't be served; the last good one still is.\n${(error as Error).message}`);
@@ -50,28 +81,49 @@ export async function startMock(config: MockConfig, contractFile: string, logger
 
   return {
     url,
-    document: () => document,
+    document: () => contract.document,
     async close() {
       watcher.close();
       await reading;
+      closing.abort();
       app.server.closeAllConnections();
       await app.close();
     },
   };
 }
 
-const readContract = async (file: string): Promise<object> => parse(await readFile(file, 'utf8'));
+interface MockOptions {
+  config: MockConfig;
+  logger: FastifyBaseLogger;
+  onAnswered: (answered: Answered) => void;
+  /** Ends every wait. */
+  closing: AbortSignal;
+}
 
 /** The shell of the live server, with Prism's answers behind it. */
-async function mockApp(document: object, config: MockConfig, logger: FastifyBaseLogger): Promise<FastifyInstance> {
+async function mockApp(document: object, options: MockOptions): Promise<FastifyInstance> {
+  const { config, logger } = options;
+  const resolved = resolvedDocument(document);
   const contract = await openContract(
     document,
     () =>
       async ({ operationId, headers }: OperationRequest<OperationId>) => {
         const operation = contract.operations.find(({ id }) => id === operationId)!;
-        return chooseScenario((headers as Record<string, string>)['prefer'], operation.scenarios);
+        const success = answerTo(askedOf(headers), operation, config);
+        return {
+          ...fresh(operation, success.example, headers),
+          ...success,
+          headers: { 'Mock-Scenario': success.example },
+        };
       },
   );
+  const fresh = (operation: Operation, example: string, headers: Record<string, string | undefined>) => {
+    const isWanted = askedOf(headers).dynamic ?? config.dynamic;
+    const { status, body } = operation.answer(example);
+    if (!isWanted || status >= 300) return {};
+    const schema = successContent(resolved, operation.id, status)?.schema;
+    return { fields: freshData(body, schema, headers['idempotency-key']) as object };
+  };
   const prism = await prismAnswers(document, contract.operations);
   const operations = contract.operations.map((operation) => ({
     ...operation,
@@ -83,6 +135,8 @@ async function mockApp(document: object, config: MockConfig, logger: FastifyBase
     logger,
     corsOrigins: '*',
   });
+  tellOfAnswers(app, resolved, options);
+  serveScenarios(app, resolved, config.apiKey ?? 'any');
   if (config.docs) {
     // The one key that is let in is for those who were told it.
     const apiKey = config.apiKey === undefined ? 'any_key' : 'YOUR_SECRET_KEY_HERE';
@@ -95,6 +149,71 @@ const letIn =
   (only: string | undefined): Authenticate =>
   (apiKey) =>
     only === undefined || apiKey === only ? 'mock' : undefined;
+
+/** The answer to a valid request: what it asks for, else sometimes a failure, else the success. */
+function answerTo(asked: Asked, { scenarios }: Operation, { errorRate }: MockConfig): Success<OperationId> {
+  if (asked.faults.length > 0) return refusal(asked.faults.join('; '));
+  const isOpen = asked.code === undefined && asked.example === undefined;
+  if (isOpen && Math.random() < (asked.errorRate ?? errorRate)) {
+    // What a client survives that waits and asks again.
+    const failures = scenarios.filter(({ status }) => status === 429 || status >= 500);
+    const failure = failures[Math.floor(Math.random() * failures.length)];
+    if (failure) return { example: failure.example };
+  }
+  return chooseScenario(asked, scenarios);
+}
+
+/** Adds to every answer what only a mock says: which scenario it is, and why it refuses. The body stays as it is. */
+function tellOfAnswers(app: FastifyInstance, resolved: object, { config, onAnswered, closing }: MockOptions): void {
+  const known = listedScenarios(resolved, '', '').flatMap(({ scenarios }) => scenarios);
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (isOwn(request)) return payload;
+    const { problem } = request.exchange;
+    if (problem) {
+      const { summary = '' } = known.find(({ example }) => example === problem.example) ?? {};
+      reply.header('Mock-Scenario', problem.example);
+      reply.header('Mock-Reason', headerText(problem.why?.() ?? summary));
+    }
+    const exposed = reply.getHeader('access-control-expose-headers');
+    if (exposed) reply.header('access-control-expose-headers', `${String(exposed)}, Mock-Scenario, Mock-Reason`);
+    // A browser's own question before the request is not the request.
+    if (request.method !== 'OPTIONS') await waited(waitMs(askedOf(request.headers), config), closing);
+    return payload;
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const said = (name: string) => reply.getHeader(name)?.toString();
+    onAnswered({
+      method: request.method,
+      path: headerText(request.url.split('?', 1)[0]!),
+      status: reply.statusCode,
+      scenario: said('mock-scenario'),
+      reason: said('mock-reason'),
+      durationMs: reply.elapsedTime,
+    });
+  });
+}
+
+/** Not the contract's: the list of scenarios, the API reference. */
+const isOwn = ({ url, routeOptions }: FastifyRequest): boolean =>
+  routeOptions.config.label !== undefined || url.split('?', 1)[0] === SCENARIOS_PATH;
+
+/** Waits so long, or until nobody needs it any more. */
+const waited = (ms: number, until: AbortSignal): Promise<void> =>
+  ms === 0 ? Promise.resolve() : delay(ms, undefined, { signal: until }).catch(() => {});
+
+/** The list of the scenarios: JSON for tools, a page for who asks for one. */
+function serveScenarios(app: FastifyInstance, resolved: object, apiKey: string): void {
+  app.get(SCENARIOS_PATH, async ({ headers, host, protocol }, reply) => {
+    const scenarios = listedScenarios(resolved, `${protocol}://${host}`, apiKey);
+    reply.header('Vary', 'Accept');
+    if (!headers.accept?.includes('text/html')) return { operations: scenarios };
+    const nonce = randomBytes(16).toString('base64');
+    return reply
+      .type('text/html; charset=utf-8')
+      .header('Content-Security-Policy', `default-src 'none'; style-src 'nonce-${nonce}'`)
+      .send(scenariosPage(scenarios, nonce));
+  });
+}
 
 /** The listening server of `first` hands its requests to `next`: no connection is lost, no port is free for a moment. */
 function serveInstead(next: FastifyInstance, first: FastifyInstance): void {

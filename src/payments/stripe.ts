@@ -43,11 +43,6 @@ export interface Attempt {
 
 type Result = { outcome: 'created'; statusCode: number; headers: AnswerHeaders; intent: CreatedIntent } | Failure;
 
-/** Whether it is shaped like a secret or restricted key. Another character would look like a failed connection. */
-export function isStripeSecretKey(key: string): boolean {
-  return /^[sr]k_(live|test)_\w{1,250}$/.test(key);
-}
-
 /**
  * Payments by Stripe.
  *

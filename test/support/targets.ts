@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { VIOLATION } from '../../src/answerCheck.ts';
 import { sha256 } from '../../src/auth.ts';
-import { readConfig, type MockConfig } from '../../src/config.ts';
+import { readConfig, readMockConfig, type MockConfig } from '../../src/config.ts';
 import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
 import { startMock } from '../../src/mock/server.ts';
 import { serve } from '../../src/serve.ts';
@@ -54,14 +54,7 @@ export async function liveTarget(overrides: Record<string, string> = {}): Promis
 const CONTRACT = fileURLToPath(new URL('../../openapi/openapi.yaml', import.meta.url));
 
 export async function mockTarget(overrides: Partial<MockConfig> = {}, contractFile = CONTRACT): Promise<Target> {
-  const config = {
-    host: '127.0.0.1',
-    port: 0,
-    logLevel: 'silent',
-    apiKey: API_KEY,
-    docs: false,
-    ...overrides,
-  } as const;
+  const config = { ...readMockConfig({ PORT: '0', API_KEY, DOCS: 'off' }), ...overrides };
   const mock = await startMock(config, contractFile, pino({ level: 'silent' }));
   return { baseUrl: mock.url, apiKey: API_KEY, close: () => mock.close() };
 }

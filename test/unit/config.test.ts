@@ -268,6 +268,9 @@ describe('readMockConfig', () => {
       logLevel: 'info',
       apiKey: undefined,
       docs: true,
+      latencyMs: { min: 0, max: 0 },
+      errorRate: 0,
+      dynamic: false,
     });
   });
 

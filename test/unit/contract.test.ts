@@ -60,14 +60,22 @@ describe('a contract that can not be served', () => {
       [[...POST, 'security'], []],
       [['components', 'responses', 'NotFound', 'content', 'application/json', 'examples'], {}],
     );
-    await expect(openContract(wrong, () => undefined)).rejects.toThrow(
-      new Error(`The contract can't be served:
+    await expect(openContract(wrong, () => undefined)).rejects.toMatchObject({
+      message: `The contract can't be served:
 - no response has an example named notFound
 - ${HERE}: no handler for the operation createPaymentIntent
 - ${HERE}: security is not exactly one API key in a header
 - ${HERE}: no x-body-limit-bytes
-- ${HERE}: application/json/amount: x-problems names no 400 example for minimum`),
-    );
+- ${HERE}: application/json/amount: x-problems names no 400 example for minimum`,
+    });
+  });
+
+  it('is refused with the place of each fault, references followed', async () => {
+    const wrong = edited([[...AMOUNT, 'x-problems', 'minimum'], undefined]);
+    const place = 'post requestBody content application/json schema properties amount minimum'.split(' ');
+    await expect(openContract(wrong, answered)).rejects.toMatchObject({
+      faults: [{ path: ['paths', '/api/v1/payments/intent', ...place] }],
+    });
   });
 
   it.each<[string, string, Edit]>([

@@ -5,12 +5,12 @@ import manifest from '../../package.json' with { type: 'json' };
 
 /** From the processes down to the arithmetic: a file imports only from its own row or below. */
 const ROWS: readonly (readonly RegExp[])[] = [
-  [/^(server|dev|mock|apiKey|docsSite)\.ts$/],
-  [/^serve\.ts$/, /^curl\.ts$/, /^mock\/server\.ts$/],
+  [/^(server|dev|mock|apiKey|docsSite|generate)\.ts$/, /^packages\/pack\.ts$/],
+  [/^serve\.ts$/, /^mock\/(server|terminal)\.ts$/],
   [/^docs\/routes\.ts$/],
   [/^docs\/files\.ts$/],
   [/^docs\/document\.ts$/],
-  [/^(config|app|admin)\.ts$/, /^mock\/(prism|prefer)\.ts$/],
+  [/^(config|app|admin|curl)\.ts$/, /^mock\/(asked|contractFile|freshData|headerText|prefer|prism|scenarios)\.ts$/],
   [/^(answerCheck|clientErrors|metrics)\.ts$/],
   [/^connections\.ts$/],
   [/^(contract|auth|limits|log)\.ts$/],
@@ -18,7 +18,7 @@ const ROWS: readonly (readonly RegExp[])[] = [
   [/^problems\.ts$/],
   [/^payments\/(stripe\w*|bulkhead)\.ts$/],
   [/^payments\/gateway\.ts$/],
-  [/^payments\/(money|idempotency)\.ts$/, /^tracing\.ts$/],
+  [/^payments\/(money|idempotency)\.ts$/, /^tracing\.ts$/, /^client\//],
 ];
 
 const SRC = new URL('../../src/', import.meta.url);
@@ -111,6 +111,13 @@ describe('the boundaries', () => {
   it('only processes read the environment', () => {
     const readers = files.filter((file) => /process\s*\.\s*env|process\[/.test(textOf(file)));
     expect(readers.sort()).toEqual(['dev.ts', 'mock.ts', 'server.ts']);
+  });
+
+  it('the client is made of itself, of what is generated, and of one package', () => {
+    const others = imports.filter(({ from, to }) => from.startsWith('client/') && !to.startsWith('client/'));
+    expect(new Set(others.map(({ to }) => to))).toEqual(
+      new Set(['openapi-fetch', '../generated/openapi.d.ts', '../generated/problems.ts']),
+    );
   });
 
   it('nothing imports a process', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Scenario } from '../../../src/contract.ts';
-import { chooseScenario } from '../../../src/mock/prefer.ts';
+import { chooseScenario, preference } from '../../../src/mock/prefer.ts';
 
 const scenarios: readonly Scenario[] = [
   { status: 200, example: 'created' },
@@ -8,7 +8,8 @@ const scenarios: readonly Scenario[] = [
   { status: 400, example: 'amountTooSmall' },
   { status: 503, example: 'providerUnavailable' },
 ];
-const chosen = (prefer: string | undefined) => chooseScenario(prefer, scenarios);
+const chosen = (prefer: string | undefined) =>
+  chooseScenario({ code: preference(prefer, 'code'), example: preference(prefer, 'example') }, scenarios);
 
 describe('chooseScenario', () => {
   it.each([undefined, '', ' ', 'return=minimal', 'wait=10, respond-async', 'codes=503'])(

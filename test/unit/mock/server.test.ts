@@ -1,12 +1,8 @@
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pino } from 'pino';
+import { rename, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { startMock } from '../../../src/mock/server.ts';
 import { send, type WireRequest } from '../../support/exchange.ts';
+import { mocking as ownMock, paymentOf as request } from '../../support/mocking.ts';
 
-const CONTRACT = new URL('../../../openapi/openapi.yaml', import.meta.url);
 const PATH = '/api/v1/payments/intent';
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -14,27 +10,11 @@ afterAll(async () => {
   for (const close of closers.toReversed()) await close();
 });
 
-/** A mock on a contract file of its own. */
-async function mocking({ apiKey }: { apiKey?: string } = {}) {
-  const folder = await mkdtemp(join(tmpdir(), 'mock-test-'));
-  closers.push(() => rm(folder, { recursive: true }));
-  const file = join(folder, 'openapi.yaml');
-  const text = await readFile(CONTRACT, 'utf8');
-  await writeFile(file, text);
-  const log: string[] = [];
-  const logger = pino({ level: 'info' }, { write: (line: string) => void log.push(line) });
-  const mock = await startMock({ host: '127.0.0.1', port: 0, logLevel: 'info', apiKey, docs: false }, file, logger);
-  closers.push(() => mock.close());
-  return { url: mock.url, file, text, log };
+async function mocking(env: Record<string, string> = {}) {
+  const mock = await ownMock(env);
+  closers.push(mock.close);
+  return mock;
 }
-
-const request = (headers: Record<string, string> = {}, changes: Partial<WireRequest> = {}): WireRequest => ({
-  method: 'POST',
-  path: PATH,
-  headers: Object.entries({ Host: 'mock.test', 'cv-api-key': 'any', 'Content-Type': 'application/json', ...headers }),
-  body: '{"amount":1}',
-  ...changes,
-});
 
 /** A mock that nobody edits. */
 let url: string;
@@ -78,7 +58,7 @@ describe('the API key', () => {
   });
 
   it('is the one that is set, where one is set', async () => {
-    const strict = await mocking({ apiKey: 'cv_only' });
+    const strict = await mocking({ API_KEY: 'cv_only' });
     expect(await send(strict.url, request({ 'cv-api-key': 'cv_only' }))).toMatchObject({ status: 200 });
     expect(await send(strict.url, request({ 'cv-api-key': 'any' }))).toMatchObject({ status: 401 });
   });

@@ -3,12 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFakeStripe, type Fault } from '../../../src/fake-stripe/server.ts';
 import { GatewayError, type IntentOrder, type PaymentGateway } from '../../../src/payments/gateway.ts';
-import {
-  isStripeSecretKey,
-  stripeGateway,
-  type Attempt,
-  type StripeGatewayOptions,
-} from '../../../src/payments/stripe.ts';
+import { stripeGateway, type Attempt, type StripeGatewayOptions } from '../../../src/payments/stripe.ts';
+import { isStripeSecretKey } from '../../../src/payments/stripeSecretKey.ts';
 import { blackHole, httpAnswer, intentFor, rawServer, type Server } from './servers.ts';
 
 const secretKey = 'sk_test_51NeverInAnyError';

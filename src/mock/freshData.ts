@@ -1,0 +1,42 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+/** What we read of a schema, references resolved. */
+interface Schema {
+  pattern?: string;
+  properties?: Record<string, Schema>;
+  items?: Schema;
+}
+
+/**
+ * The example with data of its own: in each text that the schema has a pattern for, every long run of letters and digits
+ * is drawn anew. `pi_3SG0o8…_secret_CBrw…` stays such a secret, and never comes twice.
+ *
+ * The same seed draws the same data: a retry with the same idempotency key gets the same secret, as it does from Stripe.
+ * Where that would break the pattern, the text stays the example's.
+ */
+export function freshData(example: unknown, schema: Schema | undefined, seed?: string): unknown {
+  if (typeof example === 'string' && schema?.pattern !== undefined) return freshText(example, schema.pattern, seed);
+  if (Array.isArray(example)) return example.map((item) => freshData(item, schema?.items, seed));
+  if (typeof example !== 'object' || example === null) return example;
+  return Object.fromEntries(
+    Object.entries(example).map(([name, value]) => [name, freshData(value, schema?.properties?.[name], seed)]),
+  );
+}
+
+function freshText(example: string, pattern: string, seed: string | undefined): string {
+  let run = 0;
+  // The first character says what kind of thing it is, and stays.
+  const fresh = example.replace(/([A-Za-z0-9])([A-Za-z0-9]{15,})/g, (_run, first: string, rest: string) => {
+    run += 1;
+    return first + drawn(rest.length, seed === undefined ? undefined : `${seed} ${run}`);
+  });
+  return new RegExp(pattern).test(fresh) ? fresh : example;
+}
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
+function drawn(length: number, seed: string | undefined): string {
+  const bytes =
+    seed === undefined ? randomBytes(length) : createHash('shake256', { outputLength: length }).update(seed).digest();
+  return Array.from(bytes, (byte) => ALPHABET[byte % ALPHABET.length]).join('');
+}

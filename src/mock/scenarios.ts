@@ -1,0 +1,137 @@
+import { curlLine } from '../curl.ts';
+import { MOCK_HEADERS } from './asked.ts';
+
+/** Where the mock tells of itself. No path of a contract begins so. */
+export const SCENARIOS_PATH = '/_mock/scenarios';
+
+/** A scenario of the contract, and how to ask for it. */
+interface ListedScenario {
+  status: number;
+  example: string;
+  summary: string;
+  headers: Readonly<Record<string, string>>;
+  body: object;
+  curl: string;
+}
+
+export interface ListedOperation {
+  operation: string;
+  method: string;
+  path: string;
+  scenarios: readonly ListedScenario[];
+}
+
+/** What we read of the document. */
+interface DescribedDocument {
+  paths: Record<string, Record<string, DescribedOperation>>;
+}
+interface DescribedOperation {
+  operationId: string;
+  responses: Record<string, { content?: { 'application/json'?: DescribedContent } }>;
+}
+interface DescribedContent {
+  schema?: object;
+  examples?: Record<string, { summary?: string; value: object; 'x-headers'?: Record<string, string> }>;
+}
+
+/** Every scenario of a contract, whose references are resolved. */
+export function listedScenarios(resolved: object, baseUrl: string, apiKey: string): ListedOperation[] {
+  return Object.entries((resolved as DescribedDocument).paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { operationId, responses }]) => {
+      const curl = curlLine(resolved, path, method, baseUrl, apiKey);
+      return {
+        operation: operationId,
+        method: method.toUpperCase(),
+        path,
+        scenarios: Object.entries(responses).flatMap(([status, { content }]) =>
+          Object.entries(content?.['application/json']?.examples ?? {}).map(([example, described]) => ({
+            status: Number(status),
+            example,
+            summary: described.summary ?? '',
+            headers: described['x-headers'] ?? {},
+            body: described.value,
+            curl: `${curl} \\\n  -H '${MOCK_HEADERS.scenario}: ${example}'`,
+          })),
+        ),
+      };
+    }),
+  );
+}
+
+/** The content of a success, for data of its own. */
+export function successContent(resolved: object, operationId: string, status: number): DescribedContent | undefined {
+  const operations = Object.values((resolved as DescribedDocument).paths).flatMap((methods) => Object.values(methods));
+  const operation = operations.find((one) => one.operationId === operationId);
+  return operation?.responses[String(status)]?.content?.['application/json'];
+}
+
+/** The document with its references resolved, all of which are local. A circle is cut where it closes. */
+export function resolvedDocument(document: object): object {
+  const resolve = (node: unknown, open: readonly string[]): unknown => {
+    if (Array.isArray(node)) return node.map((item) => resolve(item, open));
+    if (typeof node !== 'object' || node === null) return node;
+    const reference = (node as { $ref?: unknown }).$ref;
+    if (typeof reference === 'string') {
+      return open.includes(reference) ? {} : resolve(targetOf(reference), [...open, reference]);
+    }
+    return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, resolve(value, open)]));
+  };
+  const targetOf = (reference: string): unknown =>
+    reference
+      .replace(/^#\//, '')
+      .split('/')
+      .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
+      .reduce<unknown>((node, key) => (node as Record<string, unknown> | undefined)?.[key], document);
+  return resolve(document, []) as object;
+}
+
+/** The list as a page. */
+export function scenariosPage(operations: readonly ListedOperation[], nonce: string): string {
+  const sections = operations.map(
+    ({ operation, method, path, scenarios }) => `
+<section>
+<h2>${safe(operation)} <code>${safe(method)} ${safe(path)}</code></h2>
+${scenarios.map(scenarioHtml).join('\n')}
+</section>`,
+  );
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Scenarios of the mock</title>
+<style nonce="${nonce}">${STYLE}</style>
+<h1>Scenarios of the mock</h1>
+<p>On a valid request, the header <code>${MOCK_HEADERS.scenario}: name</code> answers the scenario of that name. <code>${MOCK_HEADERS.latency}: 100-800</code>
+delays the answer by so many milliseconds, <code>${MOCK_HEADERS.errorRate}: 0.1</code> lets every tenth request fail, and
+<code>Prefer: dynamic=true</code> makes fresh data. The same list as JSON: <a href="${SCENARIOS_PATH}">${SCENARIOS_PATH}</a> with <code>Accept: application/json</code>.</p>
+${sections.join('\n')}
+</html>
+`;
+}
+
+const scenarioHtml = ({ status, example, summary, headers, body, curl }: ListedScenario): string => `<details>
+<summary><b class="s${Math.floor(status / 100)}">${status}</b> <code>${safe(example)}</code> <span>${safe(summary)}</span></summary>
+<pre>${safe(
+  Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\n`)
+    .join('') + JSON.stringify(body, null, 2),
+)}</pre>
+<pre>${safe(curl)}</pre>
+</details>`;
+
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const safe = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+
+const STYLE = `
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h2 { font-size: 1.1rem; margin-top: 2rem; }
+details { border-top: 1px solid color-mix(in srgb, currentColor 20%, transparent); padding: .4rem 0; }
+summary { cursor: pointer; }
+summary span { opacity: .75; }
+pre { overflow-x: auto; padding: .75rem; border-radius: .4rem; background: color-mix(in srgb, currentColor 7%, transparent); font-size: .85rem; }
+b { display: inline-block; min-width: 2.5rem; }
+.s2 { color: light-dark(#16703c, #4cc38a); }
+.s4 { color: light-dark(#8f5a00, #f1a10d); }
+.s5 { color: light-dark(#b42318, #ff9592); }
+`;

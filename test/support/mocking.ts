@@ -1,0 +1,54 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { readMockConfig } from '../../src/config.ts';
+import { startMock, type Answered } from '../../src/mock/server.ts';
+import type { WireRequest } from './exchange.ts';
+
+const CONTRACT = new URL('../../openapi/openapi.yaml', import.meta.url);
+
+export interface OwnMock {
+  url: string;
+  /** Its contract, which the test may edit. */
+  file: string;
+  /** What stood in it at first. */
+  text: string;
+  /** Lines of JSON. */
+  log: readonly string[];
+  answered: readonly Answered[];
+  close: () => Promise<void>;
+}
+
+/** A mock on a contract file of its own. */
+export async function mocking(env: Record<string, string> = {}): Promise<OwnMock> {
+  const folder = await mkdtemp(join(tmpdir(), 'mock-test-'));
+  const file = join(folder, 'openapi.yaml');
+  const text = await readFile(CONTRACT, 'utf8');
+  await writeFile(file, text);
+  const log: string[] = [];
+  const answered: Answered[] = [];
+  const logger = pino({ level: 'info' }, { write: (line: string) => void log.push(line) });
+  const config = readMockConfig({ PORT: '0', ...env });
+  const mock = await startMock(config, file, logger, (one) => void answered.push(one));
+  return {
+    url: mock.url,
+    file,
+    text,
+    log,
+    answered,
+    async close() {
+      await mock.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** A valid request, unless it is changed. */
+export const paymentOf = (headers: Record<string, string> = {}, changes: Partial<WireRequest> = {}): WireRequest => ({
+  method: 'POST',
+  path: '/api/v1/payments/intent',
+  headers: Object.entries({ Host: 'mock.test', 'cv-api-key': 'any', 'Content-Type': 'application/json', ...headers }),
+  body: '{"amount":1}',
+  ...changes,
+});

@@ -1,0 +1,99 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import document from '../../../generated/openapi.json' with { type: 'json' };
+import { readMockConfig } from '../../../src/config.ts';
+import { answeredLine, banner, terminalLog, type Paint } from '../../../src/mock/terminal.ts';
+
+const plain: Paint = (_format, text) => text;
+const named: Paint = (format, text) => `<${[format].flat().join(' ')}>${text}</>`;
+
+describe('in a terminal', () => {
+  const answered = {
+    method: 'POST',
+    path: '/x',
+    status: 400,
+    scenario: 'amountTooSmall',
+    reason: 'too small',
+    durationMs: 2.6,
+  };
+
+  it('a request is one line', () => {
+    expect(answeredLine(answered, plain)).toBe('400 POST /x amountTooSmall 3 ms too small');
+    expect(answeredLine({ ...answered, scenario: undefined, reason: undefined }, plain)).toBe('400 POST /x 3 ms');
+  });
+
+  it.each([
+    [200, 'green'],
+    [409, 'yellow'],
+    [503, 'red'],
+  ])('a %d is %s', (status, colour) => {
+    expect(answeredLine({ ...answered, status }, named)).toMatch(`<${colour}>${status}</>`);
+  });
+
+  it('the log is its messages, without the lines of requests', () => {
+    const printed: string[] = [];
+    const log = terminalLog((line) => printed.push(line), named);
+    for (const line of [
+      { level: 30, msg: 'serving' },
+      { level: 50, msg: 'wrong' },
+      { level: 30, msg: 'request' },
+    ]) {
+      log.write(JSON.stringify(line));
+    }
+    expect(printed).toEqual(['serving', '<red>wrong</>']);
+  });
+
+  it('the banner says where it is, how to ask it, and what to paste', () => {
+    const mock = { url: 'http://127.0.0.1:4010', document: () => document, close: async () => {} };
+    const text = banner(mock, readMockConfig({ API_KEY: 'cv_only', LATENCY_MS: '10-20' }), plain);
+    expect(text).toContain('http://127.0.0.1:4010/_mock/scenarios');
+    expect(text).toContain("-H 'Mock-Scenario: amountTooSmall'");
+    expect(text).toContain('10-20 ms');
+    expect(text).toContain("-H 'cv-api-key: cv_only'");
+  });
+});
+
+/** What `make mock` prints until it says where it is, and how it ends. */
+async function outputOf(env: Record<string, string>) {
+  const entry = fileURLToPath(new URL('../../../src/mock.ts', import.meta.url));
+  const { CI: _ci, FORCE_COLOR: _force, ...inherited } = process.env;
+  const child = spawn(process.execPath, [entry], {
+    env: { ...inherited, PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let isAsked = false;
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+    const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(output) ?? [];
+    // One request: quiet or not, it is answered.
+    if (!url || isAsked) return;
+    isAsked = true;
+    void fetch(url).then(() => child.kill('SIGTERM'));
+  });
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const [code] = (await once(child, 'exit')) as [number];
+  return { output, code };
+}
+
+describe('the process', () => {
+  it('says one plain line in CI', async () => {
+    const { output, code } = await outputOf({ CI: 'true' });
+    expect(output).toMatch(/^Mock on http:\/\/127\.0\.0\.1:\d+\n$/);
+    expect(code).toBe(0);
+  });
+
+  it('has no colours where there is no terminal', async () => {
+    const { output } = await outputOf({});
+    expect(output).toContain('curl -X POST http://127.0.0.1:');
+    expect(output).not.toContain('\u001b');
+  });
+
+  it('names every wrong setting, and does not start', async () => {
+    const { output, code } = await outputOf({ LATENCY_MS: 'slow', ERROR_RATE: '7' });
+    expect(output).toMatch(/LATENCY_MS: expected .*\n- ERROR_RATE: expected/);
+    expect(code).toBe(1);
+  });
+});
