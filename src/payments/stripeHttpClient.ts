@@ -137,7 +137,7 @@ function exchange(
     controller?.abort(ended);
   }
 
-  const connecting = setTimeout(() => end('unreachable', 'connecting took too long'), limits.connectTimeoutMs);
+  let connecting: NodeJS.Timeout | undefined;
   const total = setTimeout(() => end(controller ? 'timeout' : 'unreachable', 'out of time'), limits.timeoutMs);
 
   pool.dispatch(request, {
@@ -164,6 +164,10 @@ function exchange(
       if (!ended) end(controller ? 'cut' : 'unreachable', codeOf(error));
     },
   });
+  // Most calls find a connection open, and are on their way already.
+  if (!controller && !ended) {
+    connecting = setTimeout(() => end('unreachable', 'connecting took too long'), limits.connectTimeoutMs);
+  }
   return promise;
 }
 

@@ -42,7 +42,7 @@ function referenceOf(idempotencyKey: string): string {
  * A connection that is one answer behind brings another customer's secret with status 200, so nothing less will do.
  */
 export function mismatchIn(intent: object, params: IntentParams, idempotencyKey: string): string | undefined {
-  const { object, id, client_secret: secret, amount, currency, metadata }: Record<string, unknown> = { ...intent };
+  const { object, id, client_secret: secret, amount, currency, metadata } = intent as Record<string, unknown>;
   if (object !== 'payment_intent') return 'no payment intent';
   if (typeof id !== 'string' || id === '') return 'no id';
   if (typeof secret !== 'string' || !secret.startsWith(`${id}_secret_`)) return 'no secret of its own';
@@ -55,8 +55,10 @@ export function mismatchIn(intent: object, params: IntentParams, idempotencyKey:
 /** Our reference settles it; where it had no place, all of the metadata must be there, and no more. */
 function isStored(stored: unknown, sent: Record<string, string>, reference: string): boolean {
   if (typeof stored !== 'object' || stored === null) return false;
+  if (sent[REFERENCE_KEY] === reference) {
+    return Object.hasOwn(stored, REFERENCE_KEY) && (stored as Record<string, unknown>)[REFERENCE_KEY] === reference;
+  }
   const kept = new Map<string, unknown>(Object.entries(stored));
-  if (sent[REFERENCE_KEY] === reference) return kept.get(REFERENCE_KEY) === reference;
   // Stripe takes an empty value for "no such key".
   const expected = Object.entries(sent).filter(([, value]) => value !== '');
   return kept.size === expected.length && expected.every(([key, value]) => kept.get(key) === value);
