@@ -14,7 +14,7 @@ STRIPE_MOCK := v0.203.0
 JUDGES := $(if $(shell command -v python3),.conformance/venv/installed) $(if $(shell command -v go),.conformance/stripe-mock-$(STRIPE_MOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help install start mock test reliability chaos fuzz production docs docs-test checkout contract parity conformance money package generate lint types deadcode format check drift diff stryker mutants api-key
+.PHONY: help install start mock test reliability chaos fuzz bench production docs docs-test checkout contract parity conformance money package generate lint types deadcode format check drift diff stryker mutants api-key
 
 help: ## print these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,13 @@ chaos: $(INSTALLED) ## kill, stop and drain instances under load: SECONDS=60 CLI
 fuzz: $(INSTALLED) ## send REQUESTS=30000 broken requests, byte by byte, over raw sockets (SEED=…)
 	@node test/reliability/fuzz.ts --requests $(or $(REQUESTS),30000) --seed $(or $(SEED),1)
 
+bench: $(INSTALLED) test/bench/node_modules ## measure the server beside its peers: ROUNDS=5 REQUESTS=10000 (SHORT=1: payments only)
+	@node test/bench/bench.ts --rounds $(or $(ROUNDS),5) --requests $(or $(REQUESTS),10000) $(if $(SHORT),--short)
+
+test/bench/node_modules: test/bench/package.json test/bench/package-lock.json
+	@cd test/bench && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 production: $(INSTALLED) ## install the committed tree as production does, start it, and ask it
 	@test/supplyChain/production.sh
 
@@ -63,7 +70,7 @@ checkout: $(INSTALLED) ## run a checkout to copy from, on the mock (PORT=4020, A
 	@touch $@
 
 contract: $(INSTALLED) ## test a deployment: BASE_URL=… API_KEY=… (CREATE=1 also creates intents); a report in reports/contract/
-	@test -n "$(BASE_URL)" || { echo 'usage: make contract BASE_URL=https://… API_KEY=… [CREATE=1]' >&2; exit 2; }
+	@test -n "$(BASE_URL)" -a -n "$(API_KEY)" || { echo 'usage: make contract BASE_URL=https://… API_KEY=… [CREATE=1]' >&2; exit 2; }
 	@CONTRACT_BASE_URL='$(BASE_URL)' CONTRACT_API_KEY='$(API_KEY)' CONTRACT_CREATE='$(CREATE)' node test/contract/cli.ts
 
 parity: $(INSTALLED) ## compare server and mock on RUNS=10000 random requests (SEED=… repeats a run)

@@ -274,7 +274,7 @@ function asProblem(error: unknown, request: FastifyRequest): Problem {
 
 /** A browser's question whether a page may ask: no request to the API, and no part of the contract. */
 const isPreflight = ({ method, headers }: FastifyRequest): boolean =>
-  method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+  method === 'OPTIONS' && Boolean(headers.origin && headers['access-control-request-method']);
 
 /** A plain OPTIONS is no question of a browser's: it is answered as without CORS. */
 const corsOptions = (origins: '*' | readonly string[]): FastifyCorsOptions => ({

@@ -9,13 +9,17 @@ import { serve, stopOnSignals } from './serve.ts';
 
 const API_KEY = 'cv_dev_key';
 
+/** Other tools' variables (STRIPE_API_KEY, HOST) must not stop it: only these are ours here. */
+const CHOSEN = /^(PORT|ADMIN_PORT|LOG_LEVEL|DOCS|DRAIN_MS|CORS_ORIGINS|REDIS_URL|CHECK_ANSWERS|(TENANT|ADDRESS)_\w+)$/;
+const chosen = Object.fromEntries(Object.entries(process.env).filter(([name]) => CHOSEN.test(name)));
+
 try {
   const config = readConfig({
     HOST: '127.0.0.1',
     ADMIN_PORT: '0',
     DRAIN_MS: '0',
     DOCS: 'on',
-    ...process.env,
+    ...chosen,
     // Whatever the environment holds, a real key never comes near the fake.
     STRIPE_SECRET_KEY: 'sk_test_fake',
     API_KEYS: `dev:${sha256(API_KEY).toString('hex')}`,

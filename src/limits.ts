@@ -8,7 +8,7 @@ import { Problem } from './problems.ts';
 export interface Limits {
   /** Counts a request of a tenant's. */
   countRequest: (tenant: string) => Promise<void>;
-  /** Counts a failed authentication from an address: guessing keys is slow, and others at other addresses don't feel it. */
+  /** Counts a failed authentication from an address: it bounds what guessing costs us, and others at other addresses don't feel it. */
   countFailure: (address: string) => Promise<void>;
   /** Whether the counts are shared with other instances: false without Redis, and while it doesn't answer. */
   readonly shared: boolean;
@@ -121,7 +121,14 @@ function sharedCounts(url: string, logger: FastifyBaseLogger): SharedCounts {
 
 function limiter(options: IRateLimiterOptions, redis: SharedCounts | undefined): (caller: string) => Promise<void> {
   const local = new RateLimiterMemory(options);
-  const shared = redis && new RateLimiterRedis({ ...options, storeClient: redis.client });
+  const shared =
+    redis &&
+    new RateLimiterRedis({
+      ...options,
+      storeClient: redis.client,
+      // Who has asked too often costs Redis nothing any more.
+      inMemoryBlockOnConsumed: options.points,
+    });
   return async (caller) => {
     if (!shared || !redis.answers) return consume(local, caller);
     try {

@@ -36,7 +36,7 @@ export type Fault =
   /** Any other bytes as the body: a proxy's HTML, `42`, `"ok"`, `{}`, `null`, nothing, half a JSON. */
   | { kind: 'raw'; status: number; contentType: string; body: string; effect: Effect }
   /** The intent is made, but the answer is another customer's: see someoneElsesIntent. */
-  | { kind: 'anotherIntent'; sameAmount: boolean }
+  | { kind: 'anotherIntent'; sameAmount: boolean; namesItsKey?: true }
   /** The good answer and, in the same bytes, a second whole response with another customer's intent. Kept alive. */
   | { kind: 'strayResponse'; sameAmount: boolean }
   /** The good answer with a description of so many mebibytes. */
@@ -114,7 +114,11 @@ export async function playFault(fault: Fault, scene: Scene): Promise<number | un
       return fault.status;
     case 'anotherIntent': {
       const answer = await work();
-      return sendAnswer(scene, someoneElses(answer, fault.sameAmount));
+      const theirs = someoneElses(answer, fault.sameAmount);
+      return sendAnswer(
+        scene,
+        fault.namesItsKey ? withHeaders(theirs, { 'Idempotency-Key': 'of-someone-else' }) : theirs,
+      );
     }
     case 'strayResponse':
       return playStrayResponse(fault.sameAmount, scene);

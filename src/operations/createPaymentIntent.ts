@@ -45,7 +45,10 @@ function asProblem(error: unknown, request: Request): unknown {
   const isOwnKey = error.fault === 'keyInUse' && request.headers['idempotency-key'] === undefined;
   const problem = isOwnKey ? 'providerUnavailable' : PROBLEMS[error.fault];
   const waits = problem === 'providerUnavailable' || problem === 'idempotencyKeyInUse';
-  const headers = waits && error.retryAfterSeconds ? { 'Retry-After': String(error.retryAfterSeconds) } : {};
+  const headers = {
+    ...(waits && error.retryAfterSeconds && { 'Retry-After': String(error.retryAfterSeconds) }),
+    ...(error.details.replayed && { 'Idempotent-Replayed': 'true' }),
+  };
   return new Problem(problem, { cause: error, headers });
 }
 

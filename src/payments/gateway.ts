@@ -52,6 +52,8 @@ export interface FaultDetails {
   param?: string;
   statusCode?: number;
   requestId?: string;
+  /** The provider answered from its memory of an earlier request with the same key. */
+  replayed?: boolean;
 }
 
 export class GatewayError extends Error {

@@ -72,7 +72,9 @@ export function stripeGateway({
 
       const pauseMs = pauseAfter(attempt, result.headers);
       const isLate = performance.now() + pauseMs + MIN_ATTEMPT_MS > endsAt;
-      if (attempt === MAX_ATTEMPTS || isLate || closing.signal.aborted || !isWorthRepeating(result)) {
+      // Our own earlier call, which Stripe is still working on, ends as what we ask for: that is worth all of the time left.
+      const isOurOwn = isUnderWay && faultOf(result) === 'keyInUse';
+      if ((attempt >= MAX_ATTEMPTS && !isOurOwn) || isLate || closing.signal.aborted || !isWorthRepeating(result)) {
         throw gatewayError(result, isUnderWay);
       }
       isUnderWay ||= mayBeUnderWay(result);
@@ -153,7 +155,8 @@ function checkOrder({ methodTypes, idempotencyKey }: IntentOrder): void {
 function resultOf(intent: Stripe.Response<Stripe.PaymentIntent>, params: IntentParams, order: IntentOrder): Result {
   const { statusCode } = intent.lastResponse;
   const headers: AnswerHeaders = intent.lastResponse.headers;
-  const mismatch = keyMismatchIn(headers, order) ?? mismatchIn(intent, params, order.idempotencyKey);
+  const isEchoed = headers['idempotency-key'] === order.idempotencyKey;
+  const mismatch = keyMismatchIn(headers, order) ?? mismatchIn(intent, params, order.idempotencyKey, isEchoed);
   if (mismatch !== undefined) return { outcome: 'mismatched', reason: mismatch, statusCode, headers };
   const created = {
     clientSecret: String(intent.client_secret),
@@ -191,7 +194,7 @@ function missingFrom(offered: unknown, asked: readonly string[]): readonly strin
 
 /** In milliseconds. Stripe's wish for more (Retry-After, in seconds) is honoured; one that is no number is none. */
 function pauseAfter(attempt: number, headers: AnswerHeaders): number {
-  const pauseMs = (PAUSE_MS.from + Math.random() * (PAUSE_MS.to - PAUSE_MS.from)) * 2 ** (attempt - 1);
+  const pauseMs = (PAUSE_MS.from + Math.random() * (PAUSE_MS.to - PAUSE_MS.from)) * 2 ** Math.min(attempt - 1, 1);
   return Math.max(pauseMs, Number(headers['retry-after'] ?? 0) * 1000 || 0);
 }
 

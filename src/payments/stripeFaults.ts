@@ -110,6 +110,7 @@ export function loggable({ statusCode, type, code, param, headers }: Failure): F
     code: wordOf(code),
     param: wordOf(rootOf(param)),
     requestId: wordOf(headers['request-id']),
+    replayed: headers['idempotent-replayed'] === 'true' || undefined,
   };
   return Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined));
 }

@@ -8,6 +8,9 @@ const MAX_METADATA_KEYS = 50;
 /** The metadata key of our reference, by which an answer is recognised as this order's. */
 const REFERENCE_KEY = 'cv_reference';
 
+/** The same, for an order whose caller uses that name. */
+const OTHER_REFERENCE_KEY = 'cv_reference_2';
+
 export type IntentParams = Stripe.PaymentIntentCreateParams & { metadata: Record<string, string> };
 
 /**
@@ -25,11 +28,12 @@ export function intentParams({ cents, methodTypes, metadata, idempotencyKey }: I
   return { ...params, allowed_payment_method_types: [...methodTypes] } satisfies Stripe.PaymentIntentCreateParams;
 }
 
-/** With the caller's own use of our key, or no room for it, the metadata stays as it is. */
+/** Where there is no room for it, the metadata stays as it is. */
 function withReference(metadata: Readonly<Record<string, string>>, idempotencyKey: string): Record<string, string> {
-  const hasRoom = Object.keys(metadata).length < MAX_METADATA_KEYS && !Object.hasOwn(metadata, REFERENCE_KEY);
+  const name = [REFERENCE_KEY, OTHER_REFERENCE_KEY].find((key) => !Object.hasOwn(metadata, key));
+  const hasRoom = Object.keys(metadata).length < MAX_METADATA_KEYS;
   // A spread keeps a key named __proto__ as what it is here: a key.
-  return hasRoom ? { ...metadata, [REFERENCE_KEY]: referenceOf(idempotencyKey) } : { ...metadata };
+  return hasRoom && name ? { ...metadata, [name]: referenceOf(idempotencyKey) } : { ...metadata };
 }
 
 function referenceOf(idempotencyKey: string): string {
@@ -40,24 +44,34 @@ function referenceOf(idempotencyKey: string): string {
  * In what way the answer is not the intent asked for, in words for a log; undefined when it is that intent.
  *
  * A connection that is one answer behind brings another customer's secret with status 200, so nothing less will do.
+ * `isEchoed`: the answer names our idempotency key.
  */
-export function mismatchIn(intent: object, params: IntentParams, idempotencyKey: string): string | undefined {
+export function mismatchIn(
+  intent: object,
+  params: IntentParams,
+  idempotencyKey: string,
+  isEchoed: boolean,
+): string | undefined {
   const { object, id, client_secret: secret, amount, currency, metadata } = intent as Record<string, unknown>;
   if (object !== 'payment_intent') return 'no payment intent';
-  if (typeof id !== 'string' || id === '') return 'no id';
-  if (typeof secret !== 'string' || !secret.startsWith(`${id}_secret_`)) return 'no secret of its own';
+  if (typeof id !== 'string' || !/^pi_[A-Za-z0-9]+$/.test(id)) return 'no id';
+  const isOwnSecret = typeof secret === 'string' && secret.startsWith(`${id}_secret_`);
+  if (!isOwnSecret || !/^[A-Za-z0-9]+$/.test(secret.slice(`${id}_secret_`.length))) return 'no secret of its own';
   if (amount !== params.amount) return 'another amount';
   if (currency !== params.currency) return 'another currency';
-  if (!isStored(metadata, params.metadata, referenceOf(idempotencyKey))) return 'another reference';
-  return undefined;
+  if (typeof metadata !== 'object' || metadata === null) return 'another reference';
+  const reference = referenceOf(idempotencyKey);
+  const name = [REFERENCE_KEY, OTHER_REFERENCE_KEY].find((key) => params.metadata[key] === reference);
+  const isOurs = name ? isReferred(metadata, name, reference) : isEchoed && isStored(metadata, params.metadata);
+  return isOurs ? undefined : 'another reference';
 }
 
-/** Our reference settles it; where it had no place, all of the metadata must be there, and no more. */
-function isStored(stored: unknown, sent: Record<string, string>, reference: string): boolean {
-  if (typeof stored !== 'object' || stored === null) return false;
-  if (sent[REFERENCE_KEY] === reference) {
-    return Object.hasOwn(stored, REFERENCE_KEY) && (stored as Record<string, unknown>)[REFERENCE_KEY] === reference;
-  }
+function isReferred(stored: object, name: string, reference: string): boolean {
+  return Object.hasOwn(stored, name) && (stored as Record<string, unknown>)[name] === reference;
+}
+
+/** Where our reference had no place: all of the metadata is there, and no more. */
+function isStored(stored: object, sent: Record<string, string>): boolean {
   const kept = new Map<string, unknown>(Object.entries(stored));
   // Stripe takes an empty value for "no such key".
   const expected = Object.entries(sent).filter(([, value]) => value !== '');

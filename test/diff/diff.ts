@@ -1,7 +1,7 @@
 /**
  * `make diff BASE=<git ref>`: what the contract in this folder changes for those who keep to the one at BASE.
  *
- * Without BASE that is the last release, the latest tag v*; before the first release it is the first version committed.
+ * Without BASE that is the last release, the latest tag v*; before the first release there is nothing to compare with.
  * Ends with 1 where a breaking change comes without a new major version of the API, and with 2 where nothing could be compared.
  */
 import { execFileSync } from 'node:child_process';
@@ -60,16 +60,10 @@ function majorOf(version: string): number {
 const git = (...args: string[]): string =>
   execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
 
-/** The last release; before there is one, the first commit with a contract. Undefined where git knows of neither. */
+/** The last release. Undefined before the first: nobody keeps to a contract that was never released. */
 function lastRelease(): { ref: string; why: string } | undefined {
   try {
     return { ref: git('describe', '--tags', '--abbrev=0', '--match', 'v[0-9]*'), why: 'the last release' };
-  } catch {
-    // No such tag.
-  }
-  try {
-    const first = git('rev-list', '--reverse', 'HEAD', '--', CONTRACT).split('\n')[0];
-    return first ? { ref: first, why: 'there is no release (tag v*) yet: this is the first version' } : undefined;
   } catch {
     return undefined;
   }
@@ -86,7 +80,9 @@ function contractAt(ref: string): string | undefined {
 async function main(given: string | undefined): Promise<number> {
   const base = given ? { ref: given, why: 'as asked' } : lastRelease();
   if (!base) {
-    console.log('SKIPPED: no release and no history of the contract to compare with. Is this a shallow clone?');
+    console.log(
+      'SKIPPED: there is no release (tag v*) to compare with. After the first there must be: is this a shallow clone?',
+    );
     return 0;
   }
   const before = contractAt(base.ref);

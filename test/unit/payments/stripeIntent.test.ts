@@ -42,9 +42,11 @@ describe('intentParams', () => {
     expect(intentParams({ ...order, metadata: metadataOf(50) }).metadata).toEqual(metadataOf(50));
   });
 
-  it("leaves the caller's own cv_reference alone", () => {
+  it("leaves the caller's own cv_reference alone, and refers by another name", () => {
     const metadata = { cv_reference: 'mine' };
-    expect(intentParams({ ...order, metadata }).metadata).toEqual(metadata);
+    const { cv_reference_2: reference, ...theirs } = intentParams({ ...order, metadata }).metadata;
+    expect(theirs).toEqual(metadata);
+    expect(reference).toMatch(/^[0-9a-f]{32}$/);
   });
 
   it('keeps a metadata key named __proto__', () => {
@@ -59,17 +61,18 @@ describe('mismatchIn', () => {
   it('knows it by our reference, whatever became of the rest of the metadata', () => {
     const { cv_reference } = params.metadata;
     const answer = { ...answerTo(params), metadata: { cv_reference, added: 'by Stripe' } };
-    expect(mismatchIn(answer, params, order.idempotencyKey)).toBeUndefined();
+    expect(mismatchIn(answer, params, order.idempotencyKey, false)).toBeUndefined();
   });
 
   it('accepts the answer to the order', () => {
-    expect(mismatchIn(answerTo(params), params, order.idempotencyKey)).toBeUndefined();
+    expect(mismatchIn(answerTo(params), params, order.idempotencyKey, false)).toBeUndefined();
   });
 
   it.each([
     ['no payment intent', { object: 'setup_intent' }],
     ['no id', { id: '' }],
     ['no id', { id: 1 }],
+    ['no id', { id: 'pi_1"<' }],
     ['no secret of its own', { client_secret: null }],
     ['no secret of its own', { client_secret: 'pi_2_secret_2' }],
     ['another amount', { amount: 2000 }],
@@ -81,11 +84,11 @@ describe('mismatchIn', () => {
     ['another reference', { metadata: {} }],
     ['another reference', { metadata: { ...params.metadata, cv_reference: 'other' } }],
   ])('finds %s in %o', (mismatch, wrong) => {
-    expect(mismatchIn({ ...answerTo(params), ...wrong }, params, order.idempotencyKey)).toBe(mismatch);
+    expect(mismatchIn({ ...answerTo(params), ...wrong }, params, order.idempotencyKey, false)).toBe(mismatch);
   });
 
   it.each([{}, { error: null }, { metadata: { toString: 'x' } }])('survives %o', (answer) => {
-    expect(mismatchIn(answer, params, order.idempotencyKey)).toBe('no payment intent');
+    expect(mismatchIn(answer, params, order.idempotencyKey, false)).toBe('no payment intent');
   });
 
   describe('with no room for a reference', () => {
@@ -94,7 +97,11 @@ describe('mismatchIn', () => {
     const stored = answerTo(fullParams).metadata;
 
     it('accepts all of the metadata, without the empty values that Stripe does not store', () => {
-      expect(mismatchIn(answerTo(fullParams), fullParams, full.idempotencyKey)).toBeUndefined();
+      expect(mismatchIn(answerTo(fullParams), fullParams, full.idempotencyKey, true)).toBeUndefined();
+    });
+
+    it('believes nothing that does not name our idempotency key, however alike the metadata', () => {
+      expect(mismatchIn(answerTo(fullParams), fullParams, full.idempotencyKey, false)).toBe('another reference');
     });
 
     it.each([
@@ -103,7 +110,7 @@ describe('mismatchIn', () => {
       ['a key is too many', { ...stored, more: 'x' }],
     ])('finds another reference when %s', (_what, metadata) => {
       const answer = { ...answerTo(fullParams), metadata };
-      expect(mismatchIn(answer, fullParams, full.idempotencyKey)).toBe('another reference');
+      expect(mismatchIn(answer, fullParams, full.idempotencyKey, true)).toBe('another reference');
     });
   });
 });

@@ -1,0 +1,105 @@
+/**
+ * `make bench`: our server and its peers on the same Stripe, one after the other in every round, each in a fresh process.
+ *
+ * CPU time is what is compared: unlike times and rates it says much the same on a machine that others use, too.
+ */
+import { writeFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { chartOf } from './chart.ts';
+import { spreadOf } from './figures.ts';
+import { here, start, startLoad, type Load, type Program } from './processes.ts';
+import { costsOf, reportOf, type Results } from './report.ts';
+import { PAYMENT } from './requests.ts';
+import { costOf, FLOOR, MOCK, OURS, PEERS, PRISM, sample, scaled } from './servers.ts';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    requests: { type: 'string', default: '10000' },
+    /** A pattern of the servers' names. */
+    only: { type: 'string', default: '' },
+    /** Another version's ours.ts, to be compared. */
+    also: { type: 'string', multiple: true, default: [] },
+    /** The servers alone. */
+    short: { type: 'boolean', default: false },
+  },
+});
+const STRIPE: Program = { name: 'Stripe, a stub', args: [here('stripeStub.ts')] };
+const rounds = Number(values.rounds);
+const requests = Number(values.requests);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+const load = startLoad();
+try {
+  const { servers, ...rest } = await measure();
+  const about = `Node ${process.version}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}; ${rounds} rounds of ${requests} requests.`;
+  const report = reportOf({ servers, ...rest }, about);
+  console.log(report);
+  if (!values.only && !values.short) {
+    writeFileSync(here('results.md'), `# Results of \`make bench\`\n\n${report}\n`);
+    writeFileSync(here('results.svg'), chartOf(costsOf(servers)));
+  }
+} finally {
+  load.stop();
+}
+
+async function measure(): Promise<Results> {
+  const stripe = await start(STRIPE, PAYMENT);
+  const compared = [FLOOR, OURS, ...values.also.map((file) => ({ name: file, args: [file] })), ...PEERS];
+  const chosen = compared.filter(({ name }) => new RegExp(values.only).test(name));
+  const servers = await inRounds(chosen, (program) => sample(program, stripe.port, load, requests));
+  await stripe.stop();
+  if (values.short) return { servers, operations: new Map(), mocks: new Map(), added: new Map() };
+  const many = [1, 10, 100, 500].map(scaled);
+  const operations = await inRounds(
+    many.map(({ program }) => program),
+    (program) => costOf(program, load, requests, many.find((one) => one.program === program)!.request),
+  );
+  const mocks = await inRounds([MOCK, PRISM], (program) => costOf(program, load, Math.ceil(requests / 5)));
+  return { servers, operations, mocks, added: await addedTimes(load) };
+}
+
+/** In another order each round, so that nobody is always next to the same. */
+async function inRounds<Value>(
+  programs: readonly Program[],
+  one: (program: Program) => Promise<Value>,
+): Promise<Map<string, Value[]>> {
+  const seen = new Map(programs.map(({ name }): [string, Value[]] => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const program of programs.toSorted(() => Math.random() - 0.5)) {
+      seen.get(program.name)!.push(await one(program));
+      process.stderr.write('.');
+    }
+  }
+  return seen;
+}
+
+/**
+ * What our server adds to a Stripe that takes 300 ms, next to Stripe itself, at the same rate. Above 166 requests a second
+ * 50 payments are under way at once, and more are shed: that is what the bulkhead is for.
+ *
+ * Requests come whether answers do or not.
+ */
+async function addedTimes(sender: Load): Promise<Results['added']> {
+  const slow = await start({ ...STRIPE, env: { BENCH_DELAY_MS: '300' } }, PAYMENT);
+  const added = new Map<number, { p50: number; p99: number }>();
+  for (const perSecond of [25, 100]) {
+    const seen: { p50: number; p99: number }[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const ours = await start(OURS, PAYMENT, slow.port);
+      const job = { request: PAYMENT, status: 200, connections: perSecond, requests: perSecond * 4, perSecond };
+      await sender.run({ ...job, port: ours.port, requests: perSecond * 2 });
+      const own = await sender.run({ ...job, port: slow.port });
+      const all = await sender.run({ ...job, port: ours.port });
+      seen.push({ p50: all.p50 - own.p50, p99: all.p99 - own.p99 });
+      await ours.stop();
+      process.stderr.write('.');
+    }
+    added.set(perSecond, {
+      p50: spreadOf(seen.map(({ p50 }) => p50)).median,
+      p99: spreadOf(seen.map(({ p99 }) => p99)).median,
+    });
+  }
+  await slow.stop();
+  return added;
+}

@@ -1,0 +1,36 @@
+/**
+ * Our shell on a contract of `node scaled.ts 500` operations, made from the first one, with handlers that answer at once.
+ * Prints its milliseconds of CPU until it listened.
+ */
+import document from '../../generated/openapi.json' with { type: 'json' };
+import { buildApp } from '../../src/app.ts';
+import { keyring } from '../../src/auth.ts';
+import { readConfig } from '../../src/config.ts';
+import { openContract } from '../../src/contract.ts';
+import { limits } from '../../src/limits.ts';
+import { pino } from 'pino';
+import { metrics } from '../../src/metrics.ts';
+
+const [[path, item]] = Object.entries(document.paths) as [
+  [string, (typeof document.paths)[keyof typeof document.paths]],
+];
+const paths = Array.from({ length: Number(process.argv[2]) }, (_, index) => [
+  `${path}/${index}`,
+  { post: { ...item.post, operationId: `${item.post.operationId}${index}` } },
+]);
+
+const { BENCH_STRIPE_URL: _, ...env } = process.env;
+const config = readConfig(env);
+const logger = pino({ level: config.logLevel });
+const answer = {
+  example: 'created',
+  fields: { data: { paymentIntentSecret: 'pi_bench_secret_bench' } },
+};
+const app = await buildApp({
+  contract: await openContract({ ...document, paths: Object.fromEntries(paths) }, () => async () => answer),
+  authenticate: keyring(config.apiKeys),
+  limits: limits(config, logger),
+  logger,
+  metrics: metrics(),
+});
+await app.listen({ host: config.host, port: config.port });
