@@ -147,7 +147,11 @@ const rows: Row[] = [
   ['hangs up after the effect', 'providerUnavailable', { kind: 'close', effect: 'kept' }],
   ['never answers', 'providerUnavailable', { kind: 'hang', effect: 'none' }],
   ['never answers after the effect', 'providerUnavailable', { kind: 'hang', effect: 'kept' }],
-  ['answers after 9 s, at work all the time', 'providerUnavailable', { kind: 'delay', delayMs: 9_000, effect: 'none' }],
+  [
+    'answers after 12 s, at work all the time',
+    'providerUnavailable',
+    { kind: 'delay', delayMs: 12_000, effect: 'none' },
+  ],
   ['drips its answer', 'providerUnavailable', { kind: 'drip', part: 'all', bytes: 1, everyMs: 30 }],
   ['drips its body', 'providerUnavailable', { kind: 'drip', part: 'body', bytes: 1, everyMs: 30 }],
   ['stops within its body', 'providerUnavailable', { kind: 'drip', part: 'body', bytes: 100, everyMs: 60_000 }],
