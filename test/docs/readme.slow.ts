@@ -22,10 +22,19 @@ const commands = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, block
 );
 
 const NOT_HERE: Record<string, string> = {
+  'npm install ./carevalidate-payments-client-1.0.0.tgz':
+    'it belongs into a project of another team: test/package does it there',
+  'npm install --save-dev ./carevalidate-payments-mock-1.0.0.tgz':
+    'it belongs into a project of another team: test/package does it there',
+  'npx payments-mock LATENCY_MS=100-800': 'it belongs into a project of another team: test/package does it there',
   'npm ci --omit=dev': 'it would take away the packages that these tests run on',
   'make docs-test': 'it is what runs this',
 };
-const OWN_STEPS = { 'make test': 'tests', 'make parity RUNS=10000': 'parity of server and mock' };
+const OWN_STEPS = {
+  'make test': 'tests',
+  'make reliability': 'reliability',
+  'make parity RUNS=10000': 'parity of server and mock',
+};
 /** What serves until it is ended, by the port that the README names. */
 const SERVERS: Record<string, string> = {
   'make start': '3000',
