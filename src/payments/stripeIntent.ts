@@ -5,11 +5,8 @@ import type { IntentOrder } from './gateway.ts';
 /** Stripe's limit: https://docs.stripe.com/api/metadata */
 const MAX_METADATA_KEYS = 50;
 
-/** The metadata key of our reference, by which an answer is recognised as this order's. */
-const REFERENCE_KEY = 'cv_reference';
-
-/** The same, for an order whose caller uses that name. */
-const OTHER_REFERENCE_KEY = 'cv_reference_2';
+/** The metadata keys of our reference, by which an answer is recognised as this order's: the first that the caller leaves free. */
+const REFERENCE_KEYS = ['cv_reference', 'cv_reference_2'];
 
 export type IntentParams = Stripe.PaymentIntentCreateParams & { metadata: Record<string, string> };
 
@@ -30,7 +27,7 @@ export function intentParams({ cents, methodTypes, metadata, idempotencyKey }: I
 
 /** Where there is no room for it, the metadata stays as it is. */
 function withReference(metadata: Readonly<Record<string, string>>, idempotencyKey: string): Record<string, string> {
-  const name = [REFERENCE_KEY, OTHER_REFERENCE_KEY].find((key) => !Object.hasOwn(metadata, key));
+  const name = REFERENCE_KEYS.find((key) => !Object.hasOwn(metadata, key));
   const hasRoom = Object.keys(metadata).length < MAX_METADATA_KEYS;
   // A spread keeps a key named __proto__ as what it is here: a key.
   return hasRoom && name ? { ...metadata, [name]: referenceOf(idempotencyKey) } : { ...metadata };
@@ -61,7 +58,7 @@ export function mismatchIn(
   if (currency !== params.currency) return 'another currency';
   if (typeof metadata !== 'object' || metadata === null) return 'another reference';
   const reference = referenceOf(idempotencyKey);
-  const name = [REFERENCE_KEY, OTHER_REFERENCE_KEY].find((key) => params.metadata[key] === reference);
+  const name = REFERENCE_KEYS.find((key) => params.metadata[key] === reference);
   const isOurs = name ? isReferred(metadata, name, reference) : isEchoed && isStored(metadata, params.metadata);
   return isOurs ? undefined : 'another reference';
 }
