@@ -15,7 +15,8 @@ import { freshData } from './freshData.ts';
 import { headerText } from './headerText.ts';
 import { chooseScenario, refusal } from './prefer.ts';
 import { prismAnswers } from './prism.ts';
-import { listedScenarios, resolvedDocument, SCENARIOS_PATH, scenariosPage, successContent } from './scenarios.ts';
+import { resolved } from '../references.ts';
+import { listedScenarios, SCENARIOS_PATH, scenariosPage, successContent } from './scenarios.ts';
 
 export interface Mock {
   /** `http://127.0.0.1:4010`. */
@@ -103,7 +104,7 @@ interface MockOptions {
 /** The shell of the live server, with Prism's answers behind it. */
 async function mockApp(document: object, options: MockOptions): Promise<FastifyInstance> {
   const { config, logger } = options;
-  const resolved = resolvedDocument(document);
+  const whole = resolved(document);
   const contract = await openContract(
     document,
     () =>
@@ -121,7 +122,7 @@ async function mockApp(document: object, options: MockOptions): Promise<FastifyI
     const isWanted = askedOf(headers).dynamic ?? config.dynamic;
     const { status, body } = operation.answer(example);
     if (!isWanted || status >= 300) return {};
-    const schema = successContent(resolved, operation.id, status)?.schema;
+    const schema = successContent(whole, operation.id, status)?.schema;
     return { fields: freshData(body, schema, headers['idempotency-key']) as object };
   };
   const prism = await prismAnswers(document, contract.operations);
@@ -135,8 +136,8 @@ async function mockApp(document: object, options: MockOptions): Promise<FastifyI
     logger,
     corsOrigins: '*',
   });
-  tellOfAnswers(app, resolved, options);
-  serveScenarios(app, resolved, config.apiKey ?? 'any');
+  tellOfAnswers(app, whole, options);
+  serveScenarios(app, whole, config.apiKey ?? 'any');
   if (config.docs) {
     // The one key that is let in is for those who were told it.
     const apiKey = config.apiKey === undefined ? 'any_key' : 'YOUR_SECRET_KEY_HERE';
