@@ -3,7 +3,7 @@ import { OpenAPIRouter, OpenAPIValidator } from 'openapi-backend';
 import type { OperationId, OperationRequest, Success } from './operations/handler.ts';
 import { isWholeCents } from './payments/money.ts';
 import { Problem, problemNames, type ProblemName } from './problems.ts';
-import { resolved } from './references.ts';
+import { resolveReferences } from './references.ts';
 
 /** The contract, opened: what it asks of a request, in the order in which it is asked, and what it answers. */
 export interface Contract {
@@ -63,7 +63,7 @@ export interface Answer {
  * every operation without a handler, and every security requirement that would not be checked.
  */
 export async function openContract(document: object, handlerOf: HandlerOf): Promise<Contract> {
-  const definition = resolved(document) as never;
+  const definition = resolveReferences(document) as never;
   const router = new OpenAPIRouter({ definition });
   const engine = new Engine({
     definition,

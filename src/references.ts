@@ -4,7 +4,7 @@
  * Throws one Error that names every reference that leads nowhere, out of the document, or back to itself: a rule that
  * can't be read would not be checked.
  */
-export function resolved<Document extends object>(document: Document): Document {
+export function resolveReferences<Document extends object>(document: Document): Document {
   const targets = new Map<string, unknown>();
   const faults = new Set<string>();
 

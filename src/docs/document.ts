@@ -1,5 +1,5 @@
 /** What a reference shows, made from the contract: nothing in it is written anywhere else. */
-import { resolved } from '../references.ts';
+import { resolveReferences } from '../references.ts';
 
 export interface DocumentedServer {
   /** Absolute, or relative to the document. */
@@ -30,7 +30,7 @@ export function referenceDocument(contract: object, server: DocumentedServer) {
   const document = contract as DescribedDocument;
   const [text, ...changeLog] = (document.info.description ?? '').split(/^(?=## Change log$)/m);
   const description = [
-    `${text}\n\n## Every answer by name\n\n${namedAnswers(resolved(document))}\n\n`,
+    `${text}\n\n## Every answer by name\n\n${namedAnswers(resolveReferences(document))}\n\n`,
     ...changeLog,
   ].join('');
   return { ...document, info: { ...document.info, description }, servers: [server, ...(document.servers ?? [])] };

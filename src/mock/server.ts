@@ -15,7 +15,7 @@ import { freshData } from './freshData.ts';
 import { headerText } from './headerText.ts';
 import { chooseScenario, refusal } from './prefer.ts';
 import { prismAnswers } from './prism.ts';
-import { resolved } from '../references.ts';
+import { resolveReferences } from '../references.ts';
 import { listedScenarios, SCENARIOS_PATH, scenariosPage, successContent } from './scenarios.ts';
 
 export interface Mock {
@@ -104,7 +104,7 @@ interface MockOptions {
 /** The shell of the live server, with Prism's answers behind it. */
 async function mockApp(document: object, options: MockOptions): Promise<FastifyInstance> {
   const { config, logger } = options;
-  const whole = resolved(document);
+  const resolved = resolveReferences(document);
   const contract = await openContract(
     document,
     () =>
@@ -122,7 +122,7 @@ async function mockApp(document: object, options: MockOptions): Promise<FastifyI
     const isWanted = askedOf(headers).dynamic ?? config.dynamic;
     const { status, body } = operation.answer(example);
     if (!isWanted || status >= 300) return {};
-    const schema = successContent(whole, operation.id, status)?.schema;
+    const schema = successContent(resolved, operation.id, status)?.schema;
     return { fields: freshData(body, schema, headers['idempotency-key']) as object };
   };
   const prism = await prismAnswers(document, contract.operations);
@@ -136,8 +136,8 @@ async function mockApp(document: object, options: MockOptions): Promise<FastifyI
     logger,
     corsOrigins: '*',
   });
-  tellOfAnswers(app, whole, options);
-  serveScenarios(app, whole, config.apiKey ?? 'any');
+  tellOfAnswers(app, resolved, options);
+  serveScenarios(app, resolved, config.apiKey ?? 'any');
   if (config.docs) {
     // The one key that is let in is for those who were told it.
     const apiKey = config.apiKey === undefined ? 'any_key' : 'YOUR_SECRET_KEY_HERE';
