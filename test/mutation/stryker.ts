@@ -42,6 +42,11 @@ const parts: Record<string, Part> = {
     mutate: ['src/payments/stripe.ts', 'src/payments/stripeHttpClient.ts'],
     tests: ['test/unit/payments/{stripe,stripeHttpClient}.test.ts'],
   },
+  limits: {
+    mutate: ['src/limits.ts', 'src/payments/bulkhead.ts'],
+    tests: ['test/unit/limits.test.ts', 'test/unit/payments/bulkhead.test.ts'],
+  },
+  answers: { mutate: ['src/answerCheck.ts'], tests: ['test/unit/answerCheck.test.ts'] },
 };
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
