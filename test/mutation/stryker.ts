@@ -47,6 +47,7 @@ const parts: Record<string, Part> = {
     tests: ['test/unit/limits.test.ts', 'test/unit/payments/bulkhead.test.ts'],
   },
   answers: { mutate: ['src/answerCheck.ts'], tests: ['test/unit/answerCheck.test.ts'] },
+  client: { mutate: ['src/client/*.ts'], tests: ['test/unit/client/*.test.ts'] },
 };
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
