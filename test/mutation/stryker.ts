@@ -48,6 +48,7 @@ const parts: Record<string, Part> = {
   },
   answers: { mutate: ['src/answerCheck.ts'], tests: ['test/unit/answerCheck.test.ts'] },
   client: { mutate: ['src/client/*.ts'], tests: ['test/unit/client/*.test.ts'] },
+  admin: { mutate: ['src/admin.ts'], tests: ['test/unit/admin.test.ts'] },
 };
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
