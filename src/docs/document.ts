@@ -39,7 +39,7 @@ function namedAnswers(document: DescribedDocument): string {
   const rows = operations.flatMap(({ responses = {} }) =>
     Object.entries(responses).flatMap(([status, response]) =>
       Object.entries(resolved(response, document).content?.['application/json']?.examples ?? {}).map(
-        ([name, { summary, value }]) =>
+        ([name, { summary = '', value }]) =>
           `| ${status} | \`${name}\` | **${value.message ?? value.error}**<br>${summary} |`,
       ),
     ),
