@@ -78,7 +78,7 @@ export function resolvedDocument(document: object): object {
   };
   const targetOf = (reference: string): unknown =>
     reference
-      .replace(/^#\//, '')
+      .slice('#/'.length)
       .split('/')
       .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
       .reduce<unknown>((node, key) => (node as Record<string, unknown> | undefined)?.[key], document);

@@ -51,6 +51,10 @@ const parts: Record<string, Part> = {
   client: { mutate: ['src/client/*.ts'], tests: ['test/unit/client/*.test.ts'] },
   admin: { mutate: ['src/admin.ts'], tests: ['test/unit/admin.test.ts'] },
   docs: { mutate: ['src/docs/*.ts'], tests: ['test/unit/docs/*.test.ts'] },
+  mock: {
+    mutate: ['src/mock/*.ts', '!src/mock/prefer.ts', '!src/mock/server.ts'],
+    tests: ['test/unit/mock/{asked,contractFile,freshData,headerText,prism,scenarios,terminal}.test.ts'],
+  },
 };
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
