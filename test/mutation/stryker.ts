@@ -50,6 +50,7 @@ const parts: Record<string, Part> = {
   answers: { mutate: ['src/answerCheck.ts'], tests: ['test/unit/answerCheck.test.ts'] },
   client: { mutate: ['src/client/*.ts'], tests: ['test/unit/client/*.test.ts'] },
   admin: { mutate: ['src/admin.ts'], tests: ['test/unit/admin.test.ts'] },
+  log: { mutate: ['src/log.ts', 'src/metrics.ts'], tests: ['test/unit/{log,metrics}.test.ts'] },
   docs: { mutate: ['src/docs/*.ts'], tests: ['test/unit/docs/*.test.ts'] },
   mock: {
     mutate: ['src/mock/*.ts', '!src/mock/prefer.ts', '!src/mock/server.ts'],
