@@ -20,8 +20,8 @@ import { listedScenarios, resolvedDocument, SCENARIOS_PATH, scenariosPage, succe
 export interface Mock {
   /** `http://127.0.0.1:4010`. */
   url: string;
-  /** The contract as it is served now. */
-  document(): object;
+  /** The contract that it started with. */
+  document: object;
   close(): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ export async function startMock(
       throw file.located(error);
     }
   };
-  let contract = await readContractFile(contractFile);
+  const contract = await readContractFile(contractFile);
   const app = await open(contract);
   const url = await app.listen({ host: config.host, port: config.port });
 
@@ -68,11 +68,9 @@ export async function startMock(
 
   async function reload(): Promise<void> {
     try {
-      const edited = await readContractFile(contractFile);
-      const next = await open(edited);
+      const next = await open(await readContractFile(contractFile));
       await next.ready();
       serveInstead(next, app);
-      contract = edited;
       logger.info('serving the edited contract');
     } catch (error) {
       logger.error(`The edited contract can't be served; the last good one still is.\n${(error as Error).message}`);
@@ -81,7 +79,7 @@ export async function startMock(
 
   return {
     url,
-    document: () => contract.document,
+    document: contract.document,
     async close() {
       watcher.close();
       await reading;

@@ -56,6 +56,7 @@ const parts: Record<string, Part> = {
     mutate: ['src/mock/*.ts', '!src/mock/prefer.ts', '!src/mock/server.ts'],
     tests: ['test/unit/mock/{asked,contractFile,freshData,headerText,prism,scenarios,terminal}.test.ts'],
   },
+  mockServer: { mutate: ['src/mock/server.ts'], tests: ['test/unit/mock/{server,daily}.test.ts'] },
 };
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

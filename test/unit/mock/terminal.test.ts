@@ -52,7 +52,7 @@ describe('in a terminal', () => {
     expect(printed).toEqual(['serving', 'odd', '<red>wrong</>', '<red>broken</>']);
   });
 
-  const mock = { url: 'http://127.0.0.1:4010', document: () => document, close: async () => {} };
+  const mock = { url: 'http://127.0.0.1:4010', document, close: async () => {} };
 
   it('the banner says where it is, how to ask it, and what to paste', () => {
     expect(banner(mock, readMockConfig({}), named)).toBe(`
