@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { METHODS } from 'node:http';
+import { METHODS, type IncomingMessage } from 'node:http';
 import type { Span } from '@opentelemetry/api';
 import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import fastify, {
@@ -26,7 +26,7 @@ interface Exchange {
   met: Met;
   operation?: Operation;
   tenant?: string;
-  span?: Span;
+  span?: Span | undefined;
   problem?: Problem;
   facts?: Facts | undefined;
   /** The body of the answer. */
@@ -83,12 +83,17 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
 
   app.decorateRequest('exchange');
-  app.addHook('onRequest', async (request, reply) => meet(request, reply));
+  // What needs no waiting uses no promise: these hooks run for every request.
+  app.addHook('onRequest', (request, reply, done) => {
+    meet(request, reply);
+    done();
+  });
   if (options.corsOrigins) await app.register(cors, corsOptions(options.corsOrigins));
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', (request, _reply, done) => {
     checkHead(request);
     // Here rather than in a handler, which runs after the body was read.
     if (request.is404) throw new Problem('notFound');
+    done();
   });
   for (const operation of contract.operations) addOperation(operation);
   for (const [path, allowed] of methodsByPath(contract)) refuseOtherMethods(path, allowed);
@@ -112,10 +117,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
         // Before the body is read, where its length is told; a body in chunks may turn out to be none.
         if (promisedBytes(request) > 0) checkMediaType(request);
       },
-      preParsing: async (request, reply) => {
+      preParsing: (request, reply, payload, done) => {
         // Only now is the body wanted, and by HTTP/1.0 the question is not asked (RFC 9110, section 10.1.1).
         const isWanted = promisedBytes(request) <= (operation.bodyLimitBytes ?? 0);
         if (request.headers.expect && request.raw.httpVersion === '1.1' && isWanted) reply.raw.writeContinue();
+        done(null, payload);
       },
       handler: async (request, reply) => {
         const body = request.body as Uint8Array | undefined;
@@ -139,7 +145,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   }
 
   async function authenticate(request: FastifyRequest, operation: Operation): Promise<string> {
-    const [apiKey, ...repeats] = request.raw.headersDistinct[operation.apiKeyHeader] ?? [];
+    const [apiKey, ...repeats] = valuesOf(request.raw, operation.apiKeyHeader);
     const tenant = apiKey && repeats.length === 0 ? options.authenticate(apiKey) : undefined;
     if (tenant !== undefined) return tenant;
     await options.limits?.countFailure(request.ip);
@@ -147,7 +153,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   }
 
   async function carryOut({ exchange, headers }: FastifyRequest, operation: Operation, body: Uint8Array | undefined) {
-    const success = within(exchange.span!, () => operation.run({ tenant: exchange.tenant!, headers, body }));
+    const success = within(exchange.span, () => operation.run({ tenant: exchange.tenant!, headers, body }));
     exchange.running = success.then(
       ({ facts }) => {
         exchange.facts = facts;
@@ -300,9 +306,19 @@ function methodsByPath({ operations }: Contract): Map<string, string[]> {
 
 /** RFC 9112, section 3.2: a request of HTTP/1.1 without a Host, or with two, is refused. Node reads 0.9 and 2.0 as well. */
 function checkHead({ raw }: FastifyRequest): void {
-  const hosts = raw.headersDistinct.host?.length ?? 0;
+  const hosts = valuesOf(raw, 'host').length;
   const isHttp = raw.httpVersion === '1.0' || (raw.httpVersion === '1.1' && hosts === 1);
   if (!isHttp || hosts > 1) throw new Problem('invalidRequest');
+}
+
+/** All values of a header, by its name in lower case. Node's own `headersDistinct` sorts all headers for that. */
+function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
+  const values: string[] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const other = rawHeaders[at]!;
+    if (other.length === name.length && other.toLowerCase() === name) values.push(rawHeaders[at + 1]!);
+  }
+  return values;
 }
 
 const promisedBytes = ({ headers }: FastifyRequest): number => Number(headers['content-length'] ?? 0);
@@ -313,7 +329,7 @@ function checkMediaType(request: FastifyRequest): void {
 
 /** Plain JSON: whatever else would have to be guessed at, two media types or a packed body among it. */
 function isReadable({ headers, raw, exchange }: FastifyRequest): boolean {
-  const [contentType = '', ...repeats] = raw.headersDistinct['content-type'] ?? [];
+  const [contentType = '', ...repeats] = valuesOf(raw, 'content-type');
   const [mediaType = ''] = contentType.split(';', 1);
   const isPlain =
     (headers['content-encoding']?.toLowerCase() ?? 'identity') === 'identity' &&

@@ -1,8 +1,9 @@
 import type { ErrorObject } from 'ajv';
-import { OpenAPIBackend, type Document } from 'openapi-backend';
+import { OpenAPIRouter, OpenAPIValidator } from 'openapi-backend';
 import type { OperationId, OperationRequest, Success } from './operations/handler.ts';
 import { isWholeCents } from './payments/money.ts';
 import { Problem, problemNames, type ProblemName } from './problems.ts';
+import { resolveReferences } from './references.ts';
 
 /** The contract, opened: what it asks of a request, in the order in which it is asked, and what it answers. */
 export interface Contract {
@@ -62,20 +63,23 @@ export interface Answer {
  * every operation without a handler, and every security requirement that would not be checked.
  */
 export async function openContract(document: object, handlerOf: HandlerOf): Promise<Contract> {
-  const engine = await new Engine({
-    // A copy: the engine resolves references in place.
-    definition: structuredClone(document) as Document,
-    strict: true,
-    ignoreTrailingSlashes: false,
+  const definition = resolveReferences(document) as never;
+  const router = new OpenAPIRouter({ definition });
+  const engine = new Engine({
+    definition,
+    router,
+    // Only requests are checked by it, and each operation's rules are compiled below: no answer's, which takes seconds
+    // where there are some hundred operations.
+    lazyCompileValidators: true,
     // strictNumbers: 1e400 is Infinity, and no number. allErrors: the contract says which of several violations answers.
     ajvOpts: { verbose: true, allErrors: true, strictNumbers: true },
     customizeAjv: (ajv) =>
       ajv
         .addFormat('usd', { type: 'number', validate: isWholeCents })
         .addFormat('unicode', (text: string) => text.isWellFormed()),
-  }).init();
-  const described = engine.router.getOperations() as unknown as DescribedOperation[];
-  const schemes = (engine.definition as unknown as DescribedDocument).components?.securitySchemes ?? {};
+  });
+  const described = router.getOperations() as unknown as DescribedOperation[];
+  const schemes = (definition as DescribedDocument).components?.securitySchemes ?? {};
   const examples = new Map(described.flatMap(examplesOf));
   const faults = [
     ...problemNames
@@ -89,7 +93,7 @@ export async function openContract(document: object, handlerOf: HandlerOf): Prom
   if (faults.length > 0) throw new ContractError("The contract can't be served", faults);
   return {
     operations: described.map((operation) =>
-      openOperation(operation, handlerOf(operation.operationId)!, schemes, engine.validator),
+      openOperation(operation, handlerOf(operation.operationId)!, schemes, engine),
     ),
     answer: (problem) => examples.get(problem)!,
   };
@@ -101,10 +105,14 @@ export type HandlerOf = (id: OperationId) => AnyHandler | undefined;
 /** A handler of one operation or another: which one decides what it takes. */
 type AnyHandler = (request: never) => Promise<Success<OperationId>>;
 
-/** Its own check of the document knows OpenAPI 3.0 only. Ours is 3.1, and is linted where generated/ is made. */
-class Engine extends OpenAPIBackend {
-  override validateDefinition() {
-    return this.document;
+/** openapi-backend's validators, one Ajv for all operations: it makes one for each, which is most of the time to start. */
+class Engine extends OpenAPIValidator {
+  readonly #made = new Map<unknown, ReturnType<OpenAPIValidator['getAjv']>>();
+
+  override getAjv(...[purpose, options]: Parameters<OpenAPIValidator['getAjv']>) {
+    const ajv = this.#made.get(purpose) ?? super.getAjv(purpose, options);
+    this.#made.set(purpose, ajv);
+    return ajv;
   }
 }
 
@@ -112,11 +120,11 @@ function openOperation(
   operation: DescribedOperation,
   handle: AnyHandler,
   schemes: ApiKeySchemes,
-  validator: Engine['validator'],
+  engine: Engine,
 ): Operation {
   const { operationId: id, requestBody } = operation;
   const bodySchema = requestBody?.content['application/json']?.schema;
-  const validators = validator.getRequestValidatorsForOperation(id) ?? [];
+  const validators = engine.buildRequestValidatorsForOperation(operation as never) ?? [];
   const examples = new Map(examplesOf(operation));
   const headerSchemas = new Map((operation.parameters ?? []).map(({ name, schema }) => [name.toLowerCase(), schema]));
   return {

@@ -1,10 +1,10 @@
 /** `make start`: the live server with a fake Stripe beside it, for a machine without an account. Never for production. */
-import { pino } from 'pino';
 import document from '../generated/openapi.json' with { type: 'json' };
 import { sha256 } from './auth.ts';
 import { readConfig } from './config.ts';
 import { curlLines } from './curl.ts';
 import { startFakeStripe } from './fake-stripe/server.ts';
+import { openLog } from './log.ts';
 import { serve, stopOnSignals } from './serve.ts';
 
 const API_KEY = 'cv_dev_key';
@@ -24,7 +24,7 @@ try {
     STRIPE_SECRET_KEY: 'sk_test_fake',
     API_KEYS: `dev:${sha256(API_KEY).toString('hex')}`,
   });
-  const logger = pino({ level: config.logLevel });
+  const logger = openLog(config.logLevel);
   const stripe = await startFakeStripe();
   const server = await serve(config, logger, new URL(stripe.url), {
     server: { url: '/', description: 'This server, with a fake Stripe behind it' },

@@ -1,5 +1,6 @@
 /** Part of `make generate`: prints generated/problems.ts, the failures of the contract by the names of their examples. */
 import document from '../generated/openapi.json' with { type: 'json' };
+import { resolveReferences } from './references.ts';
 
 interface DescribedResponse {
   content: { 'application/json': { examples: Record<string, NamedExample> } };
@@ -9,12 +10,12 @@ interface NamedExample {
   'x-headers'?: Record<string, string>;
 }
 
-const responses = Object.values(document.paths)
+const answers = Object.values(resolveReferences(document).paths)
   .flatMap((methods) => Object.values(methods))
-  .flatMap((operation) => Object.entries(operation.responses as Record<string, { $ref?: string }>))
-  .map(([status, response]): [number, DescribedResponse] => [Number(status), resolved(response)]);
+  .flatMap(({ responses }) => Object.entries(responses as unknown as Record<string, DescribedResponse>))
+  .map(([status, response]): [number, DescribedResponse] => [Number(status), response]);
 
-const problems = responses
+const problems = answers
   .filter(([status]) => status >= 400)
   .flatMap(([status, { content }]) =>
     Object.entries(content['application/json'].examples).map(([name, { value, 'x-headers': headers }]) => [
@@ -30,8 +31,3 @@ console.log(`/**
  * Every failure by the name of its example: status, body, and whether the same request may be sent again.
  */
 export const problems = ${JSON.stringify(Object.fromEntries(problems), null, 2)} as const;`);
-
-function resolved(response: { $ref?: string }): DescribedResponse {
-  const name = response.$ref?.split('/').at(-1);
-  return (name === undefined ? response : document.components.responses[name as 'NotFound']) as DescribedResponse;
-}

@@ -36,7 +36,11 @@ export class Problem extends Error {
   readonly why: (() => string) | undefined;
 
   constructor(example: ProblemName, options: ProblemOptions = {}) {
+    // Nobody reads where a refusal was made, and noting it costs more than the rest of it. A cause has its own.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(example, { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'Problem';
     this.example = example;
     this.headers = options.headers ?? {};

@@ -69,8 +69,9 @@ export async function serve(
   });
   if (config.docs) registerDocs(app, { document, ...playground });
   let stopping: Promise<void> | undefined;
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, payload, done) => {
     if (stopping && isNewest(reply.raw)) endAfter(reply.raw);
+    done(null, payload);
   });
   const admin = await serveAdmin({
     host: config.adminHost,

@@ -1,12 +1,12 @@
 /** The production process. Everything it needs stands in the environment: see .env.example. */
-import { pino } from 'pino';
 import { readConfig } from './config.ts';
+import { openLog } from './log.ts';
 import { serve, stopOnSignals } from './serve.ts';
 import { startTracing } from './tracing.ts';
 
 try {
   const config = readConfig(process.env);
-  const logger = pino({ level: config.logLevel });
+  const logger = openLog(config.logLevel);
   const endTracing = await startTracing(process.env);
   stopOnSignals(await serve(config, logger), logger, endTracing);
 } catch (error) {

@@ -1,9 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { context, propagation, SpanKind, SpanStatusCode, trace, type Context, type Span } from '@opentelemetry/api';
+import {
+  context,
+  propagation,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Context,
+  type Span,
+  type Tracer,
+} from '@opentelemetry/api';
 
 /**
  * Traces, where the standard environment variables of OpenTelemetry ask for them: OTEL_TRACES_EXPORTER or
- * OTEL_EXPORTER_OTLP_ENDPOINT. Without them nothing is loaded, and all spans are empty.
+ * OTEL_EXPORTER_OTLP_ENDPOINT. Without them nothing is loaded, and there are no spans.
  *
  * Resolves with what sends the last spans, as far as somebody takes them; it never rejects.
  */
@@ -20,6 +29,7 @@ export async function startTracing(env: Readonly<Record<string, string | undefin
     logRecordProcessors: [],
   });
   sdk.start();
+  tracer = trace.getTracer('payments-service');
   // A collector that is away must neither hold up the end of the process nor make it a failure.
   return () => Promise.race([sdk.shutdown().catch(() => {}), delay(FLUSH_MS)]);
 }
@@ -27,16 +37,19 @@ export async function startTracing(env: Readonly<Record<string, string | undefin
 /** How long the end of the process may wait for the last spans to be taken, in milliseconds. */
 const FLUSH_MS = 500;
 
-const tracer = trace.getTracer('payments-service');
+/** Undefined where nobody asked for traces: empty spans cost, too. */
+let tracer: Tracer | undefined;
 
 /** A span for a request, below the caller's own where the request names it (`traceparent`). */
-export function requestSpan(method: string, route: string, headers: object): Span {
+export function requestSpan(method: string, route: string, headers: object): Span | undefined {
+  if (!tracer) return undefined;
   const caller = propagation.extract(context.active(), headers);
   const attributes = { 'http.request.method': method, 'http.route': route };
   return tracer.startSpan(`${method} ${route}`, { kind: SpanKind.SERVER, attributes }, caller);
 }
 
-export const within = <Value>(span: Span, work: () => Value): Value => context.with(inside(span), work);
+export const within = <Value>(span: Span | undefined, work: () => Value): Value =>
+  span ? context.with(inside(span), work) : work();
 
 const inside = (span: Span): Context => trace.setSpan(context.active(), span);
 
@@ -46,6 +59,7 @@ export function callSpan<Value>(
   call: () => Promise<Value>,
   succeeded: (value: Value) => boolean,
 ): Promise<Value> {
+  if (!tracer) return call();
   return tracer.startActiveSpan(name, { kind: SpanKind.CLIENT }, async (span) => {
     try {
       const value = await call();

@@ -1,4 +1,5 @@
 /** What a reference shows, made from the contract: nothing in it is written anywhere else. */
+import { resolveReferences } from '../references.ts';
 
 export interface DocumentedServer {
   /** Absolute, or relative to the document. */
@@ -10,10 +11,8 @@ interface DescribedDocument {
   info: { title: string; summary?: string; description?: string };
   servers?: readonly DocumentedServer[];
   paths: Record<string, Record<string, { responses?: Record<string, DescribedResponse> }>>;
-  components?: { responses?: Record<string, DescribedResponse> };
 }
 interface DescribedResponse {
-  $ref?: string;
   content?: Record<string, { examples?: Record<string, NamedExample> }>;
 }
 interface NamedExample {
@@ -30,7 +29,10 @@ interface NamedExample {
 export function referenceDocument(contract: object, server: DocumentedServer) {
   const document = contract as DescribedDocument;
   const [text, ...changeLog] = (document.info.description ?? '').split(/^(?=## Change log$)/m);
-  const description = [`${text}\n\n## Every answer by name\n\n${namedAnswers(document)}\n\n`, ...changeLog].join('');
+  const description = [
+    `${text}\n\n## Every answer by name\n\n${namedAnswers(resolveReferences(document))}\n\n`,
+    ...changeLog,
+  ].join('');
   return { ...document, info: { ...document.info, description }, servers: [server, ...(document.servers ?? [])] };
 }
 
@@ -38,16 +40,11 @@ function namedAnswers(document: DescribedDocument): string {
   const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
   const rows = operations.flatMap(({ responses = {} }) =>
     Object.entries(responses).flatMap(([status, response]) =>
-      Object.entries(resolved(response, document).content?.['application/json']?.examples ?? {}).map(
+      Object.entries(response.content?.['application/json']?.examples ?? {}).map(
         ([name, { summary = '', value }]) =>
           `| ${status} | \`${name}\` | **${value.message ?? value.error}**<br>${summary} |`,
       ),
     ),
   );
   return ['| status | name | message, and when |', '|---|---|---|', ...new Set(rows)].join('\n');
-}
-
-function resolved(response: DescribedResponse, document: DescribedDocument): DescribedResponse {
-  const name = response.$ref?.replace('#/components/responses/', '');
-  return name === undefined ? response : (document.components?.responses?.[name] ?? {});
 }

@@ -65,26 +65,6 @@ export function successContent(resolved: object, operationId: string, status: nu
   return operation?.responses[String(status)]?.content?.['application/json'];
 }
 
-/** The document with its references resolved, all of which are local. A circle is cut where it closes. */
-export function resolvedDocument(document: object): object {
-  const resolve = (node: unknown, open: readonly string[]): unknown => {
-    if (Array.isArray(node)) return node.map((item) => resolve(item, open));
-    if (typeof node !== 'object' || node === null) return node;
-    const reference = (node as { $ref?: unknown }).$ref;
-    if (typeof reference === 'string') {
-      return open.includes(reference) ? {} : resolve(targetOf(reference), [...open, reference]);
-    }
-    return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, resolve(value, open)]));
-  };
-  const targetOf = (reference: string): unknown =>
-    reference
-      .slice('#/'.length)
-      .split('/')
-      .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
-      .reduce<unknown>((node, key) => (node as Record<string, unknown> | undefined)?.[key], document);
-  return resolve(document, []) as object;
-}
-
 /** The list as a page. */
 export function scenariosPage(operations: readonly ListedOperation[], nonce: string): string {
   const sections = operations.map(

@@ -15,7 +15,8 @@ import { freshData } from './freshData.ts';
 import { headerText } from './headerText.ts';
 import { chooseScenario, refusal } from './prefer.ts';
 import { prismAnswers } from './prism.ts';
-import { listedScenarios, resolvedDocument, SCENARIOS_PATH, scenariosPage, successContent } from './scenarios.ts';
+import { resolveReferences } from '../references.ts';
+import { listedScenarios, SCENARIOS_PATH, scenariosPage, successContent } from './scenarios.ts';
 
 export interface Mock {
   /** `http://127.0.0.1:4010`. */
@@ -101,7 +102,7 @@ interface MockOptions {
 /** The shell of the live server, with Prism's answers behind it. */
 async function mockApp(document: object, options: MockOptions): Promise<FastifyInstance> {
   const { config, logger } = options;
-  const resolved = resolvedDocument(document);
+  const resolved = resolveReferences(document);
   const contract = await openContract(
     document,
     () =>

@@ -1,11 +1,11 @@
 /** As src/server.ts, on another Stripe than the real one. */
 import { readConfig } from '../../src/config.ts';
-import { pino } from 'pino';
+import { openLog } from '../../src/log.ts';
 import { serve, stopOnSignals } from '../../src/serve.ts';
 import { startTracing } from '../../src/tracing.ts';
 
 const { BENCH_STRIPE_URL, ...env } = process.env;
 const config = readConfig(env);
-const logger = pino({ level: config.logLevel });
+const logger = openLog(config.logLevel);
 const endTracing = await startTracing(env);
 stopOnSignals(await serve(config, logger, new URL(BENCH_STRIPE_URL!)), logger, endTracing);

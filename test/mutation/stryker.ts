@@ -37,7 +37,10 @@ const parts: Record<string, Part> = {
       'test/unit/operations/*.test.ts',
     ],
   },
-  contract: { mutate: ['src/contract.ts', 'src/problems.ts'], tests: ['test/unit/contract.test.ts'] },
+  contract: {
+    mutate: ['src/contract.ts', 'src/problems.ts', 'src/references.ts'],
+    tests: ['test/unit/{contract,references}.test.ts'],
+  },
   shell: { mutate: ['src/app.ts', 'src/clientErrors.ts'], tests: ['test/unit/app.test.ts'] },
   stripe: {
     mutate: ['src/payments/stripe.ts', 'src/payments/stripeHttpClient.ts'],

@@ -265,7 +265,7 @@ describe('traces', () => {
       'http.response.status_code': 200,
     });
     expect(valuesOf(client)).toEqual({});
-    expect(traced.output()).toContain(`"traceId":"${traceId}"`);
+    await vi.waitFor(() => expect(traced.output()).toContain(`"traceId":"${traceId}"`));
     // Stripe learns nothing of the caller's trace.
     expect(stripe.ledger.requests[0]!.headers).not.toHaveProperty('traceparent');
   });

@@ -355,7 +355,7 @@ describe('of several broken rules', () => {
 
 /** How many errors the contract's own validators collect about a body. */
 async function errorsAbout(body: string): Promise<number> {
-  const opened = vi.spyOn(OpenAPIValidator.prototype, 'getRequestValidatorsForOperation');
+  const opened = vi.spyOn(OpenAPIValidator.prototype, 'buildRequestValidatorsForOperation');
   await answerTo(body);
   const validators = opened.mock.results.flatMap(({ value }) => value as { errors?: object[] | null }[]);
   return validators.flatMap(({ errors }) => errors ?? []).length;

@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  listedScenarios,
-  resolvedDocument,
-  scenariosPage,
-  successContent,
-  type ListedOperation,
-} from '../../../src/mock/scenarios.ts';
+import { listedScenarios, scenariosPage, successContent, type ListedOperation } from '../../../src/mock/scenarios.ts';
 
 const created = { schema: { type: 'object' }, examples: { created: { summary: 'It is made.', value: { id: 1 } } } };
 const contract = {
@@ -76,41 +70,6 @@ describe('successContent', () => {
     ['lost', 200],
   ])('is nothing where it says nothing: %s %d', (operation, status) => {
     expect(successContent(contract, operation, status)).toBeUndefined();
-  });
-});
-
-describe('resolvedDocument', () => {
-  it('has what a reference leads to in its place, wherever it stands, step by step', () => {
-    const document = {
-      one: { $ref: '#/parts/a~1b~0c' },
-      list: [{ $ref: '#/parts/list/1' }, null, 7],
-      parts: { 'a/b~c': { deep: { $ref: '#/parts/end' } }, end: 'the end', list: ['zero', 'one'] },
-    };
-    expect(resolvedDocument(document)).toEqual({
-      one: { deep: 'the end' },
-      list: ['one', null, 7],
-      parts: { 'a/b~c': { deep: 'the end' }, end: 'the end', list: ['zero', 'one'] },
-    });
-  });
-
-  it('is cut where a circle closes, and only there', () => {
-    const document = {
-      tree: { label: 'x', left: { $ref: '#/tree' } },
-      twice: [{ $ref: '#/end' }, { $ref: '#/end' }],
-      end: 1,
-    };
-    expect(resolvedDocument(document)).toEqual({
-      tree: { label: 'x', left: { label: 'x', left: {} } },
-      twice: [1, 1],
-      end: 1,
-    });
-  });
-
-  it('may have a field that is named like a reference, and one that leads nowhere', () => {
-    expect(resolvedDocument({ $ref: { type: 'string' }, lost: { $ref: '#/no/where' } })).toEqual({
-      $ref: { type: 'string' },
-      lost: undefined,
-    });
   });
 });
 
