@@ -9,7 +9,7 @@ export interface AdminServer {
 export interface AdminOptions {
   host: string;
   port: number;
-  metrics: Metrics;
+  metrics: Pick<Metrics, 'text' | 'contentType'>;
   /** Whether a load balancer should send requests here. */
   isReady: () => boolean;
 }
@@ -22,14 +22,14 @@ export async function serveAdmin({ host, port, metrics, isReady }: AdminOptions)
     ['/metrics', async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.text() })],
   ]);
   const server = createServer((request, response) => {
-    void answerOf(request.url ?? '').then(({ status, contentType, body }) =>
+    void answerOf(request.url!).then(({ status, contentType, body }) =>
       response.writeHead(status, { 'Content-Type': contentType, ...HEADERS }).end(body),
     );
   });
   const answerOf = async (url: string): Promise<Answer> => {
-    const [path = ''] = url.split('?', 1);
+    const [path] = url.split('?', 1);
     try {
-      return (await answers.get(path)?.()) ?? text(404, 'not found');
+      return (await answers.get(path!)?.()) ?? text(404, 'not found');
     } catch {
       // An unhandled rejection would end the process, and metrics that can't be read are no reason.
       return text(500, 'broken');

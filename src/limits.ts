@@ -98,7 +98,7 @@ function sharedCounts(url: string, logger: FastifyBaseLogger): SharedCounts {
     turn(false);
     client.disconnect(true);
   };
-  // Without a listener ioredis prints each failed connection.
+  // Without a listener ioredis prints each failed connection. What babbles is in error, and stays connected.
   client.on('error', () => turn(false));
   client.on('close', () => turn(false));
   // A replica, or a Redis without memory, answers and takes no write.
@@ -108,9 +108,7 @@ function sharedCounts(url: string, logger: FastifyBaseLogger): SharedCounts {
     get answers() {
       return answers ?? false;
     },
-    failed() {
-      if (answers) giveUp();
-    },
+    failed: giveUp,
     close() {
       // Our own farewell is no failure.
       answers = false;

@@ -65,7 +65,7 @@ export function paymentsClient(options: PaymentsClientOptions): PaymentsClient {
         fetch: async (request) => {
           outcome = await sendWithRetries(request, fetch, { attempts, attemptMs, totalMs } satisfies RetryLimits);
           // What failed is told of below. For openapi-fetch it is an answer like any other.
-          return 'cause' in outcome ? Response.error() : new Response(outcome.text || null, outcome.response);
+          return 'response' in outcome ? new Response(outcome.text || null, outcome.response) : Response.error();
         },
       });
       const { data } = await client.POST('/api/v1/payments/intent', {

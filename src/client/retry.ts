@@ -44,7 +44,7 @@ async function attempt(request: Request, fetch: Fetch, timeoutMs: number): Promi
   const ending = new AbortController();
   const end = () => ending.abort(request.signal.reason);
   const timer = setTimeout(() => ending.abort(new Error(`No answer within ${timeoutMs} ms`)), timeoutMs);
-  request.signal.addEventListener('abort', end, { once: true });
+  request.signal.addEventListener('abort', end);
   if (request.signal.aborted) end();
   try {
     const response = await fetch(new Request(request.clone(), { signal: ending.signal }));
@@ -70,11 +70,12 @@ function waitAfter(outcome: Attempt, attempts: number): number | undefined {
   return retryAfterMs(response.headers.get('retry-after')) ?? waitMs;
 }
 
-/** Seconds or a date (RFC 9110, section 10.2.3). */
+/** Seconds or a date (RFC 9110, section 10.2.3); what is neither says nothing. */
 function retryAfterMs(value: string | null): number | undefined {
   if (value === null) return undefined;
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000;
-  const at = Date.parse(value);
+  if (/^\d+$/.test(value)) return Number(value) * 1_000;
+  // Date.parse sees a date in nearly everything that has a digit in it.
+  const at = value.endsWith(' GMT') ? Date.parse(value) : NaN;
   return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }
 
@@ -88,6 +89,6 @@ function delay(ms: number, signal: AbortSignal): Promise<void> {
       signal.removeEventListener('abort', end);
       resolve();
     }, ms);
-    signal.addEventListener('abort', end, { once: true });
+    signal.addEventListener('abort', end);
   });
 }

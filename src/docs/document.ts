@@ -41,7 +41,7 @@ function namedAnswers(document: DescribedDocument): string {
   const rows = operations.flatMap(({ responses = {} }) =>
     Object.entries(responses).flatMap(([status, response]) =>
       Object.entries(response.content?.['application/json']?.examples ?? {}).map(
-        ([name, { summary, value }]) =>
+        ([name, { summary = '', value }]) =>
           `| ${status} | \`${name}\` | **${value.message ?? value.error}**<br>${summary} |`,
       ),
     ),

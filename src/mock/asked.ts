@@ -27,8 +27,9 @@ export function askedOf(headers: Headers): Asked {
   const prefer = textOf(headers, 'Prefer');
   const read = <Value>(name: string, parse: (text: string) => Value | undefined, expected: string) => {
     const text = textOf(headers, name)?.trim();
-    const value = text === undefined ? undefined : parse(text);
-    if (text !== undefined && value === undefined) faults.push(`${name}: ${expected}`);
+    if (text === undefined) return undefined;
+    const value = parse(text);
+    if (value === undefined) faults.push(`${name}: ${expected}`);
     return value;
   };
   const dynamic = preference(prefer, 'dynamic');

@@ -1,17 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
-import {
-  isAlias,
-  isMap,
-  isNode,
-  isPair,
-  isScalar,
-  isSeq,
-  LineCounter,
-  parseDocument,
-  visit,
-  type Document,
-} from 'yaml';
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit, type Document } from 'yaml';
 import { ContractError, type ContractFault } from '../contract.ts';
 
 /** The contract as it stands in a file, YAML or JSON. */
@@ -63,14 +52,14 @@ function offsetOf(yaml: Document, { path }: ContractFault): number {
 /** Of a map the place of the key, which is where an editor should stand; of a list the place of the value. */
 function childOf(node: unknown, key: string): [offset: number | undefined, child: unknown] {
   if (isMap(node)) {
-    const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === key);
+    const pair = node.items.find((item) => String(item.key) === key);
     return [startOf(pair?.key), pair?.value];
   }
   const child = isSeq(node) ? node.items[Number(key)] : undefined;
   return [startOf(child), child];
 }
 
-const startOf = (node: unknown): number | undefined => (isNode(node) ? node.range?.[0] : undefined);
+const startOf = (node: unknown): number | undefined => (isNode(node) ? node.range![0] : undefined);
 
 /** A document can refer to itself in a circle: so many steps, and no more. */
 const MAX_REFERENCES = 20;
@@ -90,10 +79,9 @@ function followed(yaml: Document, start: unknown): unknown {
 const targetOf = (yaml: Document, target: string): unknown =>
   yaml.getIn(
     target
-      .replace(/^#\//, '')
+      .slice('#/'.length)
       .split('/')
       .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~')),
-    true,
   );
 
 function deadReferences(yaml: Document): [offset: number, target: string][] {
@@ -102,7 +90,7 @@ function deadReferences(yaml: Document): [offset: number, target: string][] {
     Pair(_index, { key, value }) {
       if (!isScalar(key) || key.value !== '$ref' || !isScalar(value) || typeof value.value !== 'string') return;
       const isAlive = value.value.startsWith('#/') && targetOf(yaml, value.value) !== undefined;
-      if (!isAlive) dead.push([value.range?.[0] ?? 0, value.value]);
+      if (!isAlive) dead.push([value.range![0], value.value]);
     },
   });
   return dead;

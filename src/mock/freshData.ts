@@ -24,12 +24,13 @@ export function freshData(example: unknown, schema: Schema | undefined, seed?: s
 }
 
 function freshText(example: string, pattern: string, seed: string | undefined): string {
-  let run = 0;
   // The first character says what kind of thing it is, and stays.
-  const fresh = example.replace(/([A-Za-z0-9])([A-Za-z0-9]{15,})/g, (_run, first: string, rest: string) => {
-    run += 1;
-    return first + drawn(rest.length, seed === undefined ? undefined : `${seed} ${run}`);
-  });
+  const fresh = example.replace(
+    /([A-Za-z0-9])([A-Za-z0-9]{15,})/g,
+    (_run, first: string, rest: string, place: number) => {
+      return first + drawn(rest.length, seed === undefined ? undefined : `${seed} ${place}`);
+    },
+  );
   return new RegExp(pattern).test(fresh) ? fresh : example;
 }
 

@@ -33,7 +33,7 @@ export async function prismAnswers(document: object, operations: readonly Operat
         url: { path: operation.path },
         headers: {},
       };
-      const mock = { dynamic: false, code: status, exampleKey: example };
+      const mock = { ...config.mock, code: status, exampleKey: example };
       const result = await prism.request(request, resources, { ...config, mock })();
       const fault = (words: string, path: readonly (string | number)[] = []): ContractFault => ({
         text: `${operation.id} ${status} ${example}: ${words}`,
@@ -45,7 +45,7 @@ export async function prismAnswers(document: object, operations: readonly Operat
       }
       const { output, validations } = result.right;
       faults.push(
-        ...validations.output.map(({ path, message }) => fault(`${path?.join('.')} ${message}`, path?.slice(1))),
+        ...validations.output.map(({ path = [], message }) => fault(`${path.join('.')} ${message}`, path.slice(1))),
       );
       const { headers } = operation.answer(example);
       answers.set(`${operation.id} ${example}`, { status: output.statusCode, headers, body: output.body as object });

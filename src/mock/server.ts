@@ -21,8 +21,8 @@ import { listedScenarios, SCENARIOS_PATH, scenariosPage, successContent } from '
 export interface Mock {
   /** `http://127.0.0.1:4010`. */
   url: string;
-  /** The contract as it is served now. */
-  document(): object;
+  /** The contract that it started with. */
+  document: object;
   close(): Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export async function startMock(
       throw file.located(error);
     }
   };
-  let contract = await readContractFile(contractFile);
+  const contract = await readContractFile(contractFile);
   const app = await open(contract);
   const url = await app.listen({ host: config.host, port: config.port });
 
@@ -69,11 +69,9 @@ export async function startMock(
 
   async function reload(): Promise<void> {
     try {
-      const edited = await readContractFile(contractFile);
-      const next = await open(edited);
+      const next = await open(await readContractFile(contractFile));
       await next.ready();
       serveInstead(next, app);
-      contract = edited;
       logger.info('serving the edited contract');
     } catch (error) {
       logger.error(`The edited contract can't be served; the last good one still is.\n${(error as Error).message}`);
@@ -82,7 +80,7 @@ export async function startMock(
 
   return {
     url,
-    document: () => contract.document,
+    document: contract.document,
     async close() {
       watcher.close();
       await reading;

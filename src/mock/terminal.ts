@@ -11,7 +11,7 @@ export type Paint = (format: Parameters<typeof styleText>[0], text: string) => s
 /** What the mock says at its start: where it is, how to ask it, and a command to paste. */
 export function banner(mock: Mock, config: MockConfig, paint: Paint): string {
   const { min, max } = config.latencyMs;
-  const curl = curlLines(mock.document(), mock.url, config.apiKey ?? 'any_key');
+  const curl = curlLines(mock.document, mock.url, config.apiKey ?? 'any_key');
   const rows: [string, string][] = [
     ['Mock', paint(['bold', 'green'], mock.url)],
     ...(config.docs ? [['API reference', `${mock.url}/docs`] as [string, string]] : []),

@@ -3,8 +3,9 @@
  * Ends with 1 where they notice fewer than 90 of 100.
  *
  * Part by part, so that a mutant is judged by the tests that state its file's promises, in milliseconds, and not by
- * hundreds of requests. Not changed: the fake Stripe, which is a tool of the tests; the processes (server, dev, mock,
- * apiKey, serve, tracing, admin), whose tests start processes of their own that don't know which mutant is meant.
+ * hundreds of requests. Not changed: the fake Stripe, which is a tool of the tests; what `make drift` and `make package`
+ * run (generate, packages/pack); the processes (server, dev, mock, apiKey, docsSite) with what starts and ends them (serve,
+ * tracing), whose tests start processes of their own that don't know which mutant is meant.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -36,12 +37,29 @@ const parts: Record<string, Part> = {
       'test/unit/operations/*.test.ts',
     ],
   },
-  contract: { mutate: ['src/contract.ts', 'src/problems.ts'], tests: ['test/unit/contract.test.ts'] },
+  contract: {
+    mutate: ['src/contract.ts', 'src/problems.ts', 'src/references.ts'],
+    tests: ['test/unit/{contract,references}.test.ts'],
+  },
   shell: { mutate: ['src/app.ts', 'src/clientErrors.ts'], tests: ['test/unit/app.test.ts'] },
   stripe: {
     mutate: ['src/payments/stripe.ts', 'src/payments/stripeHttpClient.ts'],
     tests: ['test/unit/payments/{stripe,stripeHttpClient}.test.ts'],
   },
+  limits: {
+    mutate: ['src/limits.ts', 'src/payments/bulkhead.ts'],
+    tests: ['test/unit/limits.test.ts', 'test/unit/payments/bulkhead.test.ts'],
+  },
+  answers: { mutate: ['src/answerCheck.ts'], tests: ['test/unit/answerCheck.test.ts'] },
+  client: { mutate: ['src/client/*.ts'], tests: ['test/unit/client/*.test.ts'] },
+  admin: { mutate: ['src/admin.ts'], tests: ['test/unit/admin.test.ts'] },
+  log: { mutate: ['src/log.ts', 'src/metrics.ts'], tests: ['test/unit/{log,metrics}.test.ts'] },
+  docs: { mutate: ['src/docs/*.ts'], tests: ['test/unit/docs/*.test.ts'] },
+  mock: {
+    mutate: ['src/mock/*.ts', '!src/mock/prefer.ts', '!src/mock/server.ts'],
+    tests: ['test/unit/mock/{asked,contractFile,freshData,headerText,prism,scenarios,terminal}.test.ts'],
+  },
+  mockServer: { mutate: ['src/mock/server.ts'], tests: ['test/unit/mock/{server,daily}.test.ts'] },
 };
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -170,21 +170,6 @@ describe('the admin port', () => {
   const admin = (path: string) => fetch(server.adminUrl + path);
   const metricsText = async () => (await admin('/metrics')).text();
 
-  it.each([
-    ['/livez', 200, 'ok\n'],
-    ['/readyz', 200, 'ok\n'],
-    ['/readyz?verbose', 200, 'ok\n'],
-    ['/', 404, 'not found\n'],
-    ['/constructor', 404, 'not found\n'],
-    ['/metrics/', 404, 'not found\n'],
-    [INTENT_PATH, 404, 'not found\n'],
-  ])('answers %s with %i', async (path, status, body) => {
-    const answer = await admin(path);
-    expect(answer.status).toBe(status);
-    expect(await answer.text()).toBe(body);
-    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
-  });
-
   it('is the only place for metrics and health', async () => {
     const answers = await Promise.all(['/livez', '/readyz', '/metrics'].map((path) => fetch(server.url + path)));
     expect(answers.map(({ status }) => status)).toEqual([404, 404, 404]);

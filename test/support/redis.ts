@@ -130,7 +130,7 @@ export function startBabbler(bytes: string): Promise<TcpServer> {
   });
 }
 
-async function startTcpServer(serve: (client: Socket) => void): Promise<TcpServer> {
+export async function startTcpServer(serve: (client: Socket) => void): Promise<TcpServer> {
   const clients = new Set<Socket>();
   const server = createServer((client) => {
     clients.add(client);

@@ -42,7 +42,9 @@ describe('an answer that the contract allows', () => {
     ['a refusal', {}],
     ['a success', { status: 200, body: created }],
     ['a refusal of what belongs to no operation', { operation: undefined, status: 404 }],
-    ['a number in a header', { status: 503, headers: { ...good.headers, 'retry-after': '7' } }],
+    ['JSON without a word on its characters', { headers: { ...good.headers, 'content-type': 'application/json' } }],
+    ['a text of digits in a header', { headers: { ...good.headers, 'x-request-id': '7' } }],
+    ['a number in a header', { status: 503, headers: { ...good.headers, 'retry-after': '17' } }],
     ['headers that the contract does not name', { headers: { ...good.headers, vary: 'Origin' } }],
   ])('leaves no trace: %s', (_what, answer) => {
     expect(verdictOn(answer)).toEqual({ violations: [], lines: [], counted: [] });
@@ -63,16 +65,26 @@ describe('an answer that the contract does not allow', () => {
       { headers: { ...good.headers, 'content-type': 'text/html' } },
       ['header Content-Type: no JSON'],
     ],
+    [
+      'a media type that only ends like JSON',
+      { headers: { ...good.headers, 'content-type': 'x-application/json' } },
+      ['header Content-Type: no JSON'],
+    ],
     ['a header too few', { headers: cacheable }, ['header Cache-Control: required']],
     [
       'a header that says something else',
       { headers: { ...cacheable, 'cache-control': 'public' } },
       ['header Cache-Control: enum'],
     ],
-    [
-      'a number that is none',
-      { status: 503, headers: { ...good.headers, 'retry-after': 'soon' } },
+    ...['soon', 'in 7', '7 s', ''].map((text): [string, Partial<SentAnswer>, string[]] => [
+      `a number that is none, "${text}"`,
+      { status: 503, headers: { ...good.headers, 'retry-after': text } },
       ['header Retry-After: type'],
+    ]),
+    [
+      'a number out of range',
+      { status: 503, headers: { ...good.headers, 'retry-after': '0' } },
+      ['header Retry-After: minimum'],
     ],
     ['no body', { body: undefined }, ['body: type']],
     ['a field too few', { body: { success: false } }, ['body: required']],

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { sha256 } from '../../src/auth.ts';
 import { readConfig } from '../../src/config.ts';
 import { startFakeStripe, type FakeStripe, type Fault } from '../../src/fake-stripe/server.ts';
+import { wordless } from '../../src/log.ts';
 import { serve, type LiveServer } from '../../src/serve.ts';
 import { send, sendBytes, type WireRequest, type WireResponse } from '../support/exchange.ts';
 
@@ -78,7 +79,7 @@ const always = {
   time: expect.any(Number),
   pid: expect.any(Number),
   hostname: expect.any(String),
-  msg: expect.any(String),
+  msg: 'request',
 };
 const ours = {
   ...always,
@@ -108,6 +109,12 @@ describe('the one line of a request', () => {
     expect(line).toEqual({ ...known, status: 200, stripeRequestId, replayed: false });
   });
 
+  it('says how long it took, in milliseconds', async () => {
+    const { line } = await loggedFor(request(), { kind: 'delay', delayMs: 200, effect: 'kept' });
+    expect(line!['durationMs']).toBeGreaterThanOrEqual(199);
+    expect(line!['durationMs']).toBeLessThan(10_000);
+  });
+
   it('has the name that the client got in X-Request-Id', async () => {
     const { answer, line } = await loggedFor(request());
     expect(line!['requestId']).toBe(answer.headers['x-request-id']);
@@ -116,7 +123,8 @@ describe('the one line of a request', () => {
   it('warns of types that Stripe dropped', async () => {
     const types = { amount: 100, paymentMethodTypes: ['card', 'oxxo'] };
     const { line } = await loggedFor(request({ body: JSON.stringify(types) }));
-    expect(line).toMatchObject({ level: 40, droppedMethodTypes: ['oxxo'] });
+    const msg = 'request: payment method types were dropped';
+    expect(line).toMatchObject({ level: 40, msg, droppedMethodTypes: ['oxxo'] });
   });
 
   it('says which problem was answered', async () => {
@@ -153,7 +161,9 @@ describe('the one line of a request', () => {
 
   it('is written for what never became a request', async () => {
     const { line } = await logged(() => sendBytes(server.url, 'CANARY\r\n\r\n'));
-    expect(line).toEqual({ ...always, level: 30, requestId: ours.requestId, status: 400, problem: 'invalidRequest' });
+    const msg = 'refused before it was a request';
+    const { requestId } = ours;
+    expect(line).toEqual({ ...always, level: 30, msg, requestId, status: 400, problem: 'invalidRequest' });
   });
 
   it('says that a request never came whole, which is no error of ours', async () => {
@@ -185,5 +195,36 @@ describe('the one line of a request', () => {
     await ask();
     expect(lines()).toHaveLength(1);
     expect(text.join('')).not.toMatch(/CANARY|_secret_/);
+  });
+});
+
+describe('an error without its words', () => {
+  it('is its kind, its code, and its places', () => {
+    const error = Object.assign(new TypeError('CANARY'), { code: 'ECONNRESET' });
+    expect(wordless(error)).toEqual({
+      name: 'TypeError',
+      code: 'ECONNRESET',
+      stack: expect.arrayContaining([expect.stringMatching(/^at .*log\.test\.ts:\d+:\d+\)?$/)]),
+    });
+  });
+
+  it('has no line of a message that looks like places', () => {
+    const { stack } = wordless(new Error('CANARY\n    at CANARY (canary.ts:1:1)\n    at CANARY')) as {
+      stack: string[];
+    };
+    expect(stack.length).toBeGreaterThan(0);
+    expect(stack.filter((line) => !line.startsWith('at ') || line.includes('CANARY'))).toEqual([]);
+  });
+
+  it('may have no places', () => {
+    expect(wordless(Object.assign(new Error('CANARY'), { stack: undefined }))).toEqual({ name: 'Error', stack: [] });
+  });
+
+  it.each([
+    ['CANARY', 'string'],
+    [undefined, 'undefined'],
+    [{ message: 'CANARY' }, 'object'],
+  ])('is the type of what is none: %j', (thrown, name) => {
+    expect(wordless(thrown)).toEqual({ name });
   });
 });

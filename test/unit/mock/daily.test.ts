@@ -48,10 +48,10 @@ describe('a scenario of the contract', () => {
   });
 });
 
-const list = (headers: Record<string, string> = {}, method = 'GET') =>
+const list = (headers: Record<string, string> = {}, method = 'GET', query = '') =>
   send(mock.url, {
     method,
-    path: '/_mock/scenarios',
+    path: `/_mock/scenarios${query}`,
     headers: Object.entries({ Host: new URL(mock.url).host, ...headers }),
   });
 
@@ -62,13 +62,24 @@ describe('the list of scenarios', () => {
       .operations;
     expect(status).toBe(200);
     expect(operation!.scenarios.map(({ example }) => example)).toEqual(scenarios.map(({ example }) => example));
-    expect(operation!.scenarios.at(-1)!.curl).toContain(`curl -X POST ${mock.url}/api/v1/payments/intent`);
+    expect(operation!.scenarios.at(-1)!.curl).toContain(
+      `curl -X POST ${mock.url}/api/v1/payments/intent \\\n  -H 'cv-api-key: any'`,
+    );
+  });
+
+  it('is the same at its address with a query, and says on what it depends', async () => {
+    const [one, other] = [await list(), await list({}, 'GET', '?x=1')];
+    expect(other.text).toBe(one.text);
+    expect(one.headers['vary']).toBe('Accept');
+    expect(one.headers).not.toHaveProperty('mock-scenario');
   });
 
   it('is a page for who asks for one, with nothing from elsewhere', async () => {
     const { headers, text } = await list({ Accept: 'text/html,*/*;q=0.8' });
     expect(headers['content-type']).toBe('text/html; charset=utf-8');
-    expect(headers['content-security-policy']).toMatch(/^default-src 'none'; style-src 'nonce-/);
+    const [, nonce] = /<style nonce="([^"]{24})">/.exec(text)!;
+    expect(headers['content-security-policy']).toBe(`default-src 'none'; style-src 'nonce-${nonce}'`);
+    expect((await list({ Accept: 'text/html' })).text).not.toContain(nonce);
     expect(text).toContain('<code>providerUnavailable</code>');
     expect(text).not.toMatch(/<script|(src|href)="?https?:/);
   });
@@ -90,6 +101,18 @@ describe('latency', () => {
   it('is that of one request, where that asks for it', async () => {
     const { ms } = await timed(() => ask({ 'Mock-Latency': '120' }));
     expect(ms).toBeGreaterThanOrEqual(119);
+  });
+
+  it('is of answers alone: neither the list nor the question of a browser whether it may ask has any', async () => {
+    const endless = await mocking({ LATENCY_MS: '20000' });
+    const isPreflight = { Origin: 'http://localhost:5173', 'Access-Control-Request-Method': 'POST' };
+    const answers = await Promise.all([
+      send(endless.url, { method: 'GET', path: '/_mock/scenarios', headers: [['Host', 'mock.test']] }),
+      send(endless.url, { method: 'GET', path: '/docs', headers: [['Host', 'mock.test']] }),
+      ask(isPreflight, { method: 'OPTIONS', body: undefined }, endless),
+    ]);
+    await endless.close();
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 204]);
   });
 
   it('holds nobody up at the end', async () => {
@@ -185,6 +208,11 @@ describe('a refusal', () => {
     const { headers } = await ask({ Origin: 'http://localhost:5173' }, { body: '{}' });
     expect(headers['access-control-expose-headers']).toMatch(/Retry-After.*Mock-Scenario, Mock-Reason$/);
   });
+
+  it('has no reason where it is none', async () => {
+    const { headers } = await ask();
+    expect(headers).not.toHaveProperty('mock-reason');
+  });
 });
 
 const secretFor = async (key: string) => secretIn(await ask({ 'Idempotency-Key': key }, {}, fresh));
@@ -224,9 +252,22 @@ describe('data', () => {
 it('tells who watches of each request', async () => {
   const watched = await mocking();
   await ask({}, { body: '{"amount":0.1}', path: '/api/v1/payments/intent?secret=canary' }, watched);
-  await vi.waitUntil(() => watched.answered.length === 1);
-  expect(watched.answered).toMatchObject([
-    { method: 'POST', path: '/api/v1/payments/intent', status: 400, scenario: 'amountTooSmall' },
+  await ask({}, { method: 'GET', path: '/_mock/scenarios', body: undefined }, watched);
+  await ask({}, {}, watched);
+  await vi.waitUntil(() => watched.answered.length === 3);
+  const durationMs = expect.any(Number);
+  const [path, none] = ['/api/v1/payments/intent', undefined];
+  expect(watched.answered).toEqual([
+    {
+      method: 'POST',
+      path,
+      status: 400,
+      scenario: 'amountTooSmall',
+      reason: 'body/amount must be >= 0.5',
+      durationMs,
+    },
+    { method: 'GET', path: '/_mock/scenarios', status: 200, scenario: none, reason: none, durationMs },
+    { method: 'POST', path, status: 200, scenario: 'created', reason: none, durationMs },
   ]);
   await watched.close();
 });

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
-import { openContract } from '../../../src/contract.ts';
+import { openContract, type ContractError } from '../../../src/contract.ts';
 import { prismAnswers } from '../../../src/mock/prism.ts';
 
 type Contract = typeof document;
@@ -18,16 +18,57 @@ async function answersFrom(edit: (contract: Contract) => void) {
 /** The values that a good edit would have to be true to. */
 const loosely = (value: unknown) => value as never;
 
+/** Where the value of an example stands. */
+const placeOf = (status: number, example: string) =>
+  `paths /api/v1/payments/intent post responses ${status} content application/json examples ${example} value`.split(
+    ' ',
+  );
+
 describe('prismAnswers', () => {
-  it('refuses examples that break their own schema, all at once', async () => {
+  it('has for every scenario what the contract has', async () => {
+    const { operations } = await openContract(document, () => async () => ({ example: 'created' }));
+    const answers = await prismAnswers(document, operations);
+    const all = operations.flatMap((operation) => operation.scenarios.map(({ example }) => ({ operation, example })));
+    expect(all.length).toBeGreaterThan(10);
+    expect(all.map(({ operation, example }) => answers(operation, example))).toEqual(
+      all.map(({ operation, example }) => operation.answer(example)),
+    );
+  });
+
+  it('refuses examples that break their own schema, all at once, and says where', async () => {
     const broken = answersFrom(({ paths, components }) => {
       const { examples } = paths['/api/v1/payments/intent'].post.responses['200'].content['application/json'];
       examples.created.value.data.paymentIntentSecret = 'no secret';
       components.responses.NotFound.content['application/json'].examples.notFound.value = loosely({ success: 'no' });
     });
     await expect(broken).rejects.toThrow(/^Prism can't answer from this contract:\n- /);
-    await expect(broken).rejects.toThrow('createPaymentIntent 200 created: ');
-    await expect(broken).rejects.toThrow('createPaymentIntent 404 notFound: ');
+    const { faults } = (await broken.catch((error: unknown) => error)) as ContractError;
+    expect(faults).toEqual(
+      expect.arrayContaining([
+        {
+          text: expect.stringMatching(
+            /^createPaymentIntent 200 created: body\.data\.paymentIntentSecret .*must match pattern/,
+          ),
+          path: [...placeOf(200, 'created'), 'data', 'paymentIntentSecret'],
+        },
+        {
+          text: expect.stringMatching(/^createPaymentIntent 404 notFound: body\.success .*must be/),
+          path: [...placeOf(404, 'notFound'), 'success'],
+        },
+      ]),
+    );
+  });
+
+  it('refuses a scenario that the document does not have', async () => {
+    const { operations } = await openContract(document, () => async () => ({ example: 'created' }));
+    const lost = operations.map((operation) => ({ ...operation, scenarios: [{ status: 400, example: 'lost' }] }));
+    const { faults } = (await prismAnswers(document, lost).catch((error: unknown) => error)) as ContractError;
+    expect(faults).toEqual([
+      {
+        text: expect.stringMatching(/^createPaymentIntent 400 lost: ./),
+        path: placeOf(400, 'lost'),
+      },
+    ]);
   });
 });
 

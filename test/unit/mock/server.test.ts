@@ -64,6 +64,26 @@ describe('the API key', () => {
   });
 });
 
+const docsOf = ({ url: mockUrl }: { url: string }) =>
+  send(mockUrl, { method: 'GET', path: '/docs', headers: [['Host', 'mock.test']] });
+
+describe('the API reference', () => {
+  it('has a key that works, and gives away none that is set', async () => {
+    const strict = await mocking({ API_KEY: 'cv_only' });
+    expect((await docsOf({ url })).text).toContain('data-api-key="any_key"');
+    expect((await docsOf(strict)).text).toContain('data-api-key="YOUR_SECRET_KEY_HERE"');
+  });
+
+  it('asks the mock that serves it', async () => {
+    const { text } = await send(url, { ...request(), method: 'GET', path: '/docs/openapi.json', body: undefined });
+    expect((JSON.parse(text) as { servers: object[] }).servers[0]).toEqual({ url: '/', description: 'This mock' });
+  });
+
+  it('is not there where it is off', async () => {
+    expect(await docsOf(await mocking({ DOCS: 'off' }))).toMatchObject({ status: 404 });
+  });
+});
+
 const namesIn = (header: unknown) =>
   String(header)
     .split(/, */)

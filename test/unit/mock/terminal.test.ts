@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
 import { readMockConfig } from '../../../src/config.ts';
+import { curlLines } from '../../../src/curl.ts';
 import { answeredLine, banner, terminalLog, type Paint } from '../../../src/mock/terminal.ts';
 
 const plain: Paint = (_format, text) => text;
@@ -26,10 +27,14 @@ describe('in a terminal', () => {
 
   it.each([
     [200, 'green'],
-    [409, 'yellow'],
-    [503, 'red'],
+    [299, 'green'],
+    [300, 'yellow'],
+    [499, 'yellow'],
+    [500, 'red'],
   ])('a %d is %s', (status, colour) => {
-    expect(answeredLine({ ...answered, status }, named)).toMatch(`<${colour}>${status}</>`);
+    expect(answeredLine({ ...answered, status }, named)).toBe(
+      `<${colour}>${status}</> POST /x <bold>amountTooSmall</> <dim>3 ms</> too small`,
+    );
   });
 
   it('the log is its messages, without the lines of requests', () => {
@@ -37,20 +42,41 @@ describe('in a terminal', () => {
     const log = terminalLog((line) => printed.push(line), named);
     for (const line of [
       { level: 30, msg: 'serving' },
+      { level: 40, msg: 'odd' },
       { level: 50, msg: 'wrong' },
+      { level: 60, msg: 'broken' },
       { level: 30, msg: 'request' },
     ]) {
       log.write(JSON.stringify(line));
     }
-    expect(printed).toEqual(['serving', '<red>wrong</>']);
+    expect(printed).toEqual(['serving', 'odd', '<red>wrong</>', '<red>broken</>']);
   });
 
+  const mock = { url: 'http://127.0.0.1:4010', document, close: async () => {} };
+
   it('the banner says where it is, how to ask it, and what to paste', () => {
-    const mock = { url: 'http://127.0.0.1:4010', document: () => document, close: async () => {} };
-    const text = banner(mock, readMockConfig({ API_KEY: 'cv_only', LATENCY_MS: '10-20' }), plain);
-    expect(text).toContain('http://127.0.0.1:4010/_mock/scenarios');
-    expect(text).toContain("-H 'Mock-Scenario: amountTooSmall'");
-    expect(text).toContain('10-20 ms');
+    expect(banner(mock, readMockConfig({}), named)).toBe(`
+<dim>Mock          </><bold green>http://127.0.0.1:4010</>
+<dim>API reference </>http://127.0.0.1:4010/docs
+<dim>API key       </>any
+<dim>Scenarios     </><cyan>http://127.0.0.1:4010/_mock/scenarios</>   -H 'Accept: text/html' for the page
+<dim>              </>-H 'Mock-Scenario: amountTooSmall', or -H 'Prefer: code=503', on a valid request
+<dim>Latency       </>0 ms: LATENCY_MS=100-800, or -H 'Mock-Latency: 300'
+<dim>Error rate    </>0: ERROR_RATE=0.1, or -H 'Mock-Error-Rate: 1'
+<dim>Data          </>of the examples: DYNAMIC=1, or -H 'Prefer: dynamic=true'
+<dim>Refusals      </>say why in the header Mock-Reason
+
+${curlLines(document, mock.url, 'any_key')}
+`);
+  });
+
+  it('the banner says how it is configured', () => {
+    const config = { API_KEY: 'cv_only', LATENCY_MS: '10-20', ERROR_RATE: '0.1', DYNAMIC: '1', DOCS: 'off' };
+    const text = banner(mock, readMockConfig(config), plain);
+    expect(text).toContain('\nMock          http://127.0.0.1:4010\nAPI key       cv_only\n');
+    expect(text).toContain('\nLatency       10-20 ms: ');
+    expect(text).toContain('\nError rate    0.1: ');
+    expect(text).toContain('\nData          fresh: ');
     expect(text).toContain("-H 'cv-api-key: cv_only'");
   });
 });

@@ -1,0 +1,133 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { problems } from '../../../generated/problems.ts';
+import { paymentsClient, type PaymentsClientOptions } from '../../../src/client/index.ts';
+import { answer, good, network, reset, silent, unavailable, type Play } from './networks.ts';
+
+const payment = { amount: 19.99 };
+const intent = { paymentIntentSecret: 'pi_1_secret_2' };
+
+function clientOn(plays: Play[], options: Partial<PaymentsClientOptions> = {}) {
+  const { fetch, seen } = network(...plays);
+  return { seen, client: paymentsClient({ baseUrl: 'http://payments.test', apiKey: 'cv_x', fetch, ...options }) };
+}
+
+describe('a result', () => {
+  const call = { idempotencyKey: 'order-7' };
+  const named = { 'X-Request-Id': 'r1' };
+  const { status, body } = problems.amountTooSmall;
+
+  it.each<[string, Play, object]>([
+    ['the data', answer(200, { data: intent }, named), { ok: true, data: intent, requestId: 'r1' }],
+    [
+      'a problem of the contract',
+      answer(status, body, named),
+      { ok: false, problem: { name: 'amountTooSmall', status, body }, requestId: 'r1' },
+    ],
+    [
+      'an answer that nobody knows',
+      answer(418, 'short and stout'),
+      { ok: false, problem: { name: 'unknownAnswer', status: 418, body: 'short and stout' } },
+    ],
+    [
+      'an answer without a body',
+      answer(304, null),
+      { ok: false, problem: { name: 'unknownAnswer', status: 304, body: '' } },
+    ],
+    [
+      'a success without data',
+      answer(200, {}),
+      { ok: false, problem: { name: 'unknownAnswer', status: 200, body: '{}' } },
+    ],
+    [
+      'a success that is null',
+      answer(200, 'null'),
+      { ok: false, problem: { name: 'unknownAnswer', status: 200, body: 'null' } },
+    ],
+  ])('is %s', async (_what, play, expected) => {
+    const { client } = clientOn([play]);
+    expect(await client.createPaymentIntent(payment, call)).toEqual({
+      requestId: undefined,
+      ...expected,
+      ...call,
+      attempts: 1,
+    });
+  });
+
+  it('is no answer, and why, where none came', async () => {
+    const { client } = clientOn([reset], { attempts: 1 });
+    expect(await client.createPaymentIntent(payment, call)).toEqual({
+      ok: false,
+      problem: { name: 'noAnswer', status: undefined, body: undefined, cause: new TypeError('fetch failed') },
+      requestId: undefined,
+      attempts: 1,
+      ...call,
+    });
+  });
+});
+
+describe('a request', () => {
+  it('has the key of the caller, the key of the payment, and what the call adds', async () => {
+    const { client, seen } = clientOn([good]);
+    await client.createPaymentIntent(payment, { idempotencyKey: 'order-7', headers: { 'Mock-Scenario': 'created' } });
+    expect(Object.fromEntries(seen[0]!.headers)).toMatchObject({
+      'cv-api-key': 'cv_x',
+      'idempotency-key': 'order-7',
+      'mock-scenario': 'created',
+      'content-type': 'application/json',
+    });
+    expect(seen[0]).toMatchObject({
+      url: 'http://payments.test/api/v1/payments/intent',
+      body: '{"amount":19.99}',
+    });
+  });
+
+  it('has a random key where none is given, which the result names', async () => {
+    const { client, seen } = clientOn([good]);
+    const results = [await client.createPaymentIntent(payment), await client.createPaymentIntent(payment)];
+    expect(seen.map(({ headers }) => headers.get('idempotency-key'))).toEqual(results.map((one) => one.idempotencyKey));
+    expect(new Set(results.map((one) => one.idempotencyKey)).size).toBe(2);
+  });
+
+  it('ends with its signal, for the reason that it gives', async () => {
+    const { client, seen } = clientOn([good]);
+    const reason = new Error('the customer left');
+    const call = client.createPaymentIntent(payment, { signal: AbortSignal.abort(reason) });
+    await expect(call).rejects.toBe(reason);
+    expect(seen.length).toBe(0);
+  });
+
+  it('goes through the global fetch where no other is given, whoever has replaced it since', async () => {
+    const client = paymentsClient({ baseUrl: 'http://payments.test', apiKey: 'cv_x' });
+    const { fetch, seen } = network(good);
+    vi.stubGlobal('fetch', fetch);
+    expect(await client.createPaymentIntent(payment)).toMatchObject({ ok: true });
+    expect(seen.length).toBe(1);
+  });
+});
+afterEach(() => void vi.unstubAllGlobals());
+
+/** What came of a payment, and how long it took. */
+async function paidOn(play: Play, options: Partial<PaymentsClientOptions> = {}) {
+  vi.useFakeTimers({ now: 0, toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  // The clock jumps to what is next whenever nothing else is to be done.
+  vi.setTimerTickMode('nextTimerAsync');
+  const { client } = clientOn([play], options);
+  const result = await client.createPaymentIntent(payment);
+  return { attempts: result.attempts, tookMs: Date.now() };
+}
+
+describe('where nothing else is said', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it('there are four attempts', async () => {
+    expect(await paidOn(unavailable())).toMatchObject({ attempts: 4 });
+  });
+
+  it('an attempt takes 15 seconds at most', async () => {
+    expect(await paidOn(silent, { attempts: 1 })).toEqual({ attempts: 1, tookMs: 15_000 });
+  });
+
+  it('a call takes a minute at most', async () => {
+    expect(await paidOn(silent, { attempts: 100 })).toMatchObject({ tookMs: 60_000 });
+  });
+});

@@ -1,0 +1,45 @@
+import { problems } from '../../../generated/problems.ts';
+import type { Fetch } from '../../../src/client/retry.ts';
+
+/** What a network does with one request. */
+export type Play = (request: Request) => Promise<Response>;
+
+interface Seen {
+  /** When it came, in milliseconds. */
+  at: number;
+  url: string;
+  headers: Headers;
+  body: string;
+}
+
+/** A network that plays one part after the other, the last one again and again. */
+export function network(...plays: Play[]): { fetch: Fetch; seen: Seen[] } {
+  const seen: Seen[] = [];
+  const fetch: Fetch = async (request) => {
+    request.signal.throwIfAborted();
+    const at = Date.now();
+    seen.push({ at, url: request.url, headers: request.headers, body: await request.clone().text() });
+    return plays[Math.min(seen.length, plays.length) - 1]!(request);
+  };
+  return { fetch, seen };
+}
+
+export const answer =
+  (status: number, body: object | string | null, headers: Record<string, string> = {}): Play =>
+  async () =>
+    new Response(body !== null && typeof body === 'object' ? JSON.stringify(body) : body, { status, headers });
+
+export const good = answer(200, { status: 200, data: { paymentIntentSecret: 'pi_1_secret_2' } });
+
+export const unavailable = (headers: Record<string, string> = {}): Play =>
+  answer(problems.providerUnavailable.status, problems.providerUnavailable.body, headers);
+
+export const reset: Play = async () => {
+  throw new TypeError('fetch failed');
+};
+
+/** Takes the request, and says nothing until somebody ends it. */
+export const silent: Play = ({ signal }) =>
+  new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error));
+  });
