@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { chartOf } from './chart.ts';
 import { spreadOf } from './figures.ts';
 import { here, start, startLoad, type Load, type Program } from './processes.ts';
-import { costsOf, reportOf, type Results } from './report.ts';
+import { costsOf, reportOf, serversReport, type Results } from './report.ts';
 import { PAYMENT } from './requests.ts';
 import { costOf, FLOOR, MOCK, OURS, PEERS, PRISM, sample, scaled } from './servers.ts';
 
@@ -31,32 +31,36 @@ const requests = Number(values.requests);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const load = startLoad();
 try {
-  const { servers, ...rest } = await measure();
+  const servers = await measureServers();
   const about = `Node ${process.version}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}; ${rounds} rounds of ${requests} requests.`;
-  const report = reportOf({ servers, ...rest }, about);
-  console.log(report);
-  if (!values.only && !values.short) {
-    writeFileSync(here('results.md'), `# Results of \`make bench\`\n\n${report}\n`);
+  if (values.only || values.short) console.log(`${about}\n\n${serversReport(servers)}`);
+  else {
+    const report = reportOf({ servers, ...(await measureTheRest()) });
+    console.log(`${about}\n\n${report}`);
+    writeFileSync(here('results.md'), `# Results of \`make bench\`\n\n${about}\n\n${report}\n`);
     writeFileSync(here('results.svg'), chartOf(costsOf(servers)));
   }
 } finally {
   load.stop();
 }
 
-async function measure(): Promise<Results> {
+async function measureServers(): Promise<Results['servers']> {
   const stripe = await start(STRIPE, PAYMENT);
   const compared = [FLOOR, OURS, ...values.also.map((file) => ({ name: file, args: [file] })), ...PEERS];
   const chosen = compared.filter(({ name }) => new RegExp(values.only).test(name));
   const servers = await inRounds(chosen, (program) => sample(program, stripe.port, load, requests));
   await stripe.stop();
-  if (values.short) return { servers, operations: new Map(), mocks: new Map(), added: new Map() };
+  return servers;
+}
+
+async function measureTheRest(): Promise<Omit<Results, 'servers'>> {
   const many = [1, 10, 100, 500].map(scaled);
   const operations = await inRounds(
     many.map(({ program }) => program),
     (program) => costOf(program, load, requests, many.find((one) => one.program === program)!.request),
   );
   const mocks = await inRounds([MOCK, PRISM], (program) => costOf(program, load, Math.ceil(requests / 5)));
-  return { servers, operations, mocks, added: await addedTimes(load) };
+  return { operations, mocks, added: await addedTimes(load) };
 }
 
 /** In another order each round, so that nobody is always next to the same. */

@@ -1,5 +1,5 @@
 import { spreadOf, type Spread } from './figures.ts';
-import { FLOOR, OURS, type Cost, type Sample } from './servers.ts';
+import { FLOOR, MOCK, OURS, PEERS, PRISM, scaled, type Cost, type Sample } from './servers.ts';
 
 export interface Results {
   servers: ReadonlyMap<string, readonly Sample[]>;
@@ -10,22 +10,12 @@ export interface Results {
 }
 
 /** Everything as Markdown. */
-export function reportOf({ servers, operations, mocks, added }: Results, about: string): string {
+export function reportOf(results: Results): string {
+  const { servers, operations, mocks, added } = results;
   return [
-    about,
-    '## A payment, and a refused request',
-    'CPU microseconds of the server process per request: lowest – **median** – highest of all rounds, and the median against the floor and the best peer.',
-    serverTable(servers),
-    '## Rates, times, memory, start',
-    table(
-      ['server', 'requests/s', 'p50 ms', 'p99 ms', 'memory MiB', 'start ms', 'of CPU'],
-      [...servers].map(([name, samples]) => [
-        name,
-        ...(['perSecond', 'p50', 'p99', 'memory', 'startMs', 'startCpu'] as const).map((key) =>
-          said(samples.map((one) => one[key])),
-        ),
-      ]),
-    ),
+    '## The marks',
+    marksTable(results),
+    serversReport(servers),
     '## One operation or many, and the mock',
     table(
       ['server', 'CPU µs per request', 'requests/s', 'start ms', 'of CPU'],
@@ -40,6 +30,53 @@ export function reportOf({ servers, operations, mocks, added }: Results, about: 
       [...added].map(([rate, { p50, p99 }]) => [String(rate), p50.toFixed(1), p99.toFixed(1)]),
     ),
   ].join('\n\n');
+}
+
+/** The servers alone. */
+export function serversReport(servers: Results['servers']): string {
+  return [
+    '## A payment, and a refused request',
+    'CPU microseconds of the server process per request: lowest – **median** – highest of all rounds, and the median against the floor and the best peer.',
+    serverTable(servers),
+    '## Rates, times, memory, start',
+    table(
+      ['server', 'requests/s', 'p50 ms', 'p99 ms', 'memory MiB', 'at the end', 'start ms', 'of CPU'],
+      [...servers].map(([name, samples]) => [
+        name,
+        ...(['perSecond', 'p50', 'p99', 'memory', 'memoryLast', 'startMs', 'startCpu'] as const).map((key) =>
+          said(samples.map((one) => one[key])),
+        ),
+      ]),
+    ),
+  ].join('\n\n');
+}
+
+type Mark = readonly [what: string, seen: number, atMost: number];
+
+/** What is asked for, as ratios, but for the added time. */
+function marksTable({ servers, operations, mocks, added }: Results): string {
+  const median = (name: string, key: keyof Sample) => spreadOf(servers.get(name)!.map((one) => one[key])).median;
+  const ofMany = (some: Results['mocks'], name: string, key: keyof Cost) =>
+    spreadOf(some.get(name)!.map((one) => one[key])).median;
+  const ours = (key: keyof Sample) => median(OURS.name, key);
+  const bestPeer = (key: keyof Sample) => Math.min(...PEERS.map(({ name }) => median(name, key)));
+  const one = (operationCount: number) => ofMany(operations, scaled(operationCount).program.name, 'cpu');
+  const mock = (key: keyof Cost) => ofMany(mocks, MOCK.name, key) / ofMany(mocks, PRISM.name, key);
+  const marks: readonly Mark[] = [
+    ['CPU of a payment, of the best peer', ours('payment') / bestPeer('payment'), 0.6],
+    ['CPU of a payment, of the floor', ours('payment') / median(FLOOR.name, 'payment'), 1.4],
+    ['CPU of a request with 500 operations, of that with 1', one(500) / one(1), 1.1],
+    ['Time to start, of Fastify and the SDK alone', ours('startMs') / median(PEERS[0]!.name, 'startMs'), 1.2],
+    ['Memory, of the best peer', ours('memory') / bestPeer('memory'), 1.3],
+    ['Memory at the end, of that after the payments', ours('memoryLast') / ours('memory'), 1.1],
+    ['p99 added at 100 requests a second, in ms', added.get(100)!.p99, 2],
+    ['Time of a request to the mock, of `prism mock`', 1 / mock('perSecond'), 0.33],
+    ['Time to start the mock, of `prism mock`', mock('startMs'), 1.5],
+  ];
+  return table(
+    ['', 'at most', 'seen', ''],
+    marks.map(([what, seen, atMost]) => [what, `${atMost}`, seen.toFixed(2), seen <= atMost ? 'reached' : 'missed']),
+  );
 }
 
 /** The medians of what one request costs, least first. */

@@ -26,8 +26,9 @@ export interface Sample {
   perSecond: number;
   p50: number;
   p99: number;
-  /** Resident, in MiB, after the payments. */
+  /** Resident, in MiB, after the payments, and after as many refused requests more. */
   memory: number;
+  memoryLast: number;
 }
 
 /** Closed loop, below what our bulkhead lets through at once. */
@@ -50,6 +51,7 @@ export async function sample(program: Program, stripePort: number, load: Load, r
       p50: paid.p50,
       p99: paid.p99,
       memory,
+      memoryLast: server.memoryMiB(),
     };
   } finally {
     await server.stop();
