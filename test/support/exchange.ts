@@ -23,8 +23,12 @@ const RARELY_WITH_BODY = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
 
 const agent = new Agent({ keepAlive: true, maxSockets: 32 });
 
-/** Sends the request and reads the whole answer. Rejects when the connection breaks before the answer. */
-export function send(baseUrl: string, { method, path, headers, body }: WireRequest): Promise<WireResponse> {
+/** Sends the request and reads the whole answer. Rejects when the connection breaks or the signal comes before the answer. */
+export function send(
+  baseUrl: string,
+  { method, path, headers, body }: WireRequest,
+  signal?: AbortSignal,
+): Promise<WireResponse> {
   const { hostname, port, host, protocol } = new URL(baseUrl);
   // Left alone, Node sends no body in chunks, except where a method rarely has one.
   const isLengthKnown = body !== undefined || !(RARELY_WITH_BODY.has(method) || isNamed(headers, 'transfer-encoding'));
@@ -42,6 +46,7 @@ export function send(baseUrl: string, { method, path, headers, body }: WireReque
       path,
       headers: all.flat() as never,
       setHost: false,
+      ...(signal && { signal }),
     };
     const isSecure = protocol === 'https:';
     const request = isSecure ? openSecure(options) : open({ ...options, agent });
