@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { startVitest } from 'vitest/node';
 import { send } from '../support/exchange.ts';
+import { isKeyRefused } from './keyRefused.ts';
 import { annotations, page, reportOn, summary } from './report.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -30,6 +31,9 @@ await send(baseUrl, anything, AbortSignal.timeout(10_000)).catch(({ message, cod
   // Where a name has several addresses, the error of all of them has no message.
   giveUp(`${baseUrl} does not answer: ${message || code}`),
 );
+if (await isKeyRefused(baseUrl, apiKey)) {
+  giveUp(`${baseUrl} refuses the API key: every request with it is answered with 401. Nothing else was tested.`);
+}
 
 const pageFile = join(folder, 'index.html');
 const junitFile = join(folder, 'junit.xml');

@@ -57,6 +57,14 @@ describe('where the contract is kept', () => {
     expect(output).toMatch(/not seen +200 +createPaymentIntent created/);
     expect(exitCode).toBe(0);
   });
+
+  it('ends with 2 where the key is refused, and says so once', async () => {
+    const { exitCode, output, errors } = await run([`BASE_URL=${mock.baseUrl}`, 'API_KEY=another-key']);
+    expect({ exitCode, output }).toEqual({ exitCode: 2, output: '' });
+    expect(errors).toBe(
+      `${mock.baseUrl} refuses the API key: every request with it is answered with 401. Nothing else was tested.\n`,
+    );
+  });
 });
 
 describe('where the contract is broken', () => {
