@@ -41,13 +41,13 @@ const counted = (rows: readonly Row[], verdict: Verdict) => rows.filter((row) =>
 function conclusion({ findings, failures, rows, creates }: Report): [verdict: string, seen: string] {
   const verdict =
     failures.length > 0
-      ? `The contract is broken: ${failures.length} of ${findings.length} requests got something else than its answer.`
-      : `The contract is kept: ${findings.length} requests, and each got its answer.`;
-  const unasked = `a fault behind the server, a limit or broken HTTP${creates ? '' : ' or, without CREATE=1, a new intent'}`;
+      ? `The contract is broken: ${failures.length} of ${findings.length} requests were not answered as it says.`
+      : `The contract is kept: all ${findings.length} requests were answered as it says.`;
+  const unasked = creates ? 'a limit or broken HTTP' : 'a limit, broken HTTP or, with CREATE=1, a new intent';
   const seen = `${counted(rows, 'seen')} were seen, ${counted(rows, 'failed')} failed`;
   return [
     verdict,
-    `Of ${rows.length} answers, ${seen}, and ${counted(rows, 'not seen')} were not asked for: they take ${unasked}.`,
+    `Of ${rows.length} answers, ${seen}, and ${counted(rows, 'not seen')} were not asked for: they take a fault behind the server, ${unasked}.`,
   ];
 }
 
@@ -123,7 +123,7 @@ export function page(report: Report): string {
 <h1>The contract at ${safe(baseUrl)}</h1>
 <p class="verdict ${failures.length > 0 ? 'failed' : 'seen'}">${safe(verdict)}</p>
 <p>${safe(seen)}</p>
-<p><time>${new Date().toISOString()}</time></p>
+<p><time>${new Date().toUTCString()}</time></p>
 ${
   failures.length > 0
     ? `<h2>What failed</h2>\n${failed(rows)
@@ -155,7 +155,7 @@ function exchangeHtml(title: string, finding: ExchangeRecord): string {
   const time = latencyMs === undefined ? '' : ` <small>${milliseconds(latencyMs)} ms</small>`;
   return `<details class="exchange"${isFailed(finding) ? ' open' : ''}><summary>${safe(title)}${time}</summary>
 <pre>${safe(command)}</pre>
-<pre>${safe(answer ?? 'no answer')}</pre>${fault === undefined ? '' : `\n<pre class="fault">${safe(fault)}</pre>`}
+<pre>→ ${safe(answer ?? 'no answer')}</pre>${fault === undefined ? '' : `\n<pre class="fault">${safe(fault)}</pre>`}
 </details>`;
 }
 
@@ -165,15 +165,19 @@ const safe = (text: Cell) => String(text).replace(/[&<>"]/g, (character) => ENTI
 const STYLE = `
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; --line: color-mix(in srgb, currentColor 20%, transparent); }
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+h1 { font-size: 1.5rem; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 .verdict { font-size: 1.25rem; font-weight: 600; }
-.row { display: grid; grid-template-columns: 5rem 4rem 1fr 5rem 6rem 6rem; gap: .5rem; padding: .3rem 0; border-top: 1px solid var(--line); }
+.row { display: grid; grid-template-columns: 6rem 4rem 1fr 5rem 7rem 7rem; gap: .5rem; padding: .3rem 0; border-top: 1px solid var(--line); }
 .row span:nth-child(n + 4) { text-align: right; font-variant-numeric: tabular-nums; }
 .head { font-weight: 600; border-top: none; }
 summary { cursor: pointer; }
+.row span:first-child::before { content: ''; display: inline-block; width: 1rem; }
+summary.row span:first-child::before { content: '▸'; }
+[open] > summary.row span:first-child::before { content: '▾'; }
 .verdict.seen, .row.seen span:first-child { color: light-dark(#16703c, #4cc38a); }
 .verdict.failed, .row.failed span:first-child { color: light-dark(#b42318, #ff9592); }
 .not-seen, small, time { opacity: .65; }
+@media (max-width: 45rem) { .row { grid-template-columns: 6rem 3.5rem 1fr; } .row span:nth-child(n + 4) { display: none; } }
 .exchange { padding: .2rem 0 .2rem 1rem; }
 pre { overflow: auto; max-height: 20rem; margin: .3rem 0; padding: .5rem .75rem; border-radius: .4rem; background: color-mix(in srgb, currentColor 7%, transparent); font-size: .85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .fault { border-left: 3px solid light-dark(#b42318, #ff9592); }
