@@ -91,7 +91,7 @@ conformance: $(INSTALLED) $(JUDGES) ## let others judge: Schemathesis, Stripe's 
 	@cp .conformance/go/github.com/stripe/stripe-mock@$(STRIPE_MOCK)/embedded/openapi/spec3.json .conformance/stripe-openapi.json
 	@touch $@
 
-package: $(INSTALLED) ## pack the client and the mock for other teams into dist/, install and use them in an empty project
+package: $(INSTALLED) ## pack the client, the mock and the contract tests for other teams into dist/, install and use them in an empty project
 	@$(VITEST) test/package
 
 money: $(INSTALLED) ## convert every amount there is, to the cent
