@@ -52,7 +52,3 @@ export const bodies = (operation: DocumentedOperation, example: string, rows: Re
     title,
     request: requestTo(operation)(json(body)),
   }));
-
-/** For `it.each`. */
-export const titled = (some: readonly Case[]) =>
-  some.map((known) => [`${known.operation.operationId} ${known.example}: ${known.title}`, known] as const);

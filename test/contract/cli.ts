@@ -66,7 +66,7 @@ if (ownFaults.length > 0 || tests.length === 0) {
 }
 
 const report = reportOn(
-  { baseUrl, creates },
+  baseUrl,
   tests.map((test) => test.meta().exchange!),
 );
 mkdirSync(folder, { recursive: true });

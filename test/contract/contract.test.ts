@@ -3,9 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scenarios } from '../support/contractDocument.ts';
 import { send, sendBytes, type WireRequest, type WireResponse } from '../support/exchange.ts';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
-import { json, requestTo, titled, type Case } from './case.ts';
+import { json, requestTo, type Case } from './case.ts';
 import { cases } from './cases.ts';
 import { expectExample } from './judge.ts';
+
+const titled = (some: readonly Case[]) =>
+  some.map((known) => [`${known.operation.operationId} ${known.example}: ${known.title}`, known] as const);
 
 const ask = (
   { bytes, request }: Case,

@@ -47,6 +47,15 @@ describe('a request', () => {
     expect(received[0]!.headers).toContain(`Host: ${new URL(baseUrl).host}`);
   });
 
+  it('is given up when its signal comes', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const answer = send(`http://127.0.0.1:${port}`, sent[0]!.request(API_KEY), AbortSignal.timeout(100));
+    await expect(answer).rejects.toThrow('aborted');
+    silent.close();
+  });
+
   it.each(sent.map((known) => [`${known.example}: ${known.title}`, known] as const))(
     'is repeated by its curl line: %s',
     async (_title, known) => {

@@ -4,6 +4,8 @@ export interface ExchangeRecord {
   /** The name of the example that should answer. */
   example: string;
   title: string;
+  /** Why it was not asked for. Undefined where it was. */
+  unasked?: string;
   /** Undefined where there was no answer. */
   latencyMs?: number;
   /** The request, as a command that repeats it. */

@@ -54,7 +54,9 @@ describe('where the contract is kept', () => {
   it('creates nothing unless it is asked to, and takes the key from the environment', async () => {
     const env = { CONTRACT_BASE_URL: mock.baseUrl, API_KEY: mock.apiKey };
     const { exitCode, output } = await run([], env);
-    expect(output).toMatch(/not seen +200 +createPaymentIntent created/);
+    expect(output).toMatch(/not seen +200 +createPaymentIntent created +creates an intent: CREATE=1/);
+    expect(output).toMatch(/not seen +503 +createPaymentIntent providerUnavailable +no request alone brings it about/);
+    expect(left('junit.xml')).toMatch(/createPaymentIntent 200 created: the least amount"[^>]*>\s*<skipped/);
     expect(exitCode).toBe(0);
   });
 

@@ -39,8 +39,7 @@ export function send(
   ];
   return new Promise((resolve, reject) => {
     const options = {
-      // An IPv6 address has brackets in a URL only.
-      host: hostname.replace(/^\[(.*)\]$/, '$1'),
+      host: hostname,
       port,
       method,
       path,
