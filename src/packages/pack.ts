@@ -1,7 +1,7 @@
 /**
- * `make package`: packs what other teams install, the client and the mock, each with the contract, into dist/.
+ * `make package`: packs what other teams install, the client, the mock and the contract tests, each with the contract, into dist/.
  *
- * Two packages, so that a client brings one dependency along, and no Prism. Node runs no TypeScript below node_modules:
+ * Three packages, so that a client brings one dependency along, and no Prism. Node runs no TypeScript below node_modules:
  * they hold JavaScript.
  */
 import { execFileSync } from 'node:child_process';
@@ -12,33 +12,39 @@ import root from '../../package.json' with { type: 'json' };
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
-/** What each holds: the file that all of its code is reached from, what stands beside it, and whose files it serves. */
+/** What each holds: the files that all of its code is reached from, what stands beside it, and whose files it serves. */
 const PACKAGES = {
   client: {
-    entry: 'src/client/index.js',
+    entries: ['src/client/index.js'],
     beside: ['openapi/openapi.yaml', 'generated/openapi.json', 'generated/openapi.d.ts'],
     served: [],
   },
   mock: {
-    entry: 'src/mock.js',
+    entries: ['src/mock.js'],
     beside: ['openapi/openapi.yaml', 'src/docs/page'],
     // Files of theirs are served, and no code of theirs is imported.
     served: ['@fontsource-variable/inter', '@fontsource-variable/jetbrains-mono', '@scalar/fastify-api-reference'],
+  },
+  contract: {
+    // The tests are found by vitest, and imported by nobody.
+    entries: ['test/contract/cli.js', 'test/contract/deployment.js'],
+    beside: [],
+    served: [],
   },
 };
 
 const dist = join(ROOT, 'dist');
 rmSync(dist, { recursive: true, force: true });
-for (const [name, { entry, beside, served }] of Object.entries(PACKAGES)) {
+for (const [name, { entries, beside, served }] of Object.entries(PACKAGES)) {
   const source = join(ROOT, 'src/packages', name);
   const folder = join(dist, name);
   mkdirSync(folder, { recursive: true });
   cpSync(source, folder, { recursive: true, filter: (file) => !file.endsWith('tsconfig.json') });
   for (const file of ['LICENSE', ...beside]) cpSync(join(ROOT, file), join(folder, file), { recursive: true });
   execFileSync(process.execPath, [TSC, '-p', source, '--outDir', folder], { stdio: 'inherit' });
-  const reached = [...reachedFrom(join(folder, entry)), ...served];
+  const reached = [...entries.flatMap((entry) => [...reachedFrom(join(folder, entry))]), ...served];
   // The compiler also writes what is imported as a type only.
-  for (const file of globSync('{src,generated}/**/*.js', { cwd: folder }).map((one) => join(folder, one))) {
+  for (const file of globSync('{src,generated,test}/**/*.js', { cwd: folder }).map((one) => join(folder, one))) {
     if (!reached.includes(file)) rmSync(file);
   }
   const own = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as object;

@@ -1,39 +1,77 @@
 /**
- * The contract tests on a deployment: CONTRACT_BASE_URL, CONTRACT_API_KEY, and CONTRACT_CREATE=1 to create intents, too.
+ * The contract tests on a deployment, `make contract`: settings.ts says what it is told, and how.
  *
- * Ends with 0 when the contract is kept, 1 when it is not, and 2 when that could not be found out. Leaves a page and JUnit in
- * reports/contract/ (CONTRACT_REPORT chooses another folder); on GitHub, failures are shown beside the code.
+ * Ends with 0 where the contract is kept, 1 where it is not, and 2 where that can't be found out. Leaves a page and JUnit in
+ * a folder; on GitHub, each failure is an annotation of the run.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-
-const { CONTRACT_BASE_URL, CONTRACT_REPORT = 'reports/contract', GITHUB_ACTIONS } = process.env;
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { startVitest } from 'vitest/node';
+import { send } from '../support/exchange.ts';
+import { isKeyRefused } from './keyRefused.ts';
+import { annotations, page, reportOn, summary } from './report.ts';
+import { readSettings, type Settings } from './settings.ts';
 
 function giveUp(reason: string): never {
   console.error(reason);
   process.exit(2);
 }
 
-if (!CONTRACT_BASE_URL || !URL.canParse(CONTRACT_BASE_URL))
-  giveUp('CONTRACT_BASE_URL: expected an address such as https://…');
-await fetch(CONTRACT_BASE_URL, { signal: AbortSignal.timeout(10_000) }).catch(() =>
-  giveUp(`${CONTRACT_BASE_URL} does not answer`),
-);
+function settingsOf(): Settings {
+  try {
+    return readSettings(process.argv.slice(2), process.env);
+  } catch (error) {
+    return giveUp((error as Error).message);
+  }
+}
 
-const child = spawn(
-  process.execPath,
-  [
-    'node_modules/vitest/vitest.mjs',
-    'run',
-    'test/contract/contract.test.ts',
-    '--reporter=./test/contract/report.ts',
-    '--reporter=junit',
-    `--outputFile.junit=${CONTRACT_REPORT}/junit.xml`,
-    ...(GITHUB_ACTIONS ? ['--reporter=github-actions'] : []),
-  ],
-  { cwd: ROOT, stdio: 'inherit' },
+const { baseUrl, apiKey, creates, folder } = settingsOf();
+const anything = { method: 'GET', path: '/', headers: [] };
+await send(baseUrl, anything, AbortSignal.timeout(10_000)).catch(({ message, code }: NodeJS.ErrnoException) =>
+  // Where a name has several addresses, the error of all of them has no message.
+  giveUp(`${baseUrl} does not answer: ${message || code}`),
 );
-const [exitCode] = (await once(child, 'exit')) as [number | null];
-process.exit(exitCode ?? 2);
+if (await isKeyRefused(baseUrl, apiKey)) {
+  giveUp(`${baseUrl} refuses the API key: every request with it is answered with 401. Nothing else was tested.`);
+}
+
+const pageFile = join(folder, 'index.html');
+const junitFile = join(folder, 'junit.xml');
+const vitest = await startVitest('test', [], {
+  // Whoever runs this from a package may have a configuration of vitest's, which is for other tests.
+  config: false,
+  root: import.meta.dirname,
+  include: ['deployment.{ts,js}'],
+  // A package lies below node_modules, which are left out unless somebody says otherwise.
+  exclude: [],
+  watch: false,
+  cache: false,
+  fsModuleCache: false,
+  testTimeout: 60_000,
+  provide: { deployment: { baseUrl, apiKey, creates } },
+  reporters: ['junit'],
+  outputFile: { junit: resolve(junitFile) },
+});
+const modules = vitest.state.getTestModules();
+const tests = modules.flatMap((module) => [...module.children.allTests()]);
+// What failed without saying what the contract wants has not judged anything.
+const ownFaults = [
+  ...modules.flatMap((module) => module.errors()),
+  ...tests.filter((test) => test.meta().exchange?.fault === undefined).flatMap((test) => test.result().errors ?? []),
+  ...(vitest.state.getUnhandledErrors() as Error[]),
+];
+await vitest.close();
+if (ownFaults.length > 0 || tests.length === 0) {
+  giveUp(`The tests themselves failed:\n${ownFaults.map(({ stack }) => stack).join('\n')}`);
+}
+
+const report = reportOn(
+  baseUrl,
+  tests.map((test) => test.meta().exchange!),
+);
+mkdirSync(folder, { recursive: true });
+writeFileSync(pageFile, page(report));
+console.log(summary(report));
+console.log(`The page: ${pageFile}, and for machines: ${junitFile}`);
+if (process.env['GITHUB_ACTIONS']) console.log(annotations(report));
+process.exit(report.failures.length > 0 ? 1 : 0);

@@ -1,15 +1,11 @@
-/** Every answer of the contract, from outside: on the live server, on the mock, and with BASE_URL on any deployment. */
+/** Every answer of the contract, from outside, on the live server and on the mock. cli.ts asks any deployment. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scenarios } from '../support/contractDocument.ts';
-import { curlLine, send, sendBytes, type WireRequest, type WireResponse } from '../support/exchange.ts';
+import { send, sendBytes, type WireRequest, type WireResponse } from '../support/exchange.ts';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
 import { json, requestTo, type Case } from './case.ts';
 import { cases } from './cases.ts';
-import type { ExchangeRecord } from './exchangeRecord.ts';
-import { expectExample, maskSecret } from './judge.ts';
-
-// Not BASE_URL, which Vite sets to something of its own.
-const { CONTRACT_BASE_URL: BASE_URL, CONTRACT_API_KEY: API_KEY = '', CONTRACT_CREATE: CREATE } = process.env;
+import { expectExample } from './judge.ts';
 
 const titled = (some: readonly Case[]) =>
   some.map((known) => [`${known.operation.operationId} ${known.example}: ${known.title}`, known] as const);
@@ -29,24 +25,7 @@ const arranged = cases.filter((known) => known.arrange);
 const unframed = cases.filter((known) => known.bytes !== undefined);
 const asked = cases.filter((known) => !known.arrange && known.bytes === undefined);
 
-describe.runIf(BASE_URL)(`${BASE_URL} keeps the contract`, () => {
-  const chosen = asked.filter((known) => CREATE === '1' || !known.creates);
-
-  it.for(titled(chosen))('%s', async ([title, known], { task }) => {
-    const curl = curlLine(BASE_URL!, known.request(API_KEY), API_KEY);
-    const { operationId } = known.operation;
-    const startedAt = performance.now();
-    const answer = await ask(known, { baseUrl: BASE_URL!, apiKey: API_KEY }).catch(() => undefined);
-    const latencyMs = performance.now() - startedAt;
-    const said = answer && { status: answer.status, body: maskSecret(answer.text) };
-    const record: ExchangeRecord = { operationId, example: known.example, title, latencyMs, curl, answer: said };
-    task.meta.exchange = record;
-    expect(answer, 'no answer').toBeDefined();
-    expectExample(answer!, known.operation, known.example);
-  });
-});
-
-describe.skipIf(BASE_URL)('the live server keeps the contract', () => {
+describe('the live server keeps the contract', () => {
   let shared: Awaited<ReturnType<typeof liveTarget>>;
   beforeAll(async () => {
     shared = await liveTarget();
@@ -80,7 +59,7 @@ describe.skipIf(BASE_URL)('the live server keeps the contract', () => {
   });
 });
 
-describe.skipIf(BASE_URL)('the mock keeps the contract', () => {
+describe('the mock keeps the contract', () => {
   let mock: Target;
   beforeAll(async () => {
     mock = await mockTarget();

@@ -67,6 +67,12 @@ export const createPaymentIntentCases: readonly Case[] = [
   },
 
   { operation: intent, example: 'amountRequired', title: 'no body', request: post(undefined) },
+  {
+    operation: intent,
+    example: 'amountRequired',
+    title: 'no body, in chunks',
+    request: post(undefined, [['Transfer-Encoding', 'chunked']]),
+  },
   ...['application/json', 'text/plain'].map((type) => ({
     operation: intent,
     example: 'amountRequired',

@@ -1,5 +1,5 @@
 import type { DocumentedOperation } from '../support/contractDocument.ts';
-import { bodies, HOST, json, requestTo, type Case } from './case.ts';
+import { bodies, json, requestTo, type Case } from './case.ts';
 
 /** What every operation answers alike, because the shell answers it: from the first request example of each. */
 export function everyOperationCases(operation: DocumentedOperation): Case[] {
@@ -91,7 +91,7 @@ export function everyOperationCases(operation: DocumentedOperation): Case[] {
       operation,
       example: 'invalidApiKey',
       title,
-      request: (apiKey: string) => ({ ...request('no JSON')(apiKey), headers: [HOST, ...headers(apiKey)] }),
+      request: (apiKey: string) => ({ ...request('no JSON')(apiKey), headers: headers(apiKey) }),
     })),
 
     ...[
@@ -111,7 +111,7 @@ export function everyOperationCases(operation: DocumentedOperation): Case[] {
       operation,
       example: 'methodNotAllowed',
       title: `${method}, even without a key`,
-      request: () => ({ method, path: operation.path, headers: [HOST] }),
+      request: () => ({ method, path: operation.path, headers: [] }),
     })),
     {
       operation,

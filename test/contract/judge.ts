@@ -12,9 +12,21 @@ const SECRET = /"pi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+"/;
 /** The body as text, with the client secret masked. */
 export const maskSecret = (text: string): string => text.replace(SECRET, '"<secret>"');
 
+/** A text that may be shown: whatever an answer holds, and wherever, no key and no client secret is in it. */
+export const hideSecrets = (text: string, apiKey: string): string =>
+  text
+    .replaceAll(apiKey, '$API_KEY')
+    .replace(/[^"\s]{0,99}_secret_[^"\s]*/g, (found) =>
+      SECRET.test(`"${found}"`) ? '<secret>' : '<malformed secret>',
+    );
+
+/** What the contract says about an answer. */
+export const scenarioOf = (operation: DocumentedOperation, example: string) =>
+  scenarios.find((known) => known.operation === operation && known.example === example)!;
+
 /** Fails unless the answer is the one that the contract gives under this example's name, to the byte. */
 export function expectExample(response: WireResponse, operation: DocumentedOperation, example: string): void {
-  const scenario = scenarios.find((known) => known.operation === operation && known.example === example)!;
+  const scenario = scenarioOf(operation, example);
   expect({ status: response.status, body: maskSecret(response.text) }).toEqual({
     status: scenario.status,
     body: maskSecret(JSON.stringify(scenario.body)),

@@ -1,7 +1,9 @@
-/** The contract tests as a script runs them on a deployment: by their exit code, and by what they leave behind. */
+/** `make contract` as a script sees it: what it prints and leaves, and how it ends. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -9,64 +11,136 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scenarios } from '../support/contractDocument.ts';
 import { mockTarget, type Target } from '../support/targets.ts';
+import { readSettings } from './settings.ts';
 
 const CLI = fileURLToPath(new URL('cli.ts', import.meta.url));
+const CONTRACT = new URL('../../openapi/openapi.yaml', import.meta.url);
 
-describe.skipIf(process.env['CONTRACT_BASE_URL'])('the report on a deployment', () => {
+const folder = mkdtempSync(join(tmpdir(), 'report-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const left = (file: string) => readFileSync(join(folder, file), 'utf8');
+
+async function run(args: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [CLI, ...args, `REPORT=${folder}`], {
+    env: { PATH: process.env['PATH'], NO_COLOR: '1', ...env },
+  });
+  const [output, errors, [exitCode]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit') as Promise<[number]>,
+  ]);
+  return { exitCode, output, errors };
+}
+
+describe('where the contract is kept', () => {
   let mock: Target;
-  const folder = mkdtempSync(join(tmpdir(), 'report-'));
   beforeAll(async () => {
     mock = await mockTarget();
   });
-  afterAll(async () => {
-    await mock.close();
-    rmSync(folder, { recursive: true });
-  });
+  afterAll(() => mock.close());
 
-  async function run(baseUrl: string, apiKey: string) {
-    const env = {
-      PATH: process.env['PATH'],
-      NO_COLOR: '1',
-      CONTRACT_BASE_URL: baseUrl,
-      CONTRACT_API_KEY: apiKey,
-      CONTRACT_REPORT: folder,
-    };
-    const child = spawn(process.execPath, [CLI], { env });
-    const [output, errors, [exitCode]] = await Promise.all([
-      text(child.stdout),
-      text(child.stderr),
-      once(child, 'exit') as Promise<[number]>,
-    ]);
-    return { exitCode, output, errors };
-  }
-  const left = (file: string) => readFileSync(join(folder, file), 'utf8');
-
-  it('ends with 0 where the contract is kept, and names every answer', { timeout: 60_000 }, async () => {
-    const { exitCode, output } = await run(mock.baseUrl, mock.apiKey);
-    expect({ exitCode, failed: / 0 failed, /.test(output) }).toEqual({ exitCode: 0, failed: true });
+  it('ends with 0, and names every answer', async () => {
+    const { exitCode, output } = await run([`BASE_URL=${mock.baseUrl}/`, `API_KEY=${mock.apiKey}`, 'CREATE=1']);
+    expect(output).toMatch(/The contract is kept: all \d+ requests/);
     for (const { example } of scenarios) {
       expect(output).toContain(example);
       expect(left('index.html')).toContain(example);
     }
+    expect(output).toMatch(/seen +200 +createPaymentIntent created/);
     expect(left('junit.xml')).toMatch(/<testsuites .*failures="0"/);
     expect(output + left('index.html') + left('junit.xml')).not.toContain(mock.apiKey);
+    expect(exitCode).toBe(0);
   });
 
-  it('ends with 1 where it is not, and shows how to see it', { timeout: 60_000 }, async () => {
-    const { exitCode, output } = await run(mock.baseUrl, 'another-key');
+  it('creates nothing unless it is asked to, and takes the key from the environment', async () => {
+    const env = { CONTRACT_BASE_URL: mock.baseUrl, API_KEY: mock.apiKey };
+    const { exitCode, output } = await run([], env);
+    expect(output).toMatch(/not seen +200 +createPaymentIntent created +creates an intent: CREATE=1/);
+    expect(output).toMatch(/not seen +503 +createPaymentIntent providerUnavailable +no request alone brings it about/);
+    expect(left('junit.xml')).toMatch(/createPaymentIntent 200 created: the least amount"[^>]*>\s*<skipped/);
+    expect(exitCode).toBe(0);
+  });
+
+  it('ends with 2 where the key is refused, and says so once', async () => {
+    const { exitCode, output, errors } = await run([`BASE_URL=${mock.baseUrl}`, 'API_KEY=another-key']);
+    expect({ exitCode, output }).toEqual({ exitCode: 2, output: '' });
+    expect(errors).toBe(
+      `${mock.baseUrl} refuses the API key: every request with it is answered with 401. Nothing else was tested.\n`,
+    );
+  });
+});
+
+describe('where the contract is broken', () => {
+  let mock: Target;
+  beforeAll(async () => {
+    const file = join(folder, 'openapi.yaml');
+    const words = 'message: Amount must be a positive number';
+    writeFileSync(file, readFileSync(CONTRACT, 'utf8').replaceAll(words, 'message: Amount must be positive'));
+    mock = await mockTarget({}, file);
+  });
+  afterAll(() => mock.close());
+
+  it('ends with 1, and shows how to see it', async () => {
+    const env = { CONTRACT_API_KEY: mock.apiKey, GITHUB_ACTIONS: 'true' };
+    const { exitCode, output } = await run([`BASE_URL=${mock.baseUrl}`], env);
+    expect(output).toMatch(/The contract is broken: 13 of \d+ requests/);
+    const command = `curl -i --path-as-is -X POST -H 'cv-api-key: '"$API_KEY" -H 'Content-Type: application/json' --data-binary '{"amount":null}' '${mock.baseUrl}/api/v1/payments/intent'`;
+    const shown = [
+      'createPaymentIntent 400 invalidAmount: null',
+      command,
+      '→ 400 {"success":false,"message":"Amount must be positive"}',
+      'expected 400 {"success":false,"message":"Amount must be a positive number"}',
+    ];
+    expect(output).toContain(shown.join('\n  '));
+    expect(output).toContain(
+      `\n::error title=createPaymentIntent 400 invalidAmount%3A null::${shown.slice(1).join('%0A')}\n`,
+    );
+    expect(left('index.html')).toContain('<details class="exchange" open>');
+    expect(left('junit.xml')).toContain(command.replaceAll('"', '&quot;').replaceAll("'", '&apos;'));
+    expect(output + left('index.html') + left('junit.xml')).not.toContain(mock.apiKey);
     expect(exitCode).toBe(1);
-    const command = `-H 'cv-api-key: $API_KEY' -H 'Content-Type: application/json' --data-binary '{"amount":null}'`;
-    expect(output).toContain(command);
-    expect(output).toContain('→ 401 {"status":401,"error":"Invalid API key"}');
-    expect(left('index.html')).toContain('<details open>');
-    expect(output + left('index.html') + left('junit.xml')).not.toContain('another-key');
+  });
+});
+
+describe('where anything can come back', () => {
+  const server = createServer((request, response) => {
+    if (request.method === 'PUT') request.socket.destroy();
+    const key = String(request.headers['cv-api-key']);
+    response.end(JSON.stringify({ key, one: 'pi_1_secret_2', other: 'pi_1_secret_leaked-in-part' }));
+  });
+  beforeAll(() => once(server.listen(0, '127.0.0.1'), 'listening'));
+  afterAll(() => {
+    server.close();
+    server.closeAllConnections();
   });
 
-  it.each(['http://127.0.0.1:1', '', 'nonsense'])('ends with 2 where nobody answers: "%s"', async (baseUrl) => {
-    expect(await run(baseUrl, 'key')).toMatchObject({
+  it('shows no secret, and what had no answer', async () => {
+    const { port } = server.address() as AddressInfo;
+    const { exitCode, output } = await run([`BASE_URL=http://127.0.0.1:${port}`], { API_KEY: 'cv_echoed' });
+    expect(output).toContain('→ 200 {"key":"$API_KEY","one":"<secret>","other":"<malformed secret>"}');
+    expect(output).toContain('→ no answer\n  socket hang up');
+    expect(output + left('index.html') + left('junit.xml')).not.toMatch(/cv_echoed|pi_1|leaked/);
+    expect(exitCode).toBe(1);
+  });
+});
+
+describe('where nothing can be found out', () => {
+  it('ends with 2 where nobody answers', async () => {
+    expect(await run(['BASE_URL=http://127.0.0.1:1', 'API_KEY=key'])).toEqual({
       exitCode: 2,
       output: '',
-      errors: expect.stringMatching(/answer|address/),
+      errors: 'http://127.0.0.1:1 does not answer: connect ECONNREFUSED 127.0.0.1:1\n',
     });
+  });
+
+  it('ends with 2 where it is told nonsense, and repeats no password', async () => {
+    const { exitCode, errors } = await run(['BASE_URL=https://me:password@host/path', 'CREATE=yes']);
+    expect(exitCode).toBe(2);
+    expect(errors).toMatch(/^BASE_URL: expected .*\nAPI_KEY: missing\nCREATE: expected one of 0, 1\nusage: /);
+    expect(errors).not.toContain('password');
+  });
+
+  it('refuses a setting that it does not know', () => {
+    expect(() => readSettings(['BASEURL=https://host'], {})).toThrow(/^usage: /);
   });
 });

@@ -1,129 +1,192 @@
-/** A reporter of vitest's: what a run of the contract tests on a deployment found, for a person. One page, and a summary on the terminal. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Reporter, TestModule } from 'vitest/node';
+/** What a run of the contract tests on a deployment found, for a person: a summary for the terminal, a page, annotations for GitHub. */
+import { styleText } from 'node:util';
 import { scenarios } from '../support/contractDocument.ts';
 import type { ExchangeRecord } from './exchangeRecord.ts';
 
-interface Finding extends ExchangeRecord {
-  failures: string[];
+type Verdict = 'failed' | 'seen' | 'not seen';
+
+/** An answer of the contract, and what was asked to get it. */
+interface Row {
+  scenario: (typeof scenarios)[number];
+  findings: readonly ExchangeRecord[];
+  verdict: Verdict;
+  /** Why nothing was asked; empty where something was. */
+  unasked: string;
 }
 
-type Row = (typeof scenarios)[number] & { findings: Finding[] };
-
-export default class ContractReport implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[]): void {
-    const findings = modules.flatMap((module) => [...module.children.allTests()]).flatMap(findingOf);
-    if (findings.length === 0) return;
-    const rows = scenarios.map((scenario) => ({
-      ...scenario,
-      findings: findings.filter(
-        ({ operationId, example }) => operationId === scenario.operation.operationId && example === scenario.example,
-      ),
-    }));
-    const { CONTRACT_BASE_URL = '', CONTRACT_REPORT = 'reports/contract' } = process.env;
-    mkdirSync(CONTRACT_REPORT, { recursive: true });
-    const file = join(CONTRACT_REPORT, 'index.html');
-    writeFileSync(file, page(CONTRACT_BASE_URL, rows));
-    console.log(summary(CONTRACT_BASE_URL, rows, file));
-  }
+interface Report {
+  baseUrl: string;
+  rows: readonly Row[];
+  findings: readonly ExchangeRecord[];
+  failures: readonly ExchangeRecord[];
 }
 
-function findingOf(
-  test: ReturnType<TestModule['children']['allTests']> extends Iterable<infer Test> ? Test : never,
-): Finding[] {
-  const { exchange } = test.meta();
-  const failures = (test.result().errors ?? []).map(({ message }) => message);
-  return exchange ? [{ ...exchange, failures }] : [];
+export function reportOn(baseUrl: string, records: readonly ExchangeRecord[]): Report {
+  const rows = scenarios.map((scenario) => rowOf(scenario, records));
+  const findings = rows.flatMap((row) => row.findings);
+  return { baseUrl, rows, findings, failures: findings.filter(isFailed) };
 }
 
-const isFailed = ({ failures }: Finding) => failures.length > 0;
+function rowOf(scenario: Row['scenario'], records: readonly ExchangeRecord[]): Row {
+  const { operation, example } = scenario;
+  const own = records.filter((one) => one.operationId === operation.operationId && one.example === example);
+  const findings = own.filter(({ unasked }) => unasked === undefined);
+  return { scenario, findings, verdict: verdictOf(findings), unasked: findings.length > 0 ? '' : own[0]!.unasked! };
+}
 
-function verdictOf({ findings }: Row): 'failed' | 'seen' | 'not seen' {
+const isFailed = ({ fault }: ExchangeRecord) => fault !== undefined;
+
+function verdictOf(findings: readonly ExchangeRecord[]): Verdict {
   if (findings.some(isFailed)) return 'failed';
   return findings.length > 0 ? 'seen' : 'not seen';
 }
 
-const rounded = (ms = 0) => ms.toFixed(1);
+const counted = (rows: readonly Row[], verdict: Verdict) => rows.filter((row) => row.verdict === verdict).length;
+
+/** The one sentence that matters, and what it is based on. */
+function conclusion({ findings, failures, rows }: Report): [verdict: string, seen: string] {
+  const verdict =
+    failures.length > 0
+      ? `The contract is broken: ${failures.length} of ${findings.length} requests were not answered as it says.`
+      : `The contract is kept: all ${findings.length} requests were answered as it says.`;
+  const seen = `${counted(rows, 'seen')} were seen, ${counted(rows, 'failed')} failed`;
+  return [verdict, `Of ${rows.length} answers, ${seen}, and ${counted(rows, 'not seen')} were not asked for.`];
+}
 
 /** In milliseconds: the median, and the slowest. */
-function latencies(findings: readonly Finding[]): string {
-  const sorted = findings.map(({ latencyMs }) => latencyMs).toSorted((a, b) => a - b);
-  return sorted.length === 0 ? '' : `${rounded(sorted[Math.floor(sorted.length / 2)])} / ${rounded(sorted.at(-1))}`;
+function latencies(findings: readonly ExchangeRecord[]): [median: string, slowest: string] {
+  const sorted = findings.flatMap(({ latencyMs }) => latencyMs ?? []).toSorted((a, b) => a - b);
+  return [milliseconds(sorted[Math.floor(sorted.length / 2)]), milliseconds(sorted.at(-1))];
 }
 
-function counts(rows: readonly Row[]): string {
-  const findings = rows.flatMap((row) => row.findings);
-  const [failed, seen, unseen] = (['failed', 'seen', 'not seen'] as const).map(
-    (verdict) => rows.filter((row) => verdictOf(row) === verdict).length,
-  );
-  return `${findings.length} requests, ${findings.filter(isFailed).length} with another answer than the contract's; of ${rows.length} answers ${seen} seen, ${failed} failed, ${unseen} not seen`;
+const milliseconds = (ms?: number): string => ms?.toFixed(1) ?? '';
+
+const cut = (text: string): string => (text.length > 1000 ? `${text.slice(0, 1000)}…` : text);
+
+const titleOf = ({ scenario }: Row, { title }: ExchangeRecord): string =>
+  `${scenario.operation.operationId} ${scenario.status} ${scenario.example}: ${title}`;
+
+/** The failures, each with the row that it belongs to. */
+const failed = (rows: readonly Row[]): (readonly [Row, ExchangeRecord])[] =>
+  rows.flatMap((row) => row.findings.filter(isFailed).map((finding) => [row, finding] as const));
+
+/** A request of up to 128 KiB is more than a terminal or an annotation should hold: the page has all of it. */
+const linesOf = ({ curl, answer = 'no answer', fault = '' }: ExchangeRecord): string[] =>
+  [curl, `→ ${answer}`, fault].map(cut);
+
+const COLOURS = { failed: 'red', seen: 'green', 'not seen': 'dim' } as const;
+
+type Cell = string | number;
+
+/** What a row shows: on how it was asked for, or why it was not. */
+function cellsOf({ scenario, findings, verdict, unasked }: Row): [Verdict, Cell, string, ...Cell[]] {
+  const { operation, status, example } = scenario;
+  const asked = unasked === '' ? [findings.length, ...latencies(findings)] : [unasked];
+  return [verdict, status, `${operation.operationId} ${example}`, ...asked];
 }
 
-function summary(baseUrl: string, rows: readonly Row[], file: string): string {
-  const lines = rows.map((row) => {
-    const { operation, status, example, findings } = row;
-    return `  ${verdictOf(row).padEnd(9)} ${operation.operationId} ${status} ${example.padEnd(26)} ${String(findings.length).padStart(3)}  ${latencies(findings)}`;
-  });
-  const failed = rows.flatMap(({ findings }) => findings.filter(isFailed));
+const columns = (verdict: string, status: Cell, answer: string, ...numbers: Cell[]): string =>
+  `  ${verdict.padEnd(9)} ${String(status).padEnd(4)} ${answer.padEnd(46)}${numbers.map((one) => String(one).padStart(11)).join('')}`;
+
+/** For the terminal. */
+export function summary(report: Report): string {
+  const { baseUrl, rows, failures } = report;
+  const [verdict, seen] = conclusion(report);
   return [
-    `\nThe contract at ${baseUrl}: every answer, how often it was asked for, and milliseconds (median / slowest)\n`,
-    ...lines,
-    ...failed.map(
-      ({ title, curl, answer }) =>
-        `\n  ${title}\n  ${curl}\n  → ${answer ? `${answer.status} ${answer.body}` : 'no answer'}`,
+    `\nThe contract at ${baseUrl}\n`,
+    columns('', '', 'answer', 'requests', 'median ms', 'slowest ms'),
+    ...rows.map((row) => styleText(COLOURS[row.verdict], columns(...cellsOf(row)))),
+    ...failed(rows).map(
+      ([row, finding]) => `\n${styleText('red', titleOf(row, finding))}\n  ${linesOf(finding).join('\n  ')}`,
     ),
-    `\n${counts(rows)}`,
-    `Not seen: what cannot be had by asking rightly, and, without CREATE=1, what creates intents.`,
-    `The page: ${file}\n`,
+    `\n${styleText(failures.length > 0 ? 'red' : 'green', verdict)}`,
+    seen,
   ].join('\n');
 }
 
-function page(baseUrl: string, rows: readonly Row[]): string {
-  const body = rows.map((row) => {
-    const cells = [
-      verdictOf(row),
-      row.operation.operationId,
-      row.status,
-      row.example,
-      row.findings.length,
-      latencies(row.findings),
-    ];
-    const details = row.findings.map(detail).join('');
-    return `<tr class="${verdictOf(row).replace(' ', '-')}">${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>${
-      details && `<tr><td></td><td colspan="5">${details}</td></tr>`
-    }`;
-  });
+/** For GitHub: https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions#setting-an-error-message */
+export const annotations = ({ rows }: Report): string =>
+  failed(rows)
+    .map(([row, finding]) => {
+      const title = escapedForGitHub(titleOf(row, finding)).replaceAll(':', '%3A').replaceAll(',', '%2C');
+      return `::error title=${title}::${escapedForGitHub(linesOf(finding).join('\n'))}`;
+    })
+    .join('\n');
+
+const escapedForGitHub = (text: string): string =>
+  text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+
+/** For a browser. */
+export function page(report: Report): string {
+  const { baseUrl, rows, failures } = report;
+  const [verdict, seen] = conclusion(report);
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<title>The contract at ${escaped(baseUrl)}</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { border-bottom: 1px solid #ddd; padding: .3rem .6rem; text-align: left; vertical-align: top; }
-.seen td:first-child { color: #17692c; } .failed td:first-child { color: #a40e26; font-weight: bold; } .not-seen { color: #666; }
-pre { background: #f5f5f5; overflow-x: auto; padding: .5rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-</style>
-<h1>The contract at ${escaped(baseUrl)}</h1>
-<p>${escaped(counts(rows))}. ${new Date().toISOString()}</p>
-<table>
-<tr><th>verdict</th><th>operation</th><th>status</th><th>example</th><th>requests</th><th>ms, median / slowest</th></tr>
-${body.join('\n')}
-</table>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${failures.length > 0 ? 'Broken' : 'Kept'}: the contract at ${safe(baseUrl)}</title>
+<style>${STYLE}</style>
+<h1>The contract at ${safe(baseUrl)}</h1>
+<p class="verdict ${failures.length > 0 ? 'failed' : 'seen'}">${safe(verdict)}</p>
+<p>${safe(seen)}</p>
+<p><time>${new Date().toUTCString()}</time></p>
+${
+  failures.length > 0
+    ? `<h2>What failed</h2>\n${failed(rows)
+        .map(([row, one]) => exchangeHtml(titleOf(row, one), one))
+        .join('\n')}`
+    : ''
+}
+<h2>Every answer</h2>
+<div class="row head"><span>verdict</span><span>status</span><span>answer</span><span>requests</span><span>median ms</span><span>slowest ms</span></div>
+${rows.map(rowHtml).join('\n')}
 </html>
 `;
 }
 
-function detail(finding: Finding): string {
-  const { title, latencyMs, curl, answer, failures } = finding;
-  // Of what went well, the beginning is enough; of a failure, all is wanted.
-  const command = isFailed(finding) ? curl : clipped(curl);
-  const exchange = [command, answer ? `${answer.status} ${answer.body}` : 'no answer', ...failures].join('\n\n');
-  return `<details${isFailed(finding) ? ' open' : ''}><summary>${escaped(title)}, ${latencyMs.toFixed(1)} ms</summary><pre>${escaped(exchange)}</pre></details>`;
+function rowHtml(row: Row): string {
+  const { findings, verdict } = row;
+  const spans = cellsOf(row)
+    .map((cell) => `<span>${safe(cell)}</span>`)
+    .join('');
+  if (findings.length === 0) return `<div class="row not-seen">${spans}</div>`;
+  return `<details><summary class="row ${verdict}">${spans}</summary>
+${findings.map((one) => exchangeHtml(one.title, one)).join('\n')}
+</details>`;
 }
 
-const clipped = (text: string) => (text.length > 1000 ? `${text.slice(0, 1000)}…` : text);
+/** A failure is open, and whole. Of what went well, the beginning is enough. */
+function exchangeHtml(title: string, finding: ExchangeRecord): string {
+  const { latencyMs, curl, answer, fault } = finding;
+  const command = isFailed(finding) ? curl : cut(curl);
+  const time = latencyMs === undefined ? '' : ` <small>${milliseconds(latencyMs)} ms</small>`;
+  return `<details class="exchange"${isFailed(finding) ? ' open' : ''}><summary>${safe(title)}${time}</summary>
+<pre>${safe(command)}</pre>
+<pre>→ ${safe(answer ?? 'no answer')}</pre>${fault === undefined ? '' : `\n<pre class="fault">${safe(fault)}</pre>`}
+</details>`;
+}
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escaped = (text: string | number) => String(text).replace(/[&<>"]/g, (character) => ENTITIES[character]!);
+const safe = (text: Cell) => String(text).replace(/[&<>"]/g, (character) => ENTITIES[character]!);
+
+const STYLE = `
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; --line: color-mix(in srgb, currentColor 20%, transparent); }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.verdict { font-size: 1.25rem; font-weight: 600; }
+.row { display: grid; grid-template-columns: 6rem 4rem 1fr 5rem 7rem 7rem; gap: .5rem; padding: .3rem 0; border-top: 1px solid var(--line); }
+.row span:nth-child(n + 4) { text-align: right; font-variant-numeric: tabular-nums; }
+.not-seen span:last-child { grid-column: 4 / -1; }
+.head { font-weight: 600; border-top: none; }
+summary { cursor: pointer; }
+.row span:first-child::before { content: ''; display: inline-block; width: 1rem; }
+summary.row span:first-child::before { content: '▸'; }
+[open] > summary.row span:first-child::before { content: '▾'; }
+.verdict.seen, .row.seen span:first-child { color: light-dark(#16703c, #4cc38a); }
+.verdict.failed, .row.failed span:first-child { color: light-dark(#b42318, #ff9592); }
+.not-seen, small, time { opacity: .65; }
+@media (max-width: 45rem) { .row { grid-template-columns: 6rem 3.5rem 1fr; } .row span:nth-child(n + 4) { display: none; } }
+.exchange { padding: .2rem 0 .2rem 1rem; }
+pre { overflow: auto; max-height: 20rem; margin: .3rem 0; padding: .5rem .75rem; border-radius: .4rem; background: color-mix(in srgb, currentColor 7%, transparent); font-size: .85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+.fault { border-left: 3px solid light-dark(#b42318, #ff9592); }
+`;

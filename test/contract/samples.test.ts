@@ -31,32 +31,29 @@ async function printed(
 
 const targets = { 'the live server': () => liveTarget(), 'the mock': () => mockTarget() };
 
-describe.skipIf(process.env['CONTRACT_BASE_URL']).each(Object.entries(targets))(
-  "the page's request, sent to %s",
-  (_name, start) => {
-    let target: Target;
-    beforeAll(async () => {
-      target = await start();
-    });
-    afterAll(() => target.close());
+describe.each(Object.entries(targets))("the page's request, sent to %s", (_name, start) => {
+  let target: Target;
+  beforeAll(async () => {
+    target = await start();
+  });
+  afterAll(() => target.close());
 
-    it('with curl, prints the success of the page', async () => {
-      expect(await printed('create-intent.sh', ['bash', '-c'], target)).toBe(
-        '{"status":200,"success":true,"message":"Payment intent created successfully","data":{"paymentIntentSecret":"<secret>"}}',
-      );
-    });
+  it('with curl, prints the success of the page', async () => {
+    expect(await printed('create-intent.sh', ['bash', '-c'], target)).toBe(
+      '{"status":200,"success":true,"message":"Payment intent created successfully","data":{"paymentIntentSecret":"<secret>"}}',
+    );
+  });
 
-    it('with JavaScript, prints the success of the page', async () => {
-      const node: [string, ...string[]] = [process.execPath, '--input-type=module', '--eval'];
-      expect(await printed('create-intent.mjs', node, target)).toBe(
-        "{ status: 200, success: true, message: 'Payment intent created successfully', data: { paymentIntentSecret: '<secret>' } }",
-      );
-    });
+  it('with JavaScript, prints the success of the page', async () => {
+    const node: [string, ...string[]] = [process.execPath, '--input-type=module', '--eval'];
+    expect(await printed('create-intent.mjs', node, target)).toBe(
+      "{ status: 200, success: true, message: 'Payment intent created successfully', data: { paymentIntentSecret: '<secret>' } }",
+    );
+  });
 
-    it.skipIf(!hasRequests)('with Python (where python3 has requests), prints the success of the page', async () => {
-      expect(await printed('create-intent.py', ['python3', '-c'], target)).toBe(
-        "{'status': 200, 'success': True, 'message': 'Payment intent created successfully', 'data': {'paymentIntentSecret': '<secret>'}}",
-      );
-    });
-  },
-);
+  it.skipIf(!hasRequests)('with Python (where python3 has requests), prints the success of the page', async () => {
+    expect(await printed('create-intent.py', ['python3', '-c'], target)).toBe(
+      "{'status': 200, 'success': True, 'message': 'Payment intent created successfully', 'data': {'paymentIntentSecret': '<secret>'}}",
+    );
+  });
+});

@@ -27,6 +27,10 @@ const NOT_HERE: Record<string, string> = {
   'npm install --save-dev ./carevalidate-payments-mock-1.0.0.tgz':
     'it belongs into a project of another team: test/package does it there',
   'npx payments-mock LATENCY_MS=100-800': 'it belongs into a project of another team: test/package does it there',
+  'npm install --save-dev ./carevalidate-payments-contract-tests-1.0.0.tgz':
+    'it belongs into a project of another team: test/package does it there',
+  'npx payments-contract BASE_URL=http://127.0.0.1:3000 API_KEY=cv_dev_key':
+    'it belongs into a project of another team: test/package does it there',
   'npm ci --omit=dev': 'it would take away the packages that these tests run on',
   'make docs-test': 'it is what runs this',
 };

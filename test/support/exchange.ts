@@ -7,7 +7,7 @@ export interface WireRequest {
   method: string;
   /** Path and query. */
   path: string;
-  /** In order, repeats included. Content-Length and Host are added. */
+  /** In order, repeats included. Content-Length is added, and the address's Host where there is none. */
   headers: readonly (readonly [name: string, value: string])[];
   body?: string | Uint8Array | undefined;
 }
@@ -19,23 +19,35 @@ export interface WireResponse {
   text: string;
 }
 
+const RARELY_WITH_BODY = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
+
 const agent = new Agent({ keepAlive: true, maxSockets: 32 });
 
-/** Sends the request and reads the whole answer. Rejects when the connection breaks before the answer. */
-export function send(baseUrl: string, { method, path, headers, body }: WireRequest): Promise<WireResponse> {
-  const url = new URL(baseUrl);
-  const framed =
-    body === undefined ? headers : [...headers, ['Content-Length', String(Buffer.byteLength(body))] as const];
+/** Sends the request and reads the whole answer. Rejects when the connection breaks or the signal comes before the answer. */
+export function send(
+  baseUrl: string,
+  { method, path, headers, body }: WireRequest,
+  signal?: AbortSignal,
+): Promise<WireResponse> {
+  const { hostname, port, host, protocol } = new URL(baseUrl);
+  // Left alone, Node sends no body in chunks, except where a method rarely has one.
+  const isLengthKnown = body !== undefined || !(RARELY_WITH_BODY.has(method) || isNamed(headers, 'transfer-encoding'));
+  const all = [
+    ...(isNamed(headers, 'host') ? [] : [['Host', host]]),
+    ...headers,
+    ...(isLengthKnown ? [['Content-Length', String(Buffer.byteLength(body ?? ''))]] : []),
+  ];
   return new Promise((resolve, reject) => {
     const options = {
-      host: url.hostname,
-      port: url.port,
+      host: hostname,
+      port,
       method,
       path,
-      headers: framed.flat() as never,
+      headers: all.flat() as never,
       setHost: false,
+      ...(signal && { signal }),
     };
-    const isSecure = url.protocol === 'https:';
+    const isSecure = protocol === 'https:';
     const request = isSecure ? openSecure(options) : open({ ...options, agent });
     request.once('error', reject);
     request.once('response', (response) => {
@@ -51,25 +63,50 @@ export function send(baseUrl: string, { method, path, headers, body }: WireReque
   });
 }
 
-const quote = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+const isNamed = (headers: WireRequest['headers'], name: string): boolean =>
+  headers.some(([known]) => known.toLowerCase() === name);
 
-/** The request as a command that repeats it; `baseUrl` and key are the reader's to fill in where they are masked. */
-export function curlLine(baseUrl: string, { method, path, headers, body }: WireRequest, secret?: string): string {
+/** The request as a command that repeats it in a shell where API_KEY is the key, which doesn't stand in it. */
+export function curlLine(baseUrl: string, { method, path, headers, body }: WireRequest, apiKey = ''): string {
+  const data = body ?? (isNamed(headers, 'transfer-encoding') ? '' : undefined);
+  const { piped, argument } = bodyOf(data);
+  // curl adds a media type of its own to what has none.
+  const all =
+    data === undefined || isNamed(headers, 'content-type') ? headers : [...headers, ['Content-Type'] as const];
   return [
-    `curl -i --path-as-is -X ${quote(method)}`,
-    ...headers
-      .filter(([name]) => name.toLowerCase() !== 'host')
-      .map(([name, value]) => `-H ${quote(`${name}: ${secret ? value.replaceAll(secret, '$API_KEY') : value}`)}`),
-    ...(body === undefined ? [] : [`--data-binary ${bodyArgument(body)}`]),
+    ...piped,
+    `curl -i --path-as-is -X ${method}`,
+    ...all.filter(([name]) => name.toLowerCase() !== 'host').map((header) => `-H ${headerArgument(header, apiKey)}`),
+    ...argument,
     quote(baseUrl + path),
   ].join(' ');
 }
 
-/** Bytes that are no text go through a shell as \x escapes. */
-function bodyArgument(body: string | Uint8Array): string {
-  const bytes = Buffer.from(body as Uint8Array);
-  if (bytes.toString('utf8') === body) return quote(body);
-  return `$'${[...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}'`;
+const quote = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
+/** For curl, `Name:` takes a header away, and `Name;` sends an empty one. */
+function headerArgument([name, value]: readonly [name: string, value?: string], apiKey: string): string {
+  if (value === undefined) return quote(`${name}:`);
+  if (value === '') return quote(`${name};`);
+  const text = `${name}: ${value}`;
+  return (apiKey === '' ? [text] : text.split(apiKey))
+    .map((part) => (part === '' ? '' : quote(part)))
+    .join('"$API_KEY"');
+}
+
+/** Linux's limit on one argument is 128 KiB. */
+const MAX_ARGUMENT_BYTES = 100_000;
+
+/** A body that is too long for an argument comes through a pipe, and so do bytes that are no text. */
+function bodyOf(body: WireRequest['body']): { piped: string[]; argument: string[] } {
+  if (body === undefined) return { piped: [], argument: [] };
+  if (typeof body !== 'string') {
+    const escaped = [...body].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+    return { piped: [`printf '${escaped}' |`], argument: ['--data-binary @-'] };
+  }
+  if (Buffer.byteLength(body) > MAX_ARGUMENT_BYTES)
+    return { piped: [`printf %s ${quote(body)} |`], argument: ['--data-binary @-'] };
+  return { piped: [], argument: [`--data-binary ${quote(body)}`] };
 }
 
 /** Sends bytes that no client would send, and reads what comes back until the connection closes. */

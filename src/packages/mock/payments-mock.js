@@ -4,9 +4,7 @@ import { readFileSync } from 'node:fs';
 
 const { engines } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
 const needed = engines.node.replace('>=', '');
-const [major, minor] = process.versions.node.split('.').map(Number);
-const [neededMajor, neededMinor] = needed.split('.').map(Number);
-const isOld = major < neededMajor || (major === neededMajor && minor < neededMinor);
+const isOld = process.versions.node.localeCompare(needed, 'en', { numeric: true }) < 0;
 
 const settings = process.argv.slice(2).map((argument) => /^([A-Z_]+)=(.*)$/.exec(argument));
 
