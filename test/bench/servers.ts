@@ -3,7 +3,10 @@ import { ORDER, PAYMENT, REFUSED, requestOf } from './requests.ts';
 
 export const FLOOR: Program = { name: 'floor: node:http, undici', args: [here('peers/floor.mjs')] };
 
-export const OURS: Program = { name: 'this service', args: [here('ours.ts')] };
+/** As `npm start` and `make mock` start ours. */
+const kept = ['--import', here('../../src/compileCache.ts')];
+
+export const OURS: Program = { name: 'this service', args: [...kept, here('ours.ts')] };
 
 /** Servers that people would write instead, each as its documentation shows it. */
 export const PEERS: readonly Program[] = [
@@ -72,7 +75,7 @@ async function cost(
   return { ...timing, cpu: (cpuMicroseconds() - before) / job.requests };
 }
 
-export const MOCK: Program = { name: 'our mock', args: [here('../../src/mock.ts')] };
+export const MOCK: Program = { name: 'our mock', args: [...kept, here('../../src/mock.ts')] };
 
 /** With its own log, as `prism mock` has it. */
 export const PRISM: Program = {
@@ -109,6 +112,6 @@ export async function costOf(program: Program, load: Load, requests: number, req
 
 /** Our shell on so many operations; the last of them is asked. */
 export const scaled = (operations: number): { program: Program; request: string } => ({
-  program: { name: `${operations} operations`, args: [here('scaled.ts'), String(operations)] },
+  program: { name: `${operations} operations`, args: [...kept, here('scaled.ts'), String(operations)] },
   request: requestOf(ORDER, `/api/v1/payments/intent/${operations - 1}`),
 });

@@ -16,7 +16,9 @@ afterAll(() => {
 /** A process of ours with nothing in its environment but this. */
 function run(file: string, env: Record<string, string> = {}): ChildProcess {
   const path = fileURLToPath(new URL(`../../src/${file}`, import.meta.url));
-  const child = spawn(process.execPath, [path], { env: { PATH: process.env['PATH'], ...env } });
+  const child = spawn(process.execPath, ['--import', './src/compileCache.ts', path], {
+    env: { PATH: process.env['PATH'], ...env },
+  });
   started.add(child);
   return child;
 }
