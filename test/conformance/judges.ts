@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../support/freePort.ts';
 
 /** Where `make conformance` puts what it installs. A folder that git ignores. */
 export const FOLDER = fileURLToPath(new URL('../../.conformance/', import.meta.url));
@@ -39,15 +39,6 @@ export async function startJudge(command: string, argsFor: (port: number) => rea
     throw new Error(`${command} does not listen on port ${port}. It said:\n${said}`, { cause: error });
   });
   return { url: `http://127.0.0.1:${port}`, close: () => end(child) };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function listening(port: number, child: ChildProcess): Promise<void> {

@@ -25,7 +25,8 @@ import {
   type ObservedServer,
 } from '../support/observed.ts';
 import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
-import { freePort, startBabbler } from '../support/redis.ts';
+import { freePort } from '../support/freePort.ts';
+import { startBabbler } from '../support/redis.ts';
 
 /** Every field that a request's line may have. One more is a decision about secrets: see log.ts. */
 const FIELDS = new Set(

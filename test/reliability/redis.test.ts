@@ -1,15 +1,8 @@
 /** Redis makes instances count together, and is never needed. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { GLOBEX, observedServer, pay, statusesOf, type ObservedServer } from '../support/observed.ts';
-import {
-  freePort,
-  hasRedis,
-  needsRedis,
-  startBabbler,
-  startRedis,
-  startSlowProxy,
-  type RedisServer,
-} from '../support/redis.ts';
+import { hasRedis, needsRedis, startBabbler, startRedis, startSlowProxy, type RedisServer } from '../support/redis.ts';
+import { freePort } from '../support/freePort.ts';
 
 /** Redis may take 100 ms of it. The rest is for two cores that others use too; a request that waits for Redis takes seconds. */
 const SOON_MS = 1_000;

@@ -9,7 +9,7 @@ import { sha256 } from '../../src/auth.ts';
 import { startFakeStripe, type Fault } from '../../src/fake-stripe/server.ts';
 import { sendBytes } from '../support/exchange.ts';
 import { INTENT_PATH, observedProcess, pay, settings, startCollector, tracedTo } from '../support/observed.ts';
-import { freePort } from '../support/redis.ts';
+import { freePort } from '../support/freePort.ts';
 
 const CANARIES = {
   'API key': 'cv_canaryApiKey',

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
 import { openContract, type ContractError } from '../../../src/contract.ts';
 import { prismAnswers } from '../../../src/mock/prism.ts';
+import { freePort } from '../../support/freePort.ts';
 
 type Contract = typeof document;
 
@@ -105,15 +105,3 @@ describe('the plain `prism mock generated/openapi.json`', () => {
     expect({ status: answer.status, body: await answer.json() }).toEqual({ status: 200, body: created.value });
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
-}
