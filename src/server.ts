@@ -1,8 +1,14 @@
 /** The production process. Everything it needs stands in the environment: see .env.example. */
-import { readConfig } from './config.ts';
-import { openLog } from './log.ts';
-import { serve, stopOnSignals } from './serve.ts';
-import { startTracing } from './tracing.ts';
+import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+// What Node compiled for an earlier start it need not compile again, which is a third of the time to start: so all else is
+// imported after this line. In a folder of our own, because whoever can write there decides what runs here.
+enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compiled', import.meta.url)));
+const { readConfig } = await import('./config.ts');
+const { openLog } = await import('./log.ts');
+const { serve, stopOnSignals } = await import('./serve.ts');
+const { startTracing } = await import('./tracing.ts');
 
 try {
   const config = readConfig(process.env);

@@ -1,8 +1,12 @@
 /** As src/server.ts, on another Stripe than the real one. */
-import { readConfig } from '../../src/config.ts';
-import { openLog } from '../../src/log.ts';
-import { serve, stopOnSignals } from '../../src/serve.ts';
-import { startTracing } from '../../src/tracing.ts';
+import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/compiled', import.meta.url)));
+const { readConfig } = await import('../../src/config.ts');
+const { openLog } = await import('../../src/log.ts');
+const { serve, stopOnSignals } = await import('../../src/serve.ts');
+const { startTracing } = await import('../../src/tracing.ts');
 
 const { BENCH_STRIPE_URL, ...env } = process.env;
 const config = readConfig(env);

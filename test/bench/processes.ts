@@ -81,7 +81,8 @@ export async function start(program: Program, request: string, stripePort = 0): 
     memoryMiB: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]) / 1024,
     async stop() {
       process.removeListener('exit', end);
-      end();
+      // Asked, and not killed: at its end Node writes what the next start need not compile again.
+      child.kill('SIGTERM');
       await exited;
     },
   };

@@ -29,7 +29,7 @@ const answer = {
 const app = await buildApp({
   contract: await openContract({ ...document, paths: Object.fromEntries(paths) }, () => async () => answer),
   authenticate: keyring(config.apiKeys),
-  limits: limits(config, logger),
+  limits: limits(config),
   logger,
   metrics: metrics(),
 });

@@ -90,7 +90,7 @@ async function served(contractDocument: object, tenantRequestsPerMinute = 1_000_
     const app = await buildApp({
       contract,
       authenticate: (apiKey) => (apiKey === API_KEY ? 'mutants' : undefined),
-      limits: limits({ tenantRequestsPerMinute, addressFailuresPerMinute: 1_000_000 }, logger),
+      limits: limits({ tenantRequestsPerMinute, addressFailuresPerMinute: 1_000_000 }),
       logger,
     });
     const url = await app.listen({ host: '127.0.0.1', port: 0 });

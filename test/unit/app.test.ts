@@ -205,7 +205,7 @@ describe('every answer', () => {
 
 const strict = () =>
   listening({
-    limits: limits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 2 }, pino({ level: 'silent' })),
+    limits: limits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 2 }),
   });
 
 /** What the check of answers is shown of the one answer that it should be shown. */

@@ -1,12 +1,13 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { limits } from '../../src/limits.ts';
+import { sharedCounts } from '../../src/redis.ts';
 import { Problem } from '../../src/problems.ts';
 import { startFakeRedis, type FakeRedis } from '../support/fakeRedis.ts';
 import { startBabbler } from '../support/redis.ts';
 
 const settings = { tenantRequestsPerMinute: 2, addressFailuresPerMinute: 1 };
-const ownCounts = () => limits(settings, pino({ level: 'silent' }));
+const ownCounts = () => limits(settings);
 
 /** What the last of so many counts ended with. */
 async function last(count: () => Promise<void>, times: number): Promise<unknown> {
@@ -132,7 +133,7 @@ describe('with Redis, limits', () => {
   function instance(redisUrl = redis.url) {
     const log: string[] = [];
     const write = (line: string) => void log.push((JSON.parse(line) as { msg: string }).msg);
-    const counts = limits({ ...settings, redisUrl }, pino({}, { write }));
+    const counts = limits(settings, sharedCounts(redisUrl, pino({}, { write })));
     closing.push(counts.close);
     return { counts, log };
   }
