@@ -49,10 +49,9 @@ export async function startMock(
   logger: FastifyBaseLogger,
   onAnswered: (answered: Answered) => void = () => {},
 ): Promise<Mock> {
-  const closing = new AbortController();
   const open = async (file: ContractFile) => {
     try {
-      return await mockApp(file.document, { config, logger, onAnswered, closing: closing.signal });
+      return await mockApp(file.document, { config, logger, onAnswered });
     } catch (error) {
       throw file.located(error);
     }
@@ -84,7 +83,6 @@ export async function startMock(
     async close() {
       watcher.close();
       await reading;
-      closing.abort();
       app.server.closeAllConnections();
       await app.close();
     },
@@ -95,8 +93,6 @@ interface MockOptions {
   config: MockConfig;
   logger: FastifyBaseLogger;
   onAnswered: (answered: Answered) => void;
-  /** Ends every wait. */
-  closing: AbortSignal;
 }
 
 /** The shell of the live server, with Prism's answers behind it. */
@@ -163,7 +159,7 @@ function answerTo(asked: Asked, { scenarios }: Operation, { errorRate }: MockCon
 }
 
 /** Adds to every answer what only a mock says: which scenario it is, and why it refuses. The body stays as it is. */
-function tellOfAnswers(app: FastifyInstance, resolved: object, { config, onAnswered, closing }: MockOptions): void {
+function tellOfAnswers(app: FastifyInstance, resolved: object, { config, onAnswered }: MockOptions): void {
   const known = listedScenarios(resolved, '', '').flatMap(({ scenarios }) => scenarios);
   app.addHook('onSend', async (request, reply, payload) => {
     if (isOwn(request)) return payload;
@@ -176,7 +172,7 @@ function tellOfAnswers(app: FastifyInstance, resolved: object, { config, onAnswe
     const exposed = reply.getHeader('access-control-expose-headers');
     if (exposed) reply.header('access-control-expose-headers', `${String(exposed)}, Mock-Scenario, Mock-Reason`);
     // A browser's own question before the request is not the request.
-    if (request.method !== 'OPTIONS') await waited(waitMs(askedOf(request.headers), config), closing);
+    if (request.method !== 'OPTIONS') await delay(waitMs(askedOf(request.headers), config));
     return payload;
   });
   app.addHook('onResponse', async (request, reply) => {
@@ -195,10 +191,6 @@ function tellOfAnswers(app: FastifyInstance, resolved: object, { config, onAnswe
 /** Not the contract's: the list of scenarios, the API reference. */
 const isOwn = ({ url, routeOptions }: FastifyRequest): boolean =>
   routeOptions.config.label !== undefined || url.split('?', 1)[0] === SCENARIOS_PATH;
-
-/** Waits so long, or until nobody needs it any more. */
-const waited = (ms: number, until: AbortSignal): Promise<void> =>
-  ms === 0 ? Promise.resolve() : delay(ms, undefined, { signal: until }).catch(() => {});
 
 /** The list of the scenarios: JSON for tools, a page for who asks for one. */
 function serveScenarios(app: FastifyInstance, resolved: object, apiKey: string): void {

@@ -47,7 +47,7 @@ const parts: Record<string, Part> = {
     tests: ['test/unit/payments/{stripe,stripeHttpClient}.test.ts'],
   },
   limits: {
-    mutate: ['src/limits.ts', 'src/payments/bulkhead.ts'],
+    mutate: ['src/limits.ts', 'src/redis.ts', 'src/payments/bulkhead.ts'],
     tests: ['test/unit/limits.test.ts', 'test/unit/payments/bulkhead.test.ts'],
   },
   answers: { mutate: ['src/answerCheck.ts'], tests: ['test/unit/answerCheck.test.ts'] },

@@ -69,11 +69,8 @@ describe('limits', () => {
     expect(await last(() => counts.countRequest('192.0.2.1'), 1)).toBe('let through');
   });
 
-  it('are an instance’s own without Redis: they look for none, and have nothing to close', async () => {
-    const open = process.getActiveResourcesInfo().toSorted();
+  it('are an instance’s own without Redis, and have nothing to close', () => {
     const counts = ownCounts();
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(process.getActiveResourcesInfo().toSorted()).toEqual(open);
     expect(counts.shared).toBe(false);
     expect(() => counts.close()).not.toThrow();
   });

@@ -68,7 +68,7 @@ describe('the list of scenarios', () => {
   });
 
   it('is the same at its address with a query, and says on what it depends', async () => {
-    const [one, other] = [await list(), await list({}, 'GET', '?x=1')];
+    const [one, other] = [await list(), await list({ Accept: 'application/json' }, 'GET', '?x=1')];
     expect(other.text).toBe(one.text);
     expect(one.headers['vary']).toBe('Accept');
     expect(one.headers).not.toHaveProperty('mock-scenario');
@@ -149,14 +149,17 @@ describe('failures', () => {
     expect(await statuses(5, { 'Mock-Error-Rate': '1', 'Mock-Scenario': 'created' })).toEqual([
       200, 200, 200, 200, 200,
     ]);
+    expect(await statuses(2, { 'Mock-Error-Rate': '1', Prefer: 'code=200' })).toEqual([200, 200]);
   });
 });
 
 it('says of all headers of its own what is wrong with them', async () => {
   const { status, text } = await ask({ 'Mock-Latency': 'slow', 'Mock-Error-Rate': '10%' });
   expect(status).toBe(400);
-  expect(text).toContain('Mock-Latency: expected milliseconds such as 300 or 100-800, at most 20000');
-  expect(text).toContain('Mock-Error-Rate: expected a share from 0 to 1 such as 0.1');
+  expect((JSON.parse(text) as { message: string }).message).toBe(
+    'Mock-Latency: expected milliseconds such as 300 or 100-800, at most 20000; ' +
+      'Mock-Error-Rate: expected a share from 0 to 1 such as 0.1',
+  );
 });
 
 it('names all faults of its configuration at once', () => {

@@ -1,6 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { send, type WireRequest } from '../../support/exchange.ts';
+import { send, sendBytes, type WireRequest } from '../../support/exchange.ts';
 import { mocking as ownMock, paymentOf as request } from '../../support/mocking.ts';
 
 const PATH = '/api/v1/payments/intent';
@@ -48,6 +48,9 @@ describe('a scenario', () => {
   });
 });
 
+const textAt = async (mockUrl: string, path: string) =>
+  (await send(mockUrl, { ...request(), method: 'GET', path, body: undefined })).text;
+
 describe('the API key', () => {
   it.each(['any', 'YOUR_SECRET_KEY_HERE'])('%s is let in by default', async (apiKey) => {
     expect(await send(url, request({ 'cv-api-key': apiKey }))).toMatchObject({ status: 200 });
@@ -55,6 +58,14 @@ describe('the API key', () => {
 
   it('is needed all the same', async () => {
     expect(await send(url, request({ 'cv-api-key': '' }))).toMatchObject({ status: 401 });
+  });
+
+  it('stands in every command of the list, and the log names a tenant for it', async () => {
+    const [open, strict] = [await mocking(), await mocking({ API_KEY: 'cv_only' })];
+    expect(await textAt(open.url, '/_mock/scenarios')).toContain("-H 'cv-api-key: any'");
+    expect(await textAt(strict.url, '/_mock/scenarios')).toContain("-H 'cv-api-key: cv_only'");
+    await send(open.url, request());
+    await vi.waitUntil(() => open.log.some((line) => line.includes('"tenant":"mock"')));
   });
 
   it('is the one that is set, where one is set', async () => {
@@ -69,13 +80,13 @@ const docsOf = ({ url: mockUrl }: { url: string }) =>
 
 describe('the API reference', () => {
   it('has a key that works, and gives away none that is set', async () => {
-    const strict = await mocking({ API_KEY: 'cv_only' });
-    expect((await docsOf({ url })).text).toContain('data-api-key="any_key"');
+    const [open, strict] = [await mocking(), await mocking({ API_KEY: 'cv_only' })];
+    expect((await docsOf(open)).text).toContain('data-api-key="any_key"');
     expect((await docsOf(strict)).text).toContain('data-api-key="YOUR_SECRET_KEY_HERE"');
   });
 
   it('asks the mock that serves it', async () => {
-    const { text } = await send(url, { ...request(), method: 'GET', path: '/docs/openapi.json', body: undefined });
+    const text = await textAt((await mocking()).url, '/docs/openapi.json');
     expect((JSON.parse(text) as { servers: object[] }).servers[0]).toEqual({ url: '/', description: 'This mock' });
   });
 
@@ -169,6 +180,15 @@ describe('an edit of the contract', () => {
     await expect.poll(() => answer(mock.url), withinASecond).toBe(edited);
     await save(file, text);
     await expect.poll(() => answer(mock.url), withinASecond).toBe(original);
+    expect(mock.log.join('')).toContain('"msg":"serving the edited contract"');
+  });
+
+  it('is served to whoever asks first whether to go on, too, and to what is no request', async () => {
+    const { file, text, ...mock } = await mocking();
+    await writeFile(file, text.replace(...EDIT).replaceAll('message: Bad request', 'message: A bad request'));
+    await expect.poll(() => answer(mock.url), withinASecond).toBe(edited);
+    expect((await send(mock.url, request({ Expect: '100-continue' }, { body: '{}' }))).text).toBe(edited);
+    expect((await sendBytes(mock.url, 'no HTTP\r\n\r\n')).text).toContain('A bad request');
   });
 
   it.each<[string, (text: string) => string, string]>([
