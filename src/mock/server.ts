@@ -172,7 +172,9 @@ function tellOfAnswers(app: FastifyInstance, resolved: object, { config, onAnswe
     const exposed = reply.getHeader('access-control-expose-headers');
     if (exposed) reply.header('access-control-expose-headers', `${String(exposed)}, Mock-Scenario, Mock-Reason`);
     // A browser's own question before the request is not the request.
-    if (request.method !== 'OPTIONS') await delay(waitMs(askedOf(request.headers), config));
+    const ms = request.method === 'OPTIONS' ? 0 : waitMs(askedOf(request.headers), config);
+    // A timer of 0 would take a millisecond.
+    if (ms > 0) await delay(ms);
     return payload;
   });
   app.addHook('onResponse', async (request, reply) => {

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import document from '../../generated/openapi.json' with { type: 'json' };
 import { answerCheck, type SentAnswer } from '../../src/answerCheck.ts';
 import { openContract } from '../../src/contract.ts';
@@ -117,4 +117,13 @@ describe('an answer that the contract does not allow', () => {
     ]);
     expect(counted).toEqual([{ operation: 'createPaymentIntent', status: 200 }]);
   });
+});
+
+it('says nothing past the log of a format that only describes', async () => {
+  const said = vi.spyOn(console, 'warn');
+  const dated = structuredClone(document);
+  Object.assign(dated.components.schemas.Failure.properties.message, { format: 'a sentence' });
+  const { operations: some } = await openContract(dated, () => async () => ({ example: 'created' }));
+  answerCheck(some, { logger: pino({ level: 'silent' }), metrics: { countViolation: () => {} } })(good);
+  expect(said).not.toHaveBeenCalled();
 });
