@@ -43,8 +43,12 @@ const parts: Record<string, Part> = {
   },
   shell: { mutate: ['src/app.ts', 'src/clientErrors.ts'], tests: ['test/unit/app.test.ts'] },
   stripe: {
-    mutate: ['src/payments/stripe.ts', 'src/payments/stripeHttpClient.ts'],
-    tests: ['test/unit/payments/{stripe,stripeHttpClient}.test.ts'],
+    mutate: ['src/payments/stripe.ts'],
+    tests: ['test/unit/payments/{stripe,stripeRetries}.test.ts'],
+  },
+  stripeHttpClient: {
+    mutate: ['src/payments/stripeHttpClient.ts'],
+    tests: ['test/unit/payments/stripeHttpClient.test.ts'],
   },
   limits: {
     mutate: ['src/limits.ts', 'src/payments/bulkhead.ts'],
