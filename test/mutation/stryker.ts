@@ -39,7 +39,7 @@ const parts: Record<string, Part> = {
   },
   contract: {
     mutate: ['src/contract.ts', 'src/problems.ts', 'src/references.ts'],
-    tests: ['test/unit/{contract,references}.test.ts'],
+    tests: ['test/unit/{contract,problems,references}.test.ts'],
   },
   shell: { mutate: ['src/app.ts', 'src/clientErrors.ts'], tests: ['test/unit/app.test.ts'] },
   stripe: {
