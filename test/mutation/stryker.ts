@@ -41,7 +41,11 @@ const parts: Record<string, Part> = {
     mutate: ['src/contract.ts', 'src/problems.ts', 'src/references.ts'],
     tests: ['test/unit/{contract,problems,references}.test.ts'],
   },
-  shell: { mutate: ['src/app.ts', 'src/clientErrors.ts'], tests: ['test/unit/app.test.ts'] },
+  shell: { mutate: ['src/app.ts'], tests: ['test/unit/app.test.ts'] },
+  connections: {
+    mutate: ['src/clientErrors.ts', 'src/connections.ts'],
+    tests: ['test/unit/{clientErrors,connections}.test.ts'],
+  },
   stripe: {
     mutate: ['src/payments/stripe.ts'],
     tests: ['test/unit/payments/{stripe,stripeRetries}.test.ts'],
