@@ -1,3 +1,5 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import dns from 'node:dns';
 import type * as Timers from 'node:timers/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -196,5 +198,37 @@ describe('close', () => {
     await nextTurn();
     await gateway.close();
     await expect(failed).resolves.toMatchObject({ message: 'unreachable: closed' });
+  });
+});
+
+/** Where a gateway connects to, on a machine whose name server knows nobody. */
+async function whereTo(baseUrl?: URL): Promise<object[]> {
+  vi.spyOn(dns, 'lookup').mockImplementation(((_host: string, _options: object, done: (error: Error) => void) =>
+    done(Object.assign(new Error('nobody'), { code: 'ENOTFOUND' }))) as never);
+  const places: object[] = [];
+  const onConnect = (message: unknown) => {
+    const { protocol, hostname, port } = (message as { connectParams: URL }).connectParams;
+    places.push({ protocol, hostname, port });
+  };
+  subscribe('undici:client:beforeConnect', onConnect);
+  const gateway = stripeGateway({ secretKey: 'sk_test_1', ...(baseUrl && { baseUrl }) });
+  await expect(gateway.createIntent(order)).rejects.toMatchObject({ message: 'unreachable: ENOTFOUND' });
+  unsubscribe('undici:client:beforeConnect', onConnect);
+  await gateway.close();
+  return places;
+}
+
+describe('Stripe', () => {
+  it('is the real one, over TLS, unless another is named', async () => {
+    const place = { protocol: 'https:', hostname: 'api.stripe.com', port: '' };
+    expect(await whereTo()).toEqual([place, place, place]);
+  });
+
+  it.each([
+    ['http://stripe.test', { protocol: 'http:', hostname: 'stripe.test', port: '' }],
+    ['https://stripe.test', { protocol: 'https:', hostname: 'stripe.test', port: '' }],
+    ['https://stripe.test:8443', { protocol: 'https:', hostname: 'stripe.test', port: '8443' }],
+  ])('is at the port of its scheme, or at its own: %s', async (url, place) => {
+    expect(await whereTo(new URL(url))).toEqual([place, place, place]);
   });
 });
