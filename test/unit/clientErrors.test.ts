@@ -42,7 +42,7 @@ async function refusing(handle: (request: IncomingMessage, response: ServerRespo
     ends.open.forEach((socket) => socket.destroy());
     server.close();
   });
-  return { url, ends, told, shown };
+  return { server, url, ends, told, shown };
 }
 
 /** Begins a request whose body does not come to an end. */
@@ -129,6 +129,35 @@ describe('what never becomes a request', () => {
     expect(told).toEqual([]);
   });
 
+  it('ends the connection behind an answer that is due, also where that one has begun and said otherwise', async () => {
+    const begun = Promise.withResolvers<ServerResponse>();
+    const { url } = await refusing((_request, response) => {
+      response.setHeader('Content-Length', 2);
+      response.write('{');
+      begun.resolve(response);
+    });
+    const client = rawClient(url);
+    client.send(WHOLE);
+    const response = await begun.promise;
+    client.send(GARBAGE);
+    await vi.waitUntil(() => !response.shouldKeepAlive, { interval: 5 });
+    response.end('}');
+    await client.closed;
+    expect(client.received()).toMatchObject({ answers: [{ status: 200, text: '{}' }], rest: '' });
+  });
+
+  it('is not read any further', async () => {
+    const { url, ends } = await refusing();
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    client.send(GARBAGE);
+    client.send(Buffer.alloc(8 * 1024 * 1024, 'x'));
+    await client.answer();
+    await once(serverEnd, 'close');
+    expect(serverEnd.bytesRead).toBeLessThanOrEqual(256 * 1024);
+    client.socket.destroy();
+  });
+
   it('is the rest of a request that was met: it is refused under its own name, and told of where it was met', async () => {
     let known: Met | undefined;
     const { url, told } = await refusing((_request, response) => (known = knowRequest(response, 'its-own')));
@@ -151,6 +180,29 @@ describe('what never becomes a request', () => {
     await client.closed;
     expect(client.received().answers).toHaveLength(1);
     expect(told).toHaveLength(1);
+  });
+
+  it('is answered once, though Node reports it twice', async () => {
+    const { server, url, ends, told } = await refusing();
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    server.emit('clientError', new Error('once'), serverEnd);
+    server.emit('clientError', new Error('twice'), serverEnd);
+    await client.closed;
+    expect(client.received().answers).toMatchObject([{ status: 400 }]);
+    expect(told).toHaveLength(1);
+  });
+
+  it('is not answered on a connection that is reset, whether or not it is closed yet', async () => {
+    const { server, url, ends, told } = await refusing();
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    server.emit('clientError', Object.assign(new Error('reset'), { code: 'ECONNRESET' }), serverEnd);
+    expect(serverEnd.destroyed).toBe(true);
+    server.emit('clientError', new Error('late'), serverEnd);
+    await client.closed;
+    expect(client.received()).toEqual({ answers: [], rest: '' });
+    expect(told).toEqual([]);
   });
 
   it('is nobody that is gone: a reset is not answered, nor told of', async () => {

@@ -148,9 +148,11 @@ describe('the last answer', () => {
     await begun(responses, 2);
     const [first, second] = responses as [ServerResponse, ServerResponse];
     endAfter(second);
+    first.end('{}');
+    await once(first, 'close');
+    await nextTurn();
     second.statusCode = 404;
     second.end('{}');
-    first.end('{}');
     await client.closed;
     expect(statuses(client)).toEqual([200, 404]);
   });
