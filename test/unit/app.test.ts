@@ -141,13 +141,14 @@ describe('a second operation', () => {
     };
     const another = await listening({ contract: listed, handlerOf: () => async () => ({ example: 'refunded' }) });
     expect(await send(another, request({}, { method: 'GET', body: undefined }))).toMatchObject({ status: 200 });
+    expect(await send(another, request({}, { method: 'HEAD', body: undefined }))).toMatchObject({ status: 405 });
   });
 });
 
 /** Promises a body that never comes, and reads what is answered until the connection closes. */
-async function promising(headers: Record<string, string>) {
+async function promising(headers: Record<string, string>, path = INTENT) {
   const lines = Object.entries({ ...HEADERS, 'Content-Length': '1000', ...headers }).map((line) => line.join(': '));
-  return sendBytes(await listening({}), `POST ${INTENT} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+  return sendBytes(await listening({}), `POST ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
 }
 
 describe('before a byte of the body is read', () => {
@@ -158,6 +159,10 @@ describe('before a byte of the body is read', () => {
     [413, { 'Content-Length': '131073' }],
   ])('answers %d to %o, and closes', async (status, headers) => {
     expect(await promising(headers)).toMatchObject({ status, headers: { connection: 'close' } });
+  });
+
+  it('answers 404 where nothing is, and closes', async () => {
+    expect(await promising({}, '/other')).toMatchObject({ status: 404, headers: { connection: 'close' } });
   });
 });
 
@@ -224,6 +229,7 @@ describe('the check of answers', () => {
   it.each<[string, number, string | undefined, (url: string) => Promise<unknown>]>([
     ['a success', 200, 'createPaymentIntent', (url) => send(url, request())],
     ['a refusal', 400, 'createPaymentIntent', (url) => send(url, request({}, { body: '{}' }))],
+    ['a request that asks as a browser would', 200, 'createPaymentIntent', (url) => send(url, request(AS_A_BROWSER))],
     ['what belongs to no operation', 404, undefined, (url) => send(url, request({}, { path: '/' }))],
     ['a URL that cannot be read', 400, undefined, (url) => send(url, request({}, { path: '/%zz' }))],
     ['bytes that are no HTTP', 400, undefined, (url) => sendBytes(url, 'no HTTP\r\n\r\n')],
@@ -239,10 +245,7 @@ describe('the check of answers', () => {
   });
 
   it('is not shown the answer to a question of a browser, which is no part of the contract', async () => {
-    const asked = request(
-      { Origin: 'https://shop.test', 'Access-Control-Request-Method': 'POST' },
-      { method: 'OPTIONS' },
-    );
+    const asked = request(AS_A_BROWSER, { method: 'OPTIONS' });
     const { status } = await shown(
       async (url) => {
         expect(await send(url, asked)).toMatchObject({ status: 204 });
@@ -253,6 +256,8 @@ describe('the check of answers', () => {
     expect(status).toBe(200);
   });
 });
+
+const AS_A_BROWSER = { Origin: 'https://shop.test', 'Access-Control-Request-Method': 'POST' };
 
 const EXPECTING = `POST ${INTENT} HTTP/1.1\r\nHost: a\r\nExpect: the-best\r\nConnection: close\r\n\r\n`;
 
@@ -481,6 +486,19 @@ describe('whoever watches', () => {
     expect(await line()).toMatchObject(told);
     expect(lines[0]).not.toHaveProperty('aborted');
     expect(await counted()).toEqual([`http_requests_total{${counts}} 1`]);
+  });
+
+  it('is told of a success that has nothing more to tell', async () => {
+    const { url, line, counted } = await watched();
+    await send(url, request());
+    expect(await line()).toMatchObject({ status: 200, operation: 'createPaymentIntent' });
+    expect(await counted()).toEqual(['http_requests_total{operation="createPaymentIntent",status="200"} 1']);
+  });
+
+  it('is told what caused a fault of ours', async () => {
+    const { url, line } = await watched({ handlerOf: () => () => Promise.reject(new TypeError('ours')) });
+    await send(url, request());
+    expect(await line()).toMatchObject({ status: 500, problem: 'internalError', cause: { name: 'TypeError' } });
   });
 
   it('is told of a client that left, and what became of its request', async () => {
