@@ -468,6 +468,16 @@ it.concurrent.each([
   expect(stripe.ledger.intents.map((intent) => intent.clientSecret)).toEqual([clientSecret]);
 });
 
+it.concurrent('takes no intent for its own where neither its metadata nor a header says whose it is', async () => {
+  const { gateway } = await serving(rawServer(({ body }, socket) => socket.write(httpAnswer(intentFor(body, 'pi_1')))));
+  // All 50 keys are the caller's: there is no place for a reference of ours.
+  const metadata = Object.fromEntries(Object.keys(blank).map((name) => [name, 'x']));
+  await expect(failureOf(gateway, { ...order, metadata })).resolves.toMatchObject({
+    fault: 'broken',
+    message: expect.stringMatching(/^mismatched: /),
+  });
+});
+
 it.concurrent('waits for its own earlier call, as long as there is time', async () => {
   const { stripe } = await playing({ kind: 'delay', delayMs: 2_500, effect: 'none' });
   const { gateway } = gatewayTo(new URL(stripe.url), { deadlineMs: 10_000 });
