@@ -59,7 +59,7 @@ export function answerUnparsed(server: Server, { contract, headersOf, onRefused,
 
   server.on('connect', ({ socket }: IncomingMessage) => {
     // Node has given the connection away, its own listener included: without one a reset would end the process.
-    socket.on('error', () => socket.destroy());
+    socket.on('error', () => {});
     refuse(socket, 'invalidRequest');
   });
 

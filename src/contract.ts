@@ -331,7 +331,7 @@ function rulesWithoutAnswer(
   const unanswered = rules.filter(
     (keyword) => !refusals.includes(typeof problems === 'string' ? problems : (problems[keyword] ?? '')),
   );
-  const inner: [string[], Schema | false | undefined][] = [
+  const inner: [string[], Schema | boolean | undefined][] = [
     ...Object.entries(schema.properties ?? {}).map(([name, part]): [string[], Schema] => [['properties', name], part]),
     ...(schema.allOf ?? []).map((part, index): [string[], Schema] => [['allOf', String(index)], part]),
     [['items'], schema.items],
@@ -345,7 +345,7 @@ function rulesWithoutAnswer(
     ...inner.flatMap(([keys, part]) => {
       // In words, a property is known by its name alone.
       const name = keys[0] === 'properties' ? keys[1] : keys[0];
-      return part ? rulesWithoutAnswer(part, `${place}/${name}`, [...path, ...keys], refusals) : [];
+      return typeof part === 'object' ? rulesWithoutAnswer(part, `${place}/${name}`, [...path, ...keys], refusals) : [];
     }),
   ];
 }
@@ -400,5 +400,5 @@ interface Schema {
   items?: Schema;
   allOf?: Schema[];
   propertyNames?: Schema;
-  additionalProperties?: Schema | false;
+  additionalProperties?: Schema | boolean;
 }

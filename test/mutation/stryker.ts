@@ -39,12 +39,20 @@ const parts: Record<string, Part> = {
   },
   contract: {
     mutate: ['src/contract.ts', 'src/problems.ts', 'src/references.ts'],
-    tests: ['test/unit/{contract,references}.test.ts'],
+    tests: ['test/unit/{contract,problems,references}.test.ts'],
   },
-  shell: { mutate: ['src/app.ts', 'src/clientErrors.ts'], tests: ['test/unit/app.test.ts'] },
+  shell: { mutate: ['src/app.ts'], tests: ['test/unit/app.test.ts'] },
+  connections: {
+    mutate: ['src/clientErrors.ts', 'src/connections.ts'],
+    tests: ['test/unit/{clientErrors,connections}.test.ts'],
+  },
   stripe: {
-    mutate: ['src/payments/stripe.ts', 'src/payments/stripeHttpClient.ts'],
-    tests: ['test/unit/payments/{stripe,stripeHttpClient}.test.ts'],
+    mutate: ['src/payments/stripe.ts'],
+    tests: ['test/unit/payments/{stripe,stripeRetries}.test.ts'],
+  },
+  stripeHttpClient: {
+    mutate: ['src/payments/stripeHttpClient.ts'],
+    tests: ['test/unit/payments/stripeHttpClient.test.ts'],
   },
   limits: {
     mutate: ['src/limits.ts', 'src/redis.ts', 'src/payments/bulkhead.ts'],

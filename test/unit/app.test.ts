@@ -5,6 +5,8 @@ import type { SentAnswer } from '../../src/answerCheck.ts';
 import { buildApp, type AppOptions } from '../../src/app.ts';
 import { openContract, type HandlerOf } from '../../src/contract.ts';
 import { limits } from '../../src/limits.ts';
+import { metrics } from '../../src/metrics.ts';
+import { exchange, rawClient, rawRequest, serverEnds, type RawRequest } from '../reliability/rawHttp.ts';
 import { send, sendBytes, type WireRequest } from '../support/exchange.ts';
 
 const INTENT = '/api/v1/payments/intent';
@@ -139,13 +141,14 @@ describe('a second operation', () => {
     };
     const another = await listening({ contract: listed, handlerOf: () => async () => ({ example: 'refunded' }) });
     expect(await send(another, request({}, { method: 'GET', body: undefined }))).toMatchObject({ status: 200 });
+    expect(await send(another, request({}, { method: 'HEAD', body: undefined }))).toMatchObject({ status: 405 });
   });
 });
 
 /** Promises a body that never comes, and reads what is answered until the connection closes. */
-async function promising(headers: Record<string, string>) {
+async function promising(headers: Record<string, string>, path = INTENT) {
   const lines = Object.entries({ ...HEADERS, 'Content-Length': '1000', ...headers }).map((line) => line.join(': '));
-  return sendBytes(await listening({}), `POST ${INTENT} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+  return sendBytes(await listening({}), `POST ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
 }
 
 describe('before a byte of the body is read', () => {
@@ -156,6 +159,10 @@ describe('before a byte of the body is read', () => {
     [413, { 'Content-Length': '131073' }],
   ])('answers %d to %o, and closes', async (status, headers) => {
     expect(await promising(headers)).toMatchObject({ status, headers: { connection: 'close' } });
+  });
+
+  it('answers 404 where nothing is, and closes', async () => {
+    expect(await promising({}, '/other')).toMatchObject({ status: 404, headers: { connection: 'close' } });
   });
 });
 
@@ -222,6 +229,7 @@ describe('the check of answers', () => {
   it.each<[string, number, string | undefined, (url: string) => Promise<unknown>]>([
     ['a success', 200, 'createPaymentIntent', (url) => send(url, request())],
     ['a refusal', 400, 'createPaymentIntent', (url) => send(url, request({}, { body: '{}' }))],
+    ['a request that asks as a browser would', 200, 'createPaymentIntent', (url) => send(url, request(AS_A_BROWSER))],
     ['what belongs to no operation', 404, undefined, (url) => send(url, request({}, { path: '/' }))],
     ['a URL that cannot be read', 400, undefined, (url) => send(url, request({}, { path: '/%zz' }))],
     ['bytes that are no HTTP', 400, undefined, (url) => sendBytes(url, 'no HTTP\r\n\r\n')],
@@ -237,10 +245,7 @@ describe('the check of answers', () => {
   });
 
   it('is not shown the answer to a question of a browser, which is no part of the contract', async () => {
-    const asked = request(
-      { Origin: 'https://shop.test', 'Access-Control-Request-Method': 'POST' },
-      { method: 'OPTIONS' },
-    );
+    const asked = request(AS_A_BROWSER, { method: 'OPTIONS' });
     const { status } = await shown(
       async (url) => {
         expect(await send(url, asked)).toMatchObject({ status: 204 });
@@ -251,6 +256,8 @@ describe('the check of answers', () => {
     expect(status).toBe(200);
   });
 });
+
+const AS_A_BROWSER = { Origin: 'https://shop.test', 'Access-Control-Request-Method': 'POST' };
 
 const EXPECTING = `POST ${INTENT} HTTP/1.1\r\nHost: a\r\nExpect: the-best\r\nConnection: close\r\n\r\n`;
 
@@ -266,5 +273,271 @@ describe('a stranger', () => {
     const url = await strict();
     for (let i = 0; i < 4; i++) await send(url, request({ 'cv-api-key': `guess ${i}` }));
     expect(await send(url, request())).toMatchObject({ status: 200 });
+  });
+});
+
+/** What the bytes of a request get, in order; it is a good one of the key that is let in, but for what is said. */
+async function statusesOf(changes: RawRequest, options: Parameters<typeof listening>[0] = {}): Promise<number[]> {
+  const { answers, rest } = await exchange(await listening(options), rawRequest(API_KEY, changes));
+  expect(rest).toBe('');
+  return answers.map(({ status }) => status);
+}
+
+const HOST = 'Host: a';
+const KEY = `cv-api-key: ${API_KEY}`;
+const JSON_TYPE = 'Content-Type: application/json';
+const BODY = '{"amount":100}';
+const LENGTH = `Content-Length: ${BODY.length}`;
+const CHUNKS = `e\r\n${BODY}\r\n0\r\n\r\n`;
+const CHUNKED = 'Transfer-Encoding: chunked';
+
+describe('a request', () => {
+  it.each<[string, RawRequest, number]>([
+    ['has one key', { headers: [HOST, KEY, KEY, JSON_TYPE, LENGTH] }, 401],
+    ['has a key that is not empty', { headers: [HOST, 'cv-api-key:', JSON_TYPE, LENGTH] }, 401],
+    ['has its key in a header of any case', { headers: [HOST, `CV-Api-Key: ${API_KEY}`, JSON_TYPE, LENGTH] }, 200],
+    ['says its host', { headers: [KEY, JSON_TYPE, LENGTH] }, 400],
+    ['says its host once', { headers: [HOST, HOST, KEY, JSON_TYPE, LENGTH] }, 400],
+    ['needs no host by HTTP/1.0', { version: 'HTTP/1.0', headers: [KEY, JSON_TYPE, LENGTH] }, 200],
+    ['has at most one host by HTTP/1.0', { version: 'HTTP/1.0', headers: [HOST, HOST, KEY, JSON_TYPE, LENGTH] }, 400],
+    ['is of a version that we speak', { version: 'HTTP/2.0' }, 400],
+    ['has a path that is there', { target: '/other' }, 404],
+    ['has a path that can be read', { target: '/%zz' }, 400],
+    ['has a method that is there', { method: 'PUT' }, 405],
+    ['has a method that is there, however odd', { method: 'PROPFIND' }, 405],
+    ['has an odd method only where there is a path', { method: 'PROPFIND', target: '/other' }, 404],
+    ['has one media type', { headers: [HOST, KEY, JSON_TYPE, JSON_TYPE, LENGTH] }, 415],
+    ['has a media type in any case', { headers: [HOST, KEY, 'Content-Type: Application/JSON ; a=b', LENGTH] }, 200],
+    ['has a media type that is one', { headers: [HOST, KEY, 'Content-Type: json', CHUNKED], body: CHUNKS }, 415],
+    ['has a media type where it has a body', { headers: [HOST, KEY, LENGTH] }, 415],
+    ['has one in chunks, too', { headers: [HOST, KEY, 'Content-Type: text/plain', CHUNKED], body: CHUNKS }, 415],
+    ['needs none for no chunks', { headers: [HOST, KEY, CHUNKED], body: '0\r\n\r\n' }, 400],
+    ['is not packed', { headers: [HOST, KEY, JSON_TYPE, LENGTH, 'Content-Encoding: gzip'] }, 415],
+    ['may say that it is not packed', { headers: [HOST, KEY, JSON_TYPE, LENGTH, 'Content-Encoding: Identity'] }, 200],
+    [
+      'is not packed in chunks',
+      { headers: [HOST, KEY, JSON_TYPE, 'Transfer-Encoding: gzip, chunked'], body: CHUNKS },
+      415,
+    ],
+    ['may come in chunks', { headers: [HOST, KEY, JSON_TYPE, 'Transfer-Encoding: Chunked'], body: CHUNKS }, 200],
+  ])('%s', async (_what, changes, status) => {
+    expect(await statusesOf(changes)).toEqual([status]);
+  });
+
+  it('that is too large in chunks is said to be of no type where it is of none, too', async () => {
+    const body = `21000\r\n${'x'.repeat(0x2_1000)}\r\n0\r\n\r\n`;
+    expect(await statusesOf({ headers: [HOST, KEY, JSON_TYPE, CHUNKED], body })).toEqual([413]);
+    expect(await statusesOf({ headers: [HOST, KEY, 'Content-Type: text/plain', CHUNKED], body })).toEqual([415]);
+  });
+
+  it.each<[string, RawRequest, number[]]>([
+    ['is wanted', { more: ['Expect: 100-continue'] }, [100, 200]],
+    ['is as large as it may be', { more: ['Expect: 100-continue'], body: BODY.padEnd(131_072) }, [100, 200]],
+    ['is not asked about', {}, [200]],
+    ['comes by HTTP/1.0, which has no such question', { version: 'HTTP/1.0', more: ['Expect: 100-continue'] }, [200]],
+    ["is a stranger's", { headers: [HOST, LENGTH, 'Expect: 100-continue'] }, [401]],
+    ['is too large', { more: ['Expect: 100-continue'], body: BODY.padEnd(131_073) }, [413]],
+  ])('is told to go on, where its body %s', async (_what, changes, statuses) => {
+    expect(await statusesOf(changes)).toEqual(statuses);
+  });
+
+  it.each<[string, string | undefined]>([
+    ['with PUT is told which methods there are', 'PUT'],
+    ['with HEAD is told so without words', 'HEAD'],
+  ])('%s', async (_what, method) => {
+    const { answers } = await exchange(await listening({}), `${method} ${INTENT} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    expect(answers).toMatchObject([{ status: 405, headers: { allow: 'POST' } }]);
+    expect(answers[0]!.text === '').toBe(method === 'HEAD');
+  });
+
+  it('leaves its connection open behind a refusal, where it was read to its end', async () => {
+    const client = rawClient(await listening({}));
+    client.send(rawRequest(API_KEY, { body: '[]' }));
+    expect(await client.answer(1)).toMatchObject({ status: 400, headers: { connection: 'keep-alive' } });
+    client.send(rawRequest(API_KEY));
+    expect(await client.answer(2)).toMatchObject({ status: 200 });
+    client.socket.destroy();
+  });
+
+  it.each<[string, readonly string[] | undefined, number[]]>([
+    ['is not believed where it came from', undefined, [401, 429]],
+    ['is believed of a proxy that we trust', ['127.0.0.1'], [401, 401]],
+  ])('%s', async (_what, trustedProxies, statuses) => {
+    const strictly = limits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 1 });
+    const url = await listening({ limits: strictly, trustedProxies });
+    const from = (address: string) => send(url, request({ 'cv-api-key': 'guess', 'X-Forwarded-For': address }));
+    expect([(await from('192.0.2.1')).status, (await from('192.0.2.2')).status]).toEqual(statuses);
+  });
+
+  it('is counted against its tenant', async () => {
+    const url = await listening({ limits: limits({ tenantRequestsPerMinute: 1, addressFailuresPerMinute: 9 }) });
+    expect([(await send(url, request())).status, (await send(url, request())).status]).toEqual([200, 429]);
+  });
+
+  it('is carried out on a path with a colon and a part in braces', async () => {
+    const paths = { '/odd:path/{id}/{part}': document.paths[INTENT] };
+    const url = await listening({ contract: { ...structuredClone(document), paths } });
+    expect(await send(url, request({}, { path: '/odd:path/1/2' }))).toMatchObject({ status: 200 });
+    expect(await send(url, request({}, { path: '/oddx/1/2' }))).toMatchObject({ status: 404 });
+    expect(await send(url, request({}, { path: '/odd:path/1/2', method: 'PUT' }))).toMatchObject({ status: 405 });
+  });
+
+  it.each<['*' | string[]]>([['*'], [['https://shop.test', 'https://other.test']]])(
+    'of a page is answered for it, where %j may ask',
+    async (corsOrigins) => {
+      const url = await listening({ corsOrigins });
+      const origin = { Origin: 'https://shop.test' };
+      const asked = { 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'cv-api-key' };
+      const allowed = corsOrigins === '*' ? '*' : 'https://shop.test';
+      const { headers } = await send(url, request(origin));
+      expect(headers).toMatchObject({
+        'access-control-allow-origin': allowed,
+        'access-control-expose-headers': 'X-Request-Id, Idempotent-Replayed, Retry-After, Allow',
+      });
+      const question = await send(url, request({ ...origin, ...asked }, { method: 'OPTIONS', body: undefined }));
+      expect(question).toMatchObject({
+        status: 204,
+        headers: { 'access-control-allow-origin': allowed, 'access-control-max-age': '600' },
+      });
+      for (const plain of [{}, origin, asked]) {
+        const answer = await send(url, request(plain, { method: 'OPTIONS', body: undefined }));
+        expect(answer).toMatchObject({ status: 405, headers: { allow: 'POST' } });
+        expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
+      }
+    },
+  );
+});
+
+/** A shell that is watched: what it logs, and what it counts. */
+async function watched(options: Parameters<typeof listening>[0] = {}) {
+  const lines: Record<string, unknown>[] = [];
+  const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) });
+  const measures = metrics();
+  const url = await listening({ logger, metrics: measures, ...options });
+  const line = async () => {
+    await vi.waitFor(() => expect(lines).toHaveLength(1), { interval: 5 });
+    return lines[0]!;
+  };
+  const counted = async () =>
+    (await measures.text()).split('\n').filter((one) => /^(http_requests|payment_method).*\{/.test(one));
+  return { url, line, lines, counted, measures };
+}
+
+/** Asks, and is gone at a moment, also as the server sees it. */
+async function leaving(url: string, moment: Promise<void>): Promise<void> {
+  const ends = serverEnds(url);
+  const client = rawClient(url);
+  const serverEnd = await ends.of(client);
+  client.send(rawRequest(API_KEY));
+  await moment;
+  client.socket.resetAndDestroy();
+  await vi.waitUntil(() => serverEnd.closed, { interval: 5 });
+  ends.stop();
+}
+
+describe('whoever watches', () => {
+  it('is told of a request when it is answered', async () => {
+    const { url, line, counted, measures } = await watched({
+      handlerOf: () => async () => ({ example: 'created', facts: { droppedMethodTypes: ['eps'] } }),
+    });
+    const { headers } = await send(url, request());
+    const told = await line();
+    expect(told).toMatchObject({
+      requestId: headers['x-request-id'],
+      tenant: 'acme',
+      operation: 'createPaymentIntent',
+      method: 'POST',
+      status: 200,
+      droppedMethodTypes: ['eps'],
+    });
+    expect(told).not.toHaveProperty('aborted');
+    expect(told['durationMs']).toBeLessThan(10_000);
+    expect(await counted()).toEqual([
+      'http_requests_total{operation="createPaymentIntent",status="200"} 1',
+      'payment_method_types_dropped_total{type="eps"} 1',
+    ]);
+    expect(await measures.text()).toContain('http_request_duration_seconds_count{operation="createPaymentIntent"} 1');
+  });
+
+  it.each<[string, RawRequest | string, object, string]>([
+    [
+      'a refusal',
+      { body: '{}' },
+      { status: 400, problem: 'amountRequired', operation: 'createPaymentIntent' },
+      'operation="createPaymentIntent",status="400"',
+    ],
+    ['a path that is not there', { target: '/other' }, { status: 404 }, 'operation="none",status="404"'],
+    ['a path that cannot be read', { target: '/%zz' }, { status: 400 }, 'operation="none",status="400"'],
+    [
+      'bytes that are no request',
+      'no HTTP\r\n\r\n',
+      { status: 400, problem: 'invalidRequest', msg: 'refused before it was a request' },
+      'operation="none",status="400"',
+    ],
+    [
+      'a body that breaks off in the middle, and is refused after all',
+      { headers: [HOST, KEY, JSON_TYPE, CHUNKED], body: '1\r\nx\r\nno chunk' },
+      { status: 400, problem: 'invalidRequest', operation: 'createPaymentIntent', msg: 'request' },
+      'operation="createPaymentIntent",status="400"',
+    ],
+  ])('is told once of %s', async (_what, asked, told, counts) => {
+    const { url, line, lines, counted } = await watched();
+    await exchange(url, typeof asked === 'string' ? asked : rawRequest(API_KEY, asked));
+    expect(await line()).toMatchObject(told);
+    expect(lines[0]).not.toHaveProperty('aborted');
+    expect(await counted()).toEqual([`http_requests_total{${counts}} 1`]);
+  });
+
+  it('is told of a success that has nothing more to tell', async () => {
+    const { url, line, counted } = await watched();
+    await send(url, request());
+    expect(await line()).toMatchObject({ status: 200, operation: 'createPaymentIntent' });
+    expect(await counted()).toEqual(['http_requests_total{operation="createPaymentIntent",status="200"} 1']);
+  });
+
+  it('is told what caused a fault of ours', async () => {
+    const { url, line } = await watched({ handlerOf: () => () => Promise.reject(new TypeError('ours')) });
+    await send(url, request());
+    expect(await line()).toMatchObject({ status: 500, problem: 'internalError', cause: { name: 'TypeError' } });
+  });
+
+  it('is told of a client that left, and what became of its request', async () => {
+    const [asked, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { url, line, lines, counted } = await watched({
+      handlerOf: () => async () => {
+        asked.resolve();
+        await done.promise;
+        return { example: 'created', facts: { replayed: true, droppedMethodTypes: [] } };
+      },
+    });
+    await leaving(url, asked.promise);
+    expect(lines).toEqual([]);
+    done.resolve();
+    expect(await line()).toMatchObject({ aborted: true, replayed: true });
+    expect(lines[0]).not.toHaveProperty('status');
+    expect(await counted()).toContain('http_requests_total{operation="createPaymentIntent",status="0"} 1');
+  });
+
+  it('is told of a client that left while its request failed', async () => {
+    const [asked, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { url, line } = await watched({
+      handlerOf: () => async () => {
+        asked.resolve();
+        await done.promise;
+        throw new Error('failed');
+      },
+    });
+    await leaving(url, asked.promise);
+    done.resolve();
+    expect(await line()).toMatchObject({ aborted: true });
+  });
+
+  it('is not shown an answer twice that was refused after all', async () => {
+    const answers: SentAnswer[] = [];
+    const { url, line } = await watched({ checkAnswer: (answer) => void answers.push(answer) });
+    const broken = { headers: [HOST, KEY, JSON_TYPE, CHUNKED], body: '1\r\nx\r\nno chunk' };
+    await exchange(url, rawRequest(API_KEY, broken));
+    await line();
+    expect(answers.map(({ status }) => status)).toEqual([400]);
   });
 });

@@ -1,8 +1,8 @@
 import { OpenAPIValidator } from 'openapi-backend';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import document from '../../generated/openapi.json' with { type: 'json' };
-import { openContract, type HandlerOf } from '../../src/contract.ts';
-import { problemNames } from '../../src/problems.ts';
+import { ContractError, openContract, type HandlerOf } from '../../src/contract.ts';
+import { problemNames, type Problem } from '../../src/problems.ts';
 
 const answered: HandlerOf = () => async () => ({ example: 'created' });
 
@@ -11,6 +11,7 @@ const BODY = [...POST, 'requestBody'];
 const SCHEMAS = ['components', 'schemas'];
 const PROPERTIES = [...SCHEMAS, 'PaymentIntentRequest', 'properties'];
 const AMOUNT = [...PROPERTIES, 'amount'];
+const NOTE = [...PROPERTIES, 'note'];
 const METADATA = [...SCHEMAS, 'Metadata'];
 const API_KEY = ['components', 'securitySchemes', 'apiKey'];
 
@@ -33,6 +34,23 @@ async function faultsIn(changed: object): Promise<string[]> {
   return openContract(changed, answered).then(
     () => [],
     (error: Error) => error.message.replace("The contract can't be served:\n- ", '').split('\n- '),
+  );
+}
+
+/** What is said about a document, and where. */
+async function placesIn(changed: object, handlerOf: HandlerOf = answered): Promise<[string, string][]> {
+  const error: unknown = await openContract(changed, handlerOf).catch((thrown: unknown) => thrown);
+  if (!(error instanceof ContractError)) throw new Error(`expected a ContractError, got ${String(error)}`);
+  return error.faults.map(({ text, path }) => [text, path.join(' ')]);
+}
+
+/** How this body is refused. */
+async function refusalOf(body: string): Promise<Problem> {
+  const { operations } = await openContract(edited(), answered);
+  const running = operations[0]!.run({ tenant: 'acme', headers: {}, body: Buffer.from(body) });
+  return running.then(
+    () => Promise.reject(new Error('expected a refusal')),
+    (problem: Problem) => problem,
   );
 }
 
@@ -76,6 +94,89 @@ describe('a contract that can not be served', () => {
     await expect(openContract(wrong, answered)).rejects.toMatchObject({
       faults: [{ path: ['paths', '/api/v1/payments/intent', ...place] }],
     });
+  });
+
+  const WHERE = 'paths /api/v1/payments/intent post';
+  const SCHEMA = `${WHERE} requestBody content application/json schema`;
+  const EXAMPLES = ['components', 'responses', 'NotFound', 'content', 'application/json', 'examples'];
+
+  it.each<[string, string, Edit]>([
+    ['no response has an example named notFound', 'components responses', [EXAMPLES, {}]],
+    [
+      'the example notFound has no object as its value',
+      'components responses',
+      [[...EXAMPLES, 'notFound', 'value'], 'words'],
+    ],
+    [`${HERE}: security is not exactly one API key in a header`, `${WHERE} security`, [[...POST, 'security'], []]],
+    [
+      `${HERE}: a parameter is not in a header`,
+      `${WHERE} parameters 0`,
+      [[...POST, 'parameters'], [{ name: 'q', in: 'query', schema: {} }]],
+    ],
+    [
+      `${HERE}: a body of type text/plain is not read`,
+      `${WHERE} requestBody content text/plain`,
+      [[...BODY, 'content', 'text/plain'], { schema: {} }],
+    ],
+    [`${HERE}: no x-body-limit-bytes`, `${WHERE} requestBody`, [[...BODY, 'x-body-limit-bytes'], undefined]],
+    [
+      `${HERE}: X-A: x-problems names no 400 example for pattern`,
+      `${WHERE} parameters 1 schema pattern`,
+      [[...POST, 'parameters', '1'], { name: 'X-A', in: 'header', schema: { pattern: 'a' } }],
+    ],
+    [
+      `${HERE}: X-A: x-problems names no 400 example for required`,
+      `${WHERE} parameters 1 schema required`,
+      [[...POST, 'parameters', '1'], { name: 'X-A', in: 'header', required: true, schema: {} }],
+    ],
+    [
+      `${HERE}: application/json/note/items: x-problems names no 400 example for minimum`,
+      `${SCHEMA} properties note items minimum`,
+      [NOTE, { items: { minimum: 1 } }],
+    ],
+    [
+      `${HERE}: application/json/note/allOf: x-problems names no 400 example for minimum`,
+      `${SCHEMA} properties note allOf 1 minimum`,
+      [NOTE, { allOf: [{}, { minimum: 1 }] }],
+    ],
+    [
+      `${HERE}: application/json/note/propertyNames: x-problems names no 400 example for minLength`,
+      `${SCHEMA} properties note propertyNames minLength`,
+      [NOTE, { propertyNames: { minLength: 1 }, 'x-problems': 'invalidBody' }],
+    ],
+    [
+      `${HERE}: application/json/note/additionalProperties: x-problems names no 400 example for type`,
+      `${SCHEMA} properties note additionalProperties type`,
+      [NOTE, { additionalProperties: { type: 'string' } }],
+    ],
+    ...['anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'contains', 'patternProperties', 'dependencies'].map(
+      (keyword): [string, string, Edit] => [
+        `${HERE}: application/json/note: ${keyword} is not supported`,
+        `${SCHEMA} properties note ${keyword}`,
+        [NOTE, { [keyword]: {}, 'x-problems': 'invalidBody' }],
+      ],
+    ),
+  ])('says what is wrong, and where: %s', async (text, place, edit) => {
+    expect(await placesIn(edited(edit))).toEqual([[text, place]]);
+  });
+
+  it('says which operation has no handler', async () => {
+    expect(await placesIn(edited(), () => undefined)).toEqual([
+      [`${HERE}: no handler for the operation createPaymentIntent`, `${WHERE} operationId`],
+    ]);
+    await expect(openContract(edited(), () => undefined)).rejects.toMatchObject({ name: 'ContractError' });
+  });
+
+  it.each(['title', 'description', 'example', 'examples', 'default', 'deprecated', 'properties', 'items', 'allOf'])(
+    'is not one for want of an answer to %s, which never fails',
+    async (keyword) => {
+      const values: Record<string, unknown> = { allOf: [{}], examples: ['a'], description: 'a', title: 'a' };
+      expect(await faultsIn(edited([NOTE, { [keyword]: values[keyword] ?? {} }]))).toEqual([]);
+    },
+  );
+
+  it('is not one for want of an answer where other fields may be there', async () => {
+    expect(await faultsIn(edited([NOTE, { additionalProperties: true }]))).toEqual([]);
   });
 
   it.each<[string, string, Edit]>([
@@ -135,23 +236,11 @@ describe('a contract that can not be served', () => {
   });
 
   it.each<[string, Edit]>([
-    ['alternatives', [[...PROPERTIES, 'note'], { anyOf: [{ type: 'string' }], 'x-problems': 'invalidMetadata' }]],
-    [
-      'exclusive alternatives',
-      [[...PROPERTIES, 'note'], { oneOf: [{ type: 'string' }], 'x-problems': 'invalidMetadata' }],
-    ],
-    [
-      'fields by pattern',
-      [[...PROPERTIES, 'note'], { patternProperties: { '^a': { type: 'string' } }, 'x-problems': 'invalidMetadata' }],
-    ],
-    [
-      'an item that must be there',
-      [[...PROPERTIES, 'note'], { contains: { type: 'string' }, 'x-problems': 'invalidMetadata' }],
-    ],
-    [
-      'a condition',
-      [[...PROPERTIES, 'note'], { if: { type: 'string' }, else: { minimum: 1 }, 'x-problems': 'invalidMetadata' }],
-    ],
+    ['alternatives', [NOTE, { anyOf: [{ type: 'string' }], 'x-problems': 'invalidMetadata' }]],
+    ['exclusive alternatives', [NOTE, { oneOf: [{ type: 'string' }], 'x-problems': 'invalidMetadata' }]],
+    ['fields by pattern', [NOTE, { patternProperties: { '^a': { type: 'string' } }, 'x-problems': 'invalidMetadata' }]],
+    ['an item that must be there', [NOTE, { contains: { type: 'string' }, 'x-problems': 'invalidMetadata' }]],
+    ['a condition', [NOTE, { if: { type: 'string' }, else: { minimum: 1 }, 'x-problems': 'invalidMetadata' }]],
   ])('says so of a rule without an answer in %s', async (_what, edit) => {
     expect(await faultsIn(edited(edit))).not.toEqual([]);
   });
@@ -259,8 +348,6 @@ describe('a body', () => {
     });
   });
 
-  const NOTE = [...PROPERTIES, 'note'];
-
   it.each([
     ['an array', { type: 'array', maxItems: 2 }, [1, 2], [1, 2, 3]],
     ['an object', { type: 'object', maxProperties: 2 }, { a: 1, b: 2 }, { a: 1, b: 2, c: 3 }],
@@ -291,6 +378,61 @@ describe('a body', () => {
     const other = { minimum: 10, 'x-problems': { minimum: 'amountTooPrecise' } };
     const both = edited([NOTE, { allOf: [bounds, other] }]);
     expect(await answerTo({ amount: 1, note: 7 }, both)).toBe('amountTooLarge');
+  });
+});
+
+describe('a refusal', () => {
+  it('says why in the words of the validator, all of them', async () => {
+    const { why } = await refusalOf('{"amount":0.001,"metadata":1}');
+    expect(why?.()).toBe(
+      'body/amount must be >= 0.5; body/amount must match format "usd"; body/metadata must be object',
+    );
+  });
+
+  it('says why a body is no JSON, and has no cause, which would be logged', async () => {
+    const { why, cause } = await refusalOf('{"amount":zq}');
+    expect(why?.()).toContain('zq');
+    expect(cause).toBeUndefined();
+  });
+
+  it('is that of the metadata where a value is no text', async () => {
+    expect((await refusalOf('{"amount":1,"metadata":{"a":"\\ud800"}}')).example).toBe('invalidMetadata');
+  });
+
+  it('is that of the body where it is no UTF-8', async () => {
+    const { operations } = await openContract(edited(), answered);
+    const body = Buffer.from('{"amount":1,"note":"\xff"}', 'latin1');
+    await expect(operations[0]!.run({ tenant: 'acme', headers: {}, body })).rejects.toMatchObject({
+      example: 'invalidBody',
+    });
+  });
+});
+
+describe('an operation', () => {
+  it('may have no body and no parameters', async () => {
+    const bare = edited([[...POST, 'requestBody'], undefined], [[...POST, 'parameters'], undefined]);
+    let given: object = {};
+    const { operations } = await openContract(bare, () => async (request: object) => {
+      given = request;
+      return { example: 'created' };
+    });
+    expect(operations).toMatchObject([{ bodyLimitBytes: undefined, mediaTypes: [] }]);
+    await operations[0]!.run({ tenant: 'acme', headers: {}, body: Buffer.from('no JSON') });
+    expect(given).toStrictEqual({ operationId: 'createPaymentIntent', tenant: 'acme', body: undefined, headers: {} });
+  });
+
+  it('has its answers and their examples from the contract, in its order', async () => {
+    const { operations } = await openContract(edited(), answered);
+    const [{ scenarios, responses }] = operations as [(typeof operations)[0]];
+    expect(scenarios[0]).toEqual({ status: 200, example: 'created' });
+    expect(scenarios.at(-1)).toEqual({ status: 503, example: 'providerUnavailable' });
+    expect(Object.keys(responses)).toEqual(Object.keys(document.paths['/api/v1/payments/intent'].post.responses));
+  });
+
+  it('has examples only where a response has JSON', async () => {
+    const bare = edited([[...POST, 'responses', '299'], { description: 'None.' }]);
+    const { operations } = await openContract(bare, answered);
+    expect(operations[0]!.scenarios.filter(({ status }) => status === 299)).toEqual([]);
   });
 });
 

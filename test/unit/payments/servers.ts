@@ -10,7 +10,8 @@ export interface Server {
 
 /** Hands each request with its socket to `answer`, with how many came before it, in all and on this connection. */
 export async function rawServer(
-  answer: (request: { body: string; before: number; beforeOnSocket: number }, socket: Socket) => void,
+  answer: (request: { head: string; body: string; before: number; beforeOnSocket: number }, socket: Socket) => void,
+  port = 0,
 ): Promise<Server> {
   let before = 0;
   const sockets = new Set<Socket>();
@@ -25,11 +26,11 @@ export async function rawServer(
       const length = Number(/content-length: (\d+)/i.exec(head)?.[1]);
       if (!(Buffer.byteLength(body) >= length)) return;
       received = '';
-      answer({ body, before: before++, beforeOnSocket: beforeOnSocket++ }, socket);
+      answer({ head, body, before: before++, beforeOnSocket: beforeOnSocket++ }, socket);
     });
   });
   await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(port, '127.0.0.1', resolve);
   });
   return {
     url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
