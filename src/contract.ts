@@ -345,7 +345,12 @@ function rulesWithoutAnswer(
     ...inner.flatMap(([keys, part]) => {
       // In words, a property is known by its name alone.
       const name = keys[0] === 'properties' ? keys[1] : keys[0];
-      return typeof part === 'object' ? rulesWithoutAnswer(part, `${place}/${name}`, [...path, ...keys], refusals) : [];
+      const inside = `${place}/${name}`;
+      // As additionalProperties it is a rule like others, which names its answer.
+      if (part === false && name !== 'additionalProperties') {
+        return [fault(`${inside}: a schema that is false is not supported`, ...path, ...keys)];
+      }
+      return typeof part === 'object' ? rulesWithoutAnswer(part, inside, [...path, ...keys], refusals) : [];
     }),
   ];
 }

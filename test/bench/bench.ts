@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { chartOf } from './chart.ts';
 import { spreadOf } from './figures.ts';
 import { here, start, startLoad, type Load, type Program } from './processes.ts';
-import { costsOf, reportOf, serversReport, type Results } from './report.ts';
+import { costsOf, reportOf, serversReport, type Added, type Results } from './report.ts';
 import { PAYMENT } from './requests.ts';
 import { costOf, FLOOR, MOCK, OURS, PEERS, PRISM, sample, scaled } from './servers.ts';
 
@@ -79,30 +79,29 @@ async function inRounds<Value>(
 }
 
 /**
- * What our server adds to a Stripe that takes 300 ms, next to Stripe itself, at the same rate. Above 166 requests a second
- * 50 payments are under way at once, and more are shed: that is what the bulkhead is for.
+ * What our server, and the floor, add to a Stripe that takes 300 ms, next to Stripe itself, at the same rate. Above 166 requests a
+ * second 50 payments are under way at once, and more are shed: that is what the bulkhead is for.
  *
  * Requests come whether answers do or not.
  */
 async function addedTimes(sender: Load): Promise<Results['added']> {
   const slow = await start({ ...STRIPE, env: { BENCH_DELAY_MS: '300' } }, PAYMENT);
-  const added = new Map<number, { p50: number; p99: number }>();
-  for (const perSecond of [25, 100]) {
+  const cases = [25, 100].flatMap((perSecond) => [FLOOR, OURS].map((program) => ({ program, perSecond })));
+  const added: Added[] = [];
+  for (const { program, perSecond } of cases) {
     const seen: { p50: number; p99: number }[] = [];
     for (let round = 0; round < rounds; round++) {
-      const ours = await start(OURS, PAYMENT, slow.port);
+      const server = await start(program, PAYMENT, slow.port);
       const job = { request: PAYMENT, status: 200, connections: perSecond, requests: perSecond * 4, perSecond };
-      await sender.run({ ...job, port: ours.port, requests: perSecond * 2 });
+      await sender.run({ ...job, port: server.port, requests: perSecond * 2 });
       const own = await sender.run({ ...job, port: slow.port });
-      const all = await sender.run({ ...job, port: ours.port });
+      const all = await sender.run({ ...job, port: server.port });
       seen.push({ p50: all.p50 - own.p50, p99: all.p99 - own.p99 });
-      await ours.stop();
+      await server.stop();
       process.stderr.write('.');
     }
-    added.set(perSecond, {
-      p50: spreadOf(seen.map(({ p50 }) => p50)).median,
-      p99: spreadOf(seen.map(({ p99 }) => p99)).median,
-    });
+    const median = (key: 'p50' | 'p99') => spreadOf(seen.map((one) => one[key])).median;
+    added.push({ name: program.name, perSecond, p50: median('p50'), p99: median('p99') });
   }
   await slow.stop();
   return added;

@@ -4,7 +4,7 @@ import { ORDER, PAYMENT, REFUSED, requestOf } from './requests.ts';
 export const FLOOR: Program = { name: 'floor: node:http, undici', args: [here('peers/floor.mjs')] };
 
 /** As `npm start` and `make mock` start ours. */
-const kept = ['--import', here('../../src/compileCache.ts')];
+const kept = ['--import', here('../../src/compileCache.js')];
 
 export const OURS: Program = { name: 'this service', args: [...kept, here('ours.ts')] };
 

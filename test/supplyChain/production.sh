@@ -30,7 +30,7 @@ grep -q 'API_KEYS: missing' "$work/log" || fail 'it does not say that API_KEYS i
 
 digest=$(printf '%s' cv_production_check | sha256sum | cut -d ' ' -f 1)
 "${clean[@]}" HOST=127.0.0.1 PORT=0 ADMIN_PORT=0 DRAIN_MS=0 STRIPE_SECRET_KEY=sk_test_production_check \
-  "API_KEYS=check:$digest" node --import ./src/compileCache.ts src/server.ts >"$work/log" 2>&1 &
+  "API_KEYS=check:$digest" node --import ./src/compileCache.js src/server.ts >"$work/log" 2>&1 &
 server=$!
 for _ in $(seq 100); do
   grep -q '"msg":"listening"' "$work/log" && break

@@ -196,6 +196,11 @@ describe('a contract that can not be served', () => {
       [[...AMOUNT, 'x-problems', 'type'], 'internalError'],
     ],
     [
+      'a field that nobody may send, whose rule can name no answer',
+      'metadata/email: a schema that is false is not supported',
+      [[...METADATA, 'properties', 'email'], false],
+    ],
+    [
       'a rule for items',
       'paymentMethodTypes/items: x-problems names no 400 example for enum',
       [[...SCHEMAS, 'PaymentMethodType', 'x-problems'], { type: 'invalidPaymentMethodTypes' }],

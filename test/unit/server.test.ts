@@ -16,7 +16,7 @@ afterAll(() => {
 /** A process of ours with nothing in its environment but this. */
 function run(file: string, env: Record<string, string> = {}): ChildProcess {
   const path = fileURLToPath(new URL(`../../src/${file}`, import.meta.url));
-  const child = spawn(process.execPath, ['--import', './src/compileCache.ts', path], {
+  const child = spawn(process.execPath, ['--import', './src/compileCache.js', path], {
     env: { PATH: process.env['PATH'], ...env },
   });
   started.add(child);

@@ -85,7 +85,7 @@ ${curlLines(document, mock.url, 'any_key')}
 async function outputOf(env: Record<string, string>) {
   const entry = fileURLToPath(new URL('../../../src/mock.ts', import.meta.url));
   const { CI: _ci, FORCE_COLOR: _force, ...inherited } = process.env;
-  const child = spawn(process.execPath, ['--import', './src/compileCache.ts', entry], {
+  const child = spawn(process.execPath, ['--import', './src/compileCache.js', entry], {
     env: { ...inherited, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
