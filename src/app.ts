@@ -190,6 +190,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   }
 
   function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    // The client left in the middle of its body: nobody is there to be answered, and it is no fault of ours.
+    if (error === request.raw.errored) return reply.hijack();
     const { exchange } = request;
     const problem = asProblem(error, request);
     exchange.problem = problem;
