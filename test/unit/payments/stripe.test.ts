@@ -27,8 +27,8 @@ const order: IntentOrder = {
 
 /** Time for two or three attempts when they end at once. */
 const deadlineMs = 4_000;
-/** What a busy machine may add to any time. */
-const SLACK_MS = 400;
+/** What a busy machine may add to any time: only what never ends is slower. */
+const SLACK_MS = 3_000;
 
 // Closed at the end, not after each test: the tests run at the same time, most of them waiting between two attempts.
 const closers: (() => Promise<void>)[] = [];
