@@ -50,7 +50,7 @@ const NOT_CARRIED: Record<string, readonly string[]> = {
     'bodyTooLarge: one byte over the limit',
   ],
   'adds a Content-Length to a Transfer-Encoding, which is no request any more': [
-    'amountRequired: no body',
+    'amountRequired: no body, in chunks',
     'amountRequired: no body, in chunks, and the media type text/plain',
     'methodNotAllowed: PUT, even without a key',
     'methodNotAllowed: PATCH, even without a key',

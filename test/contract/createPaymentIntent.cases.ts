@@ -41,6 +41,7 @@ const stripeRefuses = (
 const freshKey = () => `contract-${crypto.randomUUID()}`;
 const reusedKey = freshKey();
 const busyKey = freshKey();
+const replayedKey = freshKey();
 
 export const createPaymentIntentCases: readonly Case[] = [
   ...Object.entries(intent.requestExamples).map(([name, { value }]) => created(`request example ${name}`, value)),
@@ -162,6 +163,15 @@ export const createPaymentIntentCases: readonly Case[] = [
     request: post(json({ amount: 200 }), [['Idempotency-Key', reusedKey]]),
     arrange: async (_stripe, ask) => {
       await ask(post(json(validBody), [['Idempotency-Key', reusedKey]]));
+    },
+  },
+  {
+    operation: intent,
+    example: 'created',
+    title: 'the same request under the same key, whose intent is there already',
+    request: post(json(validBody), [['Idempotency-Key', replayedKey]]),
+    arrange: async (_stripe, ask) => {
+      await ask(post(json(validBody), [['Idempotency-Key', replayedKey]]));
     },
   },
   {
