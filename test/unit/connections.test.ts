@@ -40,6 +40,18 @@ const begun = (responses: readonly ServerResponse[], count: number) =>
 const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
 const UNFINISHED = 'POST /unfinished HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n';
 
+/** A client whose request is answered before its body has come to an end. */
+async function answeredEarly() {
+  const { url, ends } = await keeping((_request, response) => {
+    endAfter(response);
+    response.end('{}');
+  });
+  const client = rawClient(url);
+  const socket = await ends.of(client);
+  client.send(UNFINISHED);
+  return { client, socket };
+}
+
 const statuses = (client: ReturnType<typeof rawClient>) => client.received().answers.map(({ status }) => status);
 
 describe('a connection', () => {
@@ -93,13 +105,7 @@ describe('a connection', () => {
   });
 
   it('ends gently: a client that goes on for a little while still reads its answer', async () => {
-    const { url, ends } = await keeping((_request, response) => {
-      endAfter(response);
-      response.end('{}');
-    });
-    const client = rawClient(url);
-    const socket = await ends.of(client);
-    client.send(UNFINISHED);
+    const { client, socket } = await answeredEarly();
     await client.answer();
     const answeredAt = performance.now();
     client.send('x'.repeat(100));
@@ -181,13 +187,7 @@ describe('the last answer', () => {
   });
 
   it('leaves the rest of its request unread', async () => {
-    const { url, ends } = await keeping((_request, response) => {
-      endAfter(response);
-      response.end('{}');
-    });
-    const client = rawClient(url);
-    const socket = await ends.of(client);
-    client.send(UNFINISHED);
+    const { client, socket } = await answeredEarly();
     const flood = Buffer.alloc(1024 * 1024, 'x');
     for (let count = 0; count < 8; count += 1) client.send(flood);
     await client.answer();
