@@ -11,6 +11,7 @@ import fastify, {
 } from 'fastify';
 import type { CheckAnswer, SentAnswer } from './answerCheck.ts';
 import type { Authenticate } from './auth.ts';
+import { findCaller, trustRanges } from './callerAddress.ts';
 import { answerUnparsed, knowRequest, type Met } from './clientErrors.ts';
 import { endAfter, isUnread } from './connections.ts';
 import type { Answer, Contract, Operation } from './contract.ts';
@@ -148,7 +149,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     const [apiKey, ...repeats] = valuesOf(request.raw, operation.apiKeyHeader);
     const tenant = apiKey && repeats.length === 0 ? options.authenticate(apiKey) : undefined;
     if (tenant !== undefined) return tenant;
-    await options.limits?.countFailure(request.ip);
+    await options.limits?.countFailure(findCaller(request.ips ?? [request.ip]));
     throw new Problem('invalidApiKey');
   }
 
@@ -210,7 +211,8 @@ function emptyApp(
     logger: false,
     requestIdHeader: false,
     genReqId: () => randomUUID(),
-    trustProxy: trustedProxies ? [...trustedProxies] : false,
+    // Fastify's own comparison takes 10.0.0.2:1234 for no address at all.
+    trustProxy: trustedProxies ? trustRanges(trustedProxies) : false,
     exposeHeadRoutes: false,
     // Fastify's own 503 while closing would break kept-alive connections in the middle of a drain.
     return503OnClosing: false,

@@ -369,6 +369,23 @@ describe('a request', () => {
     expect([(await from('192.0.2.1')).status, (await from('192.0.2.2')).status]).toEqual(statuses);
   });
 
+  it.each<[string, string[], number[]]>([
+    ['with another port', ['203.0.113.3', '203.0.113.3:4001', '"203.0.113.3:4002"'], [401, 429, 429]],
+    ['with another port of IPv6', ['[2001:db8::1]:4001', '[2001:db8::1]:4002', '2001:DB8:0::9'], [401, 429, 429]],
+    ['with a text that is no address', ['unknown', '_hidden', 'x'], [401, 429, 429]],
+    ['with a proxy of ours in between', ['203.0.113.3, 10.0.0.2:1', '203.0.113.3, 10.0.0.2:2'], [401, 429]],
+    ['with a word of its own in front', ['192.0.2.1, 203.0.113.3:1', '192.0.2.2, 203.0.113.3:2'], [401, 429]],
+    ['that is another', ['203.0.113.3:4001', '203.0.113.4:4001'], [401, 401]],
+  ])('is counted by the address that a proxy names, %s', async (_what, addresses, statuses) => {
+    const strictly = limits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 1 });
+    const url = await listening({ limits: strictly, trustedProxies: ['127.0.0.1', '10.0.0.0/8'] });
+    const seen = [];
+    for (const address of addresses) {
+      seen.push((await send(url, request({ 'cv-api-key': 'guess', 'X-Forwarded-For': address }))).status);
+    }
+    expect(seen).toEqual(statuses);
+  });
+
   it('is counted against its tenant', async () => {
     const url = await listening({ limits: limits({ tenantRequestsPerMinute: 1, addressFailuresPerMinute: 9 }) });
     expect([(await send(url, request())).status, (await send(url, request())).status]).toEqual([200, 429]);
