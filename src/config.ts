@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { parseRange } from './callerAddress.ts';
 import { isStripeSecretKey } from './payments/stripeSecretKey.ts';
 import type { TenantKey } from './auth.ts';
 
@@ -220,14 +221,21 @@ const origin = (text: string) =>
     ? text
     : new Fault(`expected origins such as https://shop.example.com, got ${JSON.stringify(text)}`);
 
+/** The shortest prefixes that TRUSTED_PROXIES takes. */
+const MIN_BITS = { ipv4: 8, ipv6: 16 };
+
 const addressRange = (text: string) => {
-  const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
-  const maxBits = isIP(address) === 4 ? 32 : 128;
-  const size = Number(bits ?? maxBits);
-  // A range of everybody would let anyone choose their own address.
-  return isIP(address) > 0 && size > 0 && size <= maxBits
-    ? text
-    : new Fault(`expected addresses or CIDR ranges such as 10.0.0.0/8, got ${JSON.stringify(text)}`);
+  const range = parseRange(text);
+  if (!range) {
+    return new Fault(`expected addresses or CIDR ranges such as 10.0.0.0/8, got ${JSON.stringify(text)}`);
+  }
+  if (range.bits < MIN_BITS[range.family]) {
+    return new Fault(
+      `expected ranges no wider than /${MIN_BITS.ipv4} (IPv6: /${MIN_BITS.ipv6}), ` +
+        `because a caller in such a range chooses its own address; got ${JSON.stringify(text)}`,
+    );
+  }
+  return text;
 };
 
 /** The URL can hold a password: it is not repeated. A query would be taken for settings of the client, before ours. */

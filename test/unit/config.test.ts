@@ -231,15 +231,36 @@ describe('readConfig', () => {
     'proxy.internal',
     '/8',
     'loopback',
+    'fe80::1%eth0',
+    '[::1]',
+    '10.0.0.1:80',
   ])('refuses the proxy %s', (text) => {
     expect(faultsIn({ ...goodEnv, TRUSTED_PROXIES: text })).toEqual([
       `TRUSTED_PROXIES: expected addresses or CIDR ranges such as 10.0.0.0/8, got "${text}"`,
     ]);
   });
 
-  it.each(['10.0.0.0/1', '10.0.0.0/32', '::/128'])('takes the proxies %s', (text) => {
-    expect(readConfig({ ...goodEnv, TRUSTED_PROXIES: text })).toMatchObject({ trustedProxies: [text] });
+  it.each([
+    '0.0.0.0/0',
+    '128.0.0.0/1',
+    '10.0.0.0/7',
+    '::/0',
+    '2000::/3',
+    '2001::/15',
+    '::ffff:0:0/96',
+    '::ffff:10.0.0.0/103',
+  ])('refuses the proxies %s, who could be anyone', (text) => {
+    expect(faultsIn({ ...goodEnv, TRUSTED_PROXIES: text })).toEqual([
+      `TRUSTED_PROXIES: expected ranges no wider than /8 (IPv6: /16), because a caller in such a range chooses its own address; got "${text}"`,
+    ]);
   });
+
+  it.each(['10.0.0.0/8', '10.0.0.0/32', '::/128', '2001::/16', '::ffff:10.0.0.0/104'])(
+    'takes the proxies %s',
+    (text) => {
+      expect(readConfig({ ...goodEnv, TRUSTED_PROXIES: text })).toMatchObject({ trustedProxies: [text] });
+    },
+  );
 
   it('names each wrong entry of a list', () => {
     expect(faultsIn({ ...goodEnv, TRUSTED_PROXIES: 'a,::1,b' })).toEqual([
