@@ -1,4 +1,5 @@
 /** Redis makes instances count together, and is never needed. */
+import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { GLOBEX, observedServer, pay, statusesOf, type ObservedServer } from '../support/observed.ts';
 import { hasRedis, needsRedis, startBabbler, startRedis, startSlowProxy, type RedisServer } from '../support/redis.ts';
@@ -62,6 +63,22 @@ describe.skipIf(!hasRedis)(`with Redis${needsRedis}`, () => {
     const observed = await server(`redis://:${encodeURIComponent('p@ss:w/rd')}@127.0.0.1:${port}`);
     await whenShared(observed);
     expect(aboutRedis(observed)).toEqual([FOUND]);
+  });
+
+  it('a window that its own clock, set back, has made longer begins anew', async () => {
+    const { url } = await redis();
+    const observed = await server(url, { TENANT_REQUESTS_PER_MINUTE: '1' });
+    await whenShared(observed);
+    expect((await observed.pay()).status).toBe(200);
+    const operator = new Redis(url);
+    const key = 'payments-service:tenant:acme';
+    await operator.pexpire(key, 3_659_000);
+    expect((await observed.pay()).status).toBe(200);
+    const leftMs = await operator.pttl(key);
+    operator.disconnect();
+    expect(leftMs).toBeGreaterThan(0);
+    expect(leftMs).toBeLessThanOrEqual(60_000);
+    expect((await observed.pay()).status).toBe(429);
   });
 
   const failures: [string, (server: RedisServer) => unknown, (server: RedisServer) => unknown][] = [

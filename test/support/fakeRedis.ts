@@ -3,8 +3,8 @@ import { startTcpServer } from './redis.ts';
 /** As much of a Redis as counting needs, in this process: for what a real one can't be made to do at a given moment. */
 export interface FakeRedis {
   url: string;
-  /** Unless it is well, it says nothing at all, or takes no writes. */
-  state: 'well' | 'silent' | 'readOnly';
+  /** Unless it is well, it says nothing at all, takes no writes, or sends OK for everything. */
+  state: 'well' | 'silent' | 'readOnly' | 'senseless';
   /** What it was told, but for the words of a connection's beginning. */
   commands: string[];
   /** What it holds now, as far as it hasn't expired. */
@@ -25,7 +25,9 @@ export async function startFakeRedis(): Promise<FakeRedis> {
 
   /** The one script that it knows, as it stands or by its digest: counts a key up, and says until when. */
   function counted(key: string, by: number, seconds: number): string {
-    const { count = 0, expiresAt = Date.now() + seconds * 1_000 } = alive(key) ?? {};
+    const latest = Date.now() + seconds * 1_000;
+    const entry = alive(key);
+    const { count, expiresAt } = entry && entry.expiresAt <= latest ? entry : { count: 0, expiresAt: latest };
     held.set(key, { count: count + by, expiresAt });
     return `*2\r\n:${count + by}\r\n:${expiresAt - Date.now()}\r\n`;
   }
@@ -37,6 +39,7 @@ export async function startFakeRedis(): Promise<FakeRedis> {
     if (command === 'client') return '+OK\r\n';
     redis.commands.push([command, ...args].join(' '));
     if (redis.state === 'readOnly') return "-READONLY You can't write against a read only replica.\r\n";
+    if (redis.state === 'senseless') return '+OK\r\n';
     if (command === 'set' && args[2] === 'EX') {
       written(args[0]!, Number(args[3]), 0);
       return '+OK\r\n';
