@@ -7,6 +7,9 @@ const TIMEOUT_MS = 100;
 /** How long Redis is left alone after it failed to answer, in milliseconds: a slow one slows one request and not all. */
 const PAUSE_MS = 1_000;
 
+/** How many bytes more than it was sent Redis may send: a count has 20, its INFO at the start some 10,000. */
+const MAX_UNASKED_BYTES = 1_000_000;
+
 /** A Redis where counts are shared, for as long as it answers. */
 export interface SharedCounts {
   client: Redis;
@@ -17,7 +20,7 @@ export interface SharedCounts {
 }
 
 /**
- * A connection to Redis that is given up at the first command without an answer, and counts as answering again only when
+ * A connection to Redis that is given up at the first command without an answer or reply without a command, and counts as answering again only when
  * a new one has taken a write. Nobody's request has to try that out.
  */
 export function sharedCounts(url: string, logger: FastifyBaseLogger): SharedCounts {
@@ -40,11 +43,13 @@ export function sharedCounts(url: string, logger: FastifyBaseLogger): SharedCoun
   };
   const giveUp = () => {
     turn(false);
-    client.disconnect(true);
+    // Not client.disconnect(), which goes on reading until the other side closes, or for 100 ms. ioredis connects again.
+    client.stream?.destroy();
   };
-  // Without a listener ioredis prints each failed connection. What babbles is in error, and stays connected.
-  client.on('error', () => turn(false));
+  // Without a listener ioredis prints each failed connection. A reply that nobody waits for is an error, too.
+  client.on('error', giveUp);
   client.on('close', () => turn(false));
+  client.on('connect', () => closeFlood(client.stream));
   // A replica, or a Redis without memory, answers and takes no write.
   client.on('ready', () => void client.set('payments-service:probe', '', 'EX', 1).then(() => turn(true), giveUp));
   return {
@@ -59,4 +64,18 @@ export function sharedCounts(url: string, logger: FastifyBaseLogger): SharedCoun
       client.disconnect();
     },
   };
+}
+
+/**
+ * Closes a connection over which much more comes than was asked for: ioredis keeps an endless line in memory, and reads
+ * messages that nobody subscribed to for ever.
+ */
+function closeFlood(stream: Redis['stream']): void {
+  let unaskedBytes = 0;
+  let sentBytes = 0;
+  stream.on('data', (chunk: Buffer) => {
+    unaskedBytes = Math.max(0, unaskedBytes + chunk.length - (stream.bytesWritten - sentBytes));
+    sentBytes = stream.bytesWritten;
+    if (unaskedBytes > MAX_UNASKED_BYTES) stream.destroy();
+  });
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { startTcpServer } from './redis.ts';
 
 /** As much of a Redis as counting needs, in this process: for what a real one can't be made to do at a given moment. */
@@ -10,6 +11,8 @@ export interface FakeRedis {
   /** What it holds now, as far as it hasn't expired. */
   keys: () => string[];
   connections: () => number;
+  /** Sends bytes that nobody asked for over all connections. */
+  send: (bytes: string) => void;
   close: () => Promise<void>;
 }
 
@@ -48,12 +51,12 @@ export async function startFakeRedis(): Promise<FakeRedis> {
     return `-ERR unknown command '${command}'\r\n`;
   }
 
-  let connections = 0;
+  const connections = new Set<Socket>();
   const server = await startTcpServer((client) => {
-    connections += 1;
+    connections.add(client);
     let received = '';
     client.on('error', () => {});
-    client.on('close', () => (connections -= 1));
+    client.on('close', () => connections.delete(client));
     client.on('data', (chunk) => {
       received += chunk.toString();
       for (let read = commandIn(received); read; read = commandIn(received)) {
@@ -67,7 +70,8 @@ export async function startFakeRedis(): Promise<FakeRedis> {
     state: 'well',
     commands: [],
     keys: () => [...held.keys()].filter(alive),
-    connections: () => connections,
+    connections: () => connections.size,
+    send: (bytes) => connections.forEach((client) => client.write(bytes)),
     close: () => server.close(),
   };
   return redis;

@@ -176,6 +176,9 @@ async function until(isSo: () => boolean): Promise<void> {
   expect(isSo()).toBe(true);
 }
 
+/** More of it than Redis ever has to send. */
+const endlessly = (bytes: string) => bytes.repeat(Math.ceil(2_000_000 / bytes.length));
+
 describe('with Redis, limits', () => {
   const closing: (() => void)[] = [];
   let redis: FakeRedis;
@@ -324,6 +327,36 @@ describe('with Redis, limits', () => {
     await until(() => log.length > 0);
     expect(counts.shared).toBe(false);
     expect(await last(() => counts.countRequest('acme'), 3)).toMatchObject({ example: 'tooManyRequests' });
+  });
+
+  it.each([
+    ['replies to nothing', '+OK\r\n'],
+    ['replies to nothing, again and again', '+OK\r\n'.repeat(1_000)],
+    ['fails at nothing', '-ERR no\r\n'],
+    ['speaks another protocol', 'HTTP/1.1 400 Bad Request\r\n'],
+    ['sends a line without an end', `+${endlessly('x')}`],
+    ['sends a string without an end', `$1000000000\r\n${endlessly('x')}`],
+    ['sends a list without an end', `*1000000000\r\n${endlessly(':1\r\n')}`],
+    ['sends messages without an end', endlessly('>2\r\n+invalidate\r\n_\r\n')],
+  ])('leave it alone for a second where it %s', async (_what, bytes) => {
+    const { counts, log } = await sharing();
+    redis.send(bytes);
+    await until(() => redis.connections() === 0);
+    expect(counts.shared).toBe(false);
+    expect(await last(() => counts.countRequest('acme'), 3)).toMatchObject({ example: 'tooManyRequests' });
+    await vi.advanceTimersByTimeAsync(999);
+    expect(redis.connections()).toBe(0);
+    await vi.advanceTimersByTimeAsync(1);
+    await until(() => counts.shared);
+    expect(log).toEqual([FOUND, LOST, FOUND]);
+  });
+
+  it('go on with it where it sends a message that nobody waits for', async () => {
+    const { counts, log } = await sharing();
+    redis.send('>2\r\n+invalidate\r\n_\r\n');
+    await counts.countRequest('acme');
+    expect(names()).toContain('payments-service:tenant:acme');
+    expect(log).toEqual([FOUND]);
   });
 
   it('say in the log that it is absent, once, and nowhere else', async () => {
