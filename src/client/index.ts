@@ -52,9 +52,14 @@ export interface PaymentsClient {
   createPaymentIntent(payment: PaymentIntentRequest, options?: CallOptions): Promise<PaymentResult<PaymentIntent>>;
 }
 
-/** A client of the payments service, by its contract. */
+/**
+ * A client of the payments service, by its contract. It follows no redirect: the API key goes to `baseUrl` and nowhere else.
+ *
+ * Throws a TypeError where `apiKey` can't be sent in a header.
+ */
 export function paymentsClient(options: PaymentsClientOptions): PaymentsClient {
   const { baseUrl, apiKey, attempts = 4, attemptMs = 15_000, totalMs = 60_000 } = options;
+  checkApiKey(apiKey);
   const fetch = options.fetch ?? ((request: Request) => globalThis.fetch(request));
   return {
     async createPaymentIntent(payment, { idempotencyKey = crypto.randomUUID(), signal, headers = {} } = {}) {
@@ -77,6 +82,15 @@ export function paymentsClient(options: PaymentsClientOptions): PaymentsClient {
       return resultOf(outcome!, idempotencyKey, data?.data);
     },
   };
+}
+
+/** What fetch throws later, at each call, quotes the key. */
+function checkApiKey(apiKey: string): void {
+  try {
+    new Headers().set('cv-api-key', apiKey);
+  } catch {
+    throw new TypeError('apiKey: expected characters that a header can hold, without line breaks');
+  }
 }
 
 function resultOf<Data>(outcome: Outcome, idempotencyKey: string, data: Data | undefined): PaymentResult<Data> {

@@ -14,7 +14,10 @@ export type ContractProblem = {
   };
 }[ProblemName];
 
-/** No answer of the service's came: the network failed, or took too long. Whether a payment exists is unknown. */
+/**
+ * No answer of the service's came: the network failed, or took too long, or the answer was a redirect, which a browser does
+ * not show. Whether a payment exists is unknown.
+ */
 export interface NoAnswer {
   readonly name: 'noAnswer';
   readonly status: undefined;
@@ -22,7 +25,7 @@ export interface NoAnswer {
   readonly cause: unknown;
 }
 
-/** An answer that the contract doesn't know, say of a proxy on the way. */
+/** An answer that the contract doesn't know, say of a proxy on the way, or a redirect: none is followed. */
 export interface UnknownAnswer {
   readonly name: 'unknownAnswer';
   readonly status: number;

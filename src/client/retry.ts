@@ -47,7 +47,9 @@ async function attempt(request: Request, fetch: Fetch, timeoutMs: number): Promi
   request.signal.addEventListener('abort', end);
   if (request.signal.aborted) end();
   try {
-    const response = await fetch(new Request(request.clone(), { signal: ending.signal }));
+    // A redirect would take the API key, and the payment, to whatever origin it names.
+    const response = await fetch(new Request(request.clone(), { signal: ending.signal, redirect: 'manual' }));
+    if (response.type === 'opaqueredirect') return { cause: new HiddenRedirect() };
     const text = await response.text();
     // A success that is cut, or is no JSON, is none: the same request will show.
     if (response.ok) JSON.parse(text);
@@ -60,11 +62,18 @@ async function attempt(request: Request, fetch: Fetch, timeoutMs: number): Promi
   }
 }
 
+/** A redirect as a browser shows it to a page: without its status. Elsewhere it is a response like any other. */
+class HiddenRedirect extends Error {
+  constructor() {
+    super('The service redirected the request, and redirects are not followed');
+  }
+}
+
 /** How long to wait before the next attempt, in milliseconds; undefined where this answer stands. */
 function waitAfter(outcome: Attempt, attempts: number): number | undefined {
   // Any time up to the double of the last one, so that many clients don't come back at once.
   const waitMs = Math.random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempts - 1));
-  if ('cause' in outcome) return waitMs;
+  if ('cause' in outcome) return outcome.cause instanceof HiddenRedirect ? undefined : waitMs;
   const { response, text } = outcome;
   if (response.ok || !isRetriable(problemOf(response.status, text))) return undefined;
   return retryAfterMs(response.headers.get('retry-after')) ?? waitMs;

@@ -152,7 +152,7 @@ async function network(...plays: RequestListener[]) {
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const client = (options: Partial<PaymentsClientOptions> = {}) =>
     paymentsClient({ baseUrl, apiKey: 'cv_x', ...options });
-  return { seen, client };
+  return { baseUrl, seen, client };
 }
 
 const created = scenarios.find(({ example }) => example === 'created')!.body;
@@ -220,5 +220,29 @@ describe('on a network that fails', () => {
     const call = client().createPaymentIntent(payment, { signal: AbortSignal.abort(new Error('too late')) });
     await expect(call).rejects.toThrow('too late');
     expect(seen.length).toBe(0);
+  });
+});
+
+describe.each([301, 302, 303, 307, 308])('a redirect with %d', (status) => {
+  it.each<[string, Partial<PaymentsClientOptions>]>([
+    ['the global fetch', {}],
+    ['a fetch of its own', { fetch: (request) => globalThis.fetch(request) }],
+  ])('is a result, and nothing reaches the other origin by %s', async (_by, options) => {
+    const other = await network(good);
+    const { seen, client } = await network(answer(status, 'moved', { Location: `${other.baseUrl}/elsewhere` }));
+    const result = await client(options).createPaymentIntent(payment);
+    expect(result).toMatchObject({
+      ok: false,
+      problem: { name: 'unknownAnswer', status, body: 'moved' },
+      attempts: 1,
+    });
+    expect(seen.length).toBe(1);
+    expect(other.seen).toEqual([]);
+  });
+
+  it('is not followed within its origin either', async () => {
+    const { seen, client } = await network(answer(status, '', { Location: '/elsewhere' }), good);
+    expect(await client().createPaymentIntent(payment)).toMatchObject({ ok: false, problem: { status }, attempts: 1 });
+    expect(seen.length).toBe(1);
   });
 });

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { problems } from '../../../generated/problems.ts';
 import { paymentsClient, type PaymentsClientOptions } from '../../../src/client/index.ts';
-import { answer, good, network, reset, silent, unavailable, type Play } from './networks.ts';
+import { answer, good, hiddenRedirect, network, reset, silent, unavailable, type Play } from './networks.ts';
 
 const payment = { amount: 19.99 };
 const intent = { paymentIntentSecret: 'pi_1_secret_2' };
@@ -53,6 +53,23 @@ describe('a result', () => {
     });
   });
 
+  it('is no answer, and why, where a browser hides a redirect', async () => {
+    const { client, seen } = clientOn([hiddenRedirect]);
+    expect(await client.createPaymentIntent(payment, call)).toEqual({
+      ok: false,
+      problem: {
+        name: 'noAnswer',
+        status: undefined,
+        body: undefined,
+        cause: new Error('The service redirected the request, and redirects are not followed'),
+      },
+      requestId: undefined,
+      attempts: 1,
+      ...call,
+    });
+    expect(seen[0]!.redirect).toBe('manual');
+  });
+
   it('is no answer, and why, where none came', async () => {
     const { client } = clientOn([reset], { attempts: 1 });
     expect(await client.createPaymentIntent(payment, call)).toEqual({
@@ -62,6 +79,23 @@ describe('a result', () => {
       attempts: 1,
       ...call,
     });
+  });
+});
+
+describe('an API key', () => {
+  it.each(['cv_canary\ncv_other', 'cv_canary\u2019'])(
+    'that no header can hold is refused without its words: %j',
+    (apiKey) => {
+      expect(() => paymentsClient({ baseUrl: 'http://payments.test', apiKey })).toThrow(
+        new TypeError('apiKey: expected characters that a header can hold, without line breaks'),
+      );
+    },
+  );
+
+  it('may end with the line break of its file', async () => {
+    const { client, seen } = clientOn([good], { apiKey: 'cv_x\n' });
+    await client.createPaymentIntent(payment);
+    expect(seen[0]!.headers.get('cv-api-key')).toBe('cv_x');
   });
 });
 

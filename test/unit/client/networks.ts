@@ -9,6 +9,7 @@ interface Seen {
   at: number;
   url: string;
   headers: Headers;
+  redirect: Request['redirect'];
   body: string;
 }
 
@@ -18,7 +19,8 @@ export function network(...plays: Play[]): { fetch: Fetch; seen: Seen[] } {
   const fetch: Fetch = async (request) => {
     request.signal.throwIfAborted();
     const at = Date.now();
-    seen.push({ at, url: request.url, headers: request.headers, body: await request.clone().text() });
+    const { url, headers, redirect } = request;
+    seen.push({ at, url, headers, redirect, body: await request.clone().text() });
     return plays[Math.min(seen.length, plays.length) - 1]!(request);
   };
   return { fetch, seen };
@@ -37,6 +39,10 @@ export const unavailable = (headers: Record<string, string> = {}): Play =>
 export const reset: Play = async () => {
   throw new TypeError('fetch failed');
 };
+
+/** What a browser makes of a redirect that it was told not to follow: no status, no headers, no body. */
+export const hiddenRedirect: Play = async () =>
+  Object.defineProperty(Response.error(), 'type', { value: 'opaqueredirect' });
 
 /** Takes the request, and says nothing until somebody ends it. */
 export const silent: Play = ({ signal }) =>
