@@ -26,13 +26,14 @@ const LONGEST_WAIT_MS = 4_000;
  * Rejects only with the caller's reason to abort.
  */
 export async function sendWithRetries(request: Request, fetch: Fetch, limits: RetryLimits): Promise<Outcome> {
-  const endsAt = Date.now() + limits.totalMs;
+  // By a clock that nobody sets.
+  const endsAt = performance.now() + limits.totalMs;
   for (let attempts = 1; ; attempts++) {
-    const leftMs = Math.max(1, endsAt - Date.now());
+    const leftMs = Math.max(1, Math.ceil(endsAt - performance.now()));
     const outcome = await attempt(request, fetch, Math.min(leftMs, limits.attemptMs));
     request.signal.throwIfAborted();
     const waitMs = waitAfter(outcome, attempts);
-    const isLast = attempts >= limits.attempts || Date.now() + (waitMs ?? 0) >= endsAt;
+    const isLast = attempts >= limits.attempts || performance.now() + (waitMs ?? 0) >= endsAt;
     if (waitMs === undefined || isLast) return { ...outcome, attempts };
     await delay(waitMs, request.signal);
   }

@@ -142,7 +142,7 @@ afterEach(() => void vi.unstubAllGlobals());
 
 /** What came of a payment, and how long it took. */
 async function paidOn(play: Play, options: Partial<PaymentsClientOptions> = {}) {
-  vi.useFakeTimers({ now: 0, toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ now: 0, toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] });
   // The clock jumps to what is next whenever nothing else is to be done.
   vi.setTimerTickMode('nextTimerAsync');
   const { client } = clientOn([play], options);

@@ -7,7 +7,7 @@ const limits: RetryLimits = { attempts: 4, attemptMs: 15_000, totalMs: 60_000 };
 const START = Date.UTC(2026, 0, 1);
 
 beforeEach(() => {
-  vi.useFakeTimers({ now: START, toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ now: START, toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] });
   // The clock jumps to what is next whenever nothing else is to be done.
   vi.setTimerTickMode('nextTimerAsync');
   vi.spyOn(Math, 'random').mockReturnValue(1);
@@ -103,6 +103,19 @@ describe('the end', () => {
     const late = unavailable({ 'Retry-After': '2' });
     expect(await sent([late, good], { totalMs: 2_000 })).toMatchObject({ outcome: { attempts: 1 }, endedAt: 0 });
     expect(await sent([late, good], { totalMs: 2_001 })).toMatchObject({ outcome: { attempts: 2 } });
+  });
+
+  it.each([
+    ['back', -3_600_000],
+    ['forward', 3_600_000],
+  ])('comes no sooner and no later where the clock is set %s', async (_where, byMs) => {
+    const setsClock: Play = async (request) => {
+      vi.setSystemTime(Date.now() + byMs);
+      return silent(request);
+    };
+    const startedAt = performance.now();
+    const { outcome } = await sent([setsClock, silent], { attemptMs: 300, totalMs: 700 });
+    expect({ attempts: outcome.attempts, tookMs: performance.now() - startedAt }).toEqual({ attempts: 2, tookMs: 700 });
   });
 
   it('comes, too, where there was no time at all', async () => {
