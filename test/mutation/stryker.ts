@@ -21,6 +21,7 @@ const parts: Record<string, Part> = {
   pure: {
     mutate: [
       'src/auth.ts',
+      'src/callerAddress.ts',
       'src/config.ts',
       'src/curl.ts',
       'src/mock/prefer.ts',
@@ -31,7 +32,7 @@ const parts: Record<string, Part> = {
       'src/payments/stripeIntent.ts',
     ],
     tests: [
-      'test/unit/{auth,config,curl}.test.ts',
+      'test/unit/{auth,callerAddress,config,curl}.test.ts',
       'test/unit/mock/prefer.test.ts',
       'test/unit/payments/{idempotency,money,stripeFaults,stripeIntent}.test.ts',
       'test/unit/operations/*.test.ts',
