@@ -19,10 +19,10 @@ export type Effect = 'none' | 'kept';
  * Whose idempotency key a response names, where it is not the request's own as in all of Stripe's: that of `another`
  * request, or `none`, as a proxy on the way would.
  */
-export type Echo = 'another' | 'none';
+type Echo = 'another' | 'none';
 
 /** A whole response to another customer's request: their intent, or an error in Stripe's shape. */
-export type Stray = { echo: Echo } & StrayContent;
+type Stray = { echo: Echo } & StrayContent;
 
 export type StrayContent = { sameAmount: boolean } | { error: Refused };
 

@@ -21,6 +21,7 @@ vi.mock('node:timers/promises', async (importReal) => {
 
 const secretKey = 'sk_test_51NeverInAnyError';
 const order: IntentOrder = {
+  tenant: 'acme',
   cents: 1999,
   methodTypes: ['card', 'link'],
   metadata: { email: 'jane@example.com' },
@@ -99,7 +100,7 @@ describe.concurrent('an order', () => {
   // Stripe refuses a retry with other bytes, and a retry may cross a deploy. A change here needs a plan for that.
   it('is sent to Stripe in exactly these bytes', async () => {
     const { stripe, gateway } = await playing();
-    await gateway.createIntent({ ...order, metadata: { email: 'jane+1@example.com', née: 'Ö &=[]' } });
+    await gateway.createIntent({ ...order, metadata: { née: 'Ö &=[]', email: 'jane+1@example.com' } });
 
     expect(stripe.ledger.requests).toMatchObject([
       {
@@ -111,8 +112,8 @@ describe.concurrent('an order', () => {
           'stripe-version': '2026-10-28.endive',
         },
         rawBody:
-          'amount=1999&currency=usd&metadata[email]=jane%2B1%40example.com&metadata[n%C3%A9e]=%C3%96%20%26%3D[]' +
-          '&metadata[cv_reference]=67212462231402852f818d095bb0c2bf' +
+          'amount=1999&currency=usd&metadata[cv_reference]=67212462231402852f818d095bb0c2bf&metadata[cv_tenant]=acme' +
+          '&metadata[email]=jane%2B1%40example.com&metadata[n%C3%A9e]=%C3%96%20%26%3D[]' +
           '&allowed_payment_method_types[0]=card&allowed_payment_method_types[1]=link',
       },
     ]);
@@ -120,10 +121,10 @@ describe.concurrent('an order', () => {
 
   it('without types leaves the choice to Stripe', async () => {
     const { stripe, gateway } = await playing();
-    const created = await gateway.createIntent({ cents: 50, metadata: {}, idempotencyKey: 'key' });
+    const created = await gateway.createIntent({ tenant: 'acme', cents: 50, metadata: {}, idempotencyKey: 'key' });
     expect(created).toMatchObject({ droppedMethodTypes: [] });
     expect(stripe.ledger.requests[0]?.rawBody).toMatch(
-      /^amount=50&currency=usd&metadata\[cv_reference\]=[0-9a-f]{32}$/,
+      /^amount=50&currency=usd&metadata\[cv_reference\]=[0-9a-f]{32}&metadata\[cv_tenant\]=acme$/,
     );
   });
 
