@@ -35,12 +35,10 @@ export function intentParams(order: IntentOrder): IntentParams {
  */
 function storedMetadata({ metadata, tenant, idempotencyKey }: IntentOrder): Record<string, string> {
   const entries = Object.entries(metadata);
-  const add = (key: string | undefined, value: string) => {
-    if (key !== undefined && entries.length < MAX_METADATA_KEYS) entries.push([key, value]);
-  };
-  const isFree = (key: string) => !Object.hasOwn(metadata, key);
-  add(REFERENCE_KEYS.find(isFree), intentReference(idempotencyKey));
-  add([TENANT_KEY].find(isFree), tenant);
+  const name = REFERENCE_KEYS.find((key) => !Object.hasOwn(metadata, key));
+  if (name && entries.length < MAX_METADATA_KEYS) entries.push([name, intentReference(idempotencyKey)]);
+  const hasTenant = Object.hasOwn(metadata, TENANT_KEY);
+  if (!hasTenant && entries.length < MAX_METADATA_KEYS) entries.push([TENANT_KEY, tenant]);
   // By code unit. Object.fromEntries keeps a key named __proto__ as what it is here: a key.
   return Object.fromEntries(entries.toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }

@@ -201,6 +201,12 @@ const rows: Row[] = [
     [`answers ${code} and to come back in 1 s`, example, status(code, { headers: { 'Retry-After': '1' } })],
     [`answers ${code} and to come back in 60 s`, example, status(code, { headers: { 'Retry-After': '60' } })],
   ]),
+  ...STATUSES.map(([code]): Row => [
+    `answers ${code} and names no key`,
+    // Stripe refuses our secret key before it reads the idempotency key.
+    code === 401 || code === 403 ? 'internalError' : 'providerUnavailable',
+    status(code, { effect: 'kept', echo: 'none' }),
+  ]),
   ['answers 503 and to come back on a day', 'providerUnavailable', retryAfter('Fri, 01 Jan 2100 00:00:00 GMT')],
   ['answers 503 and to come back at -1', 'providerUnavailable', retryAfter('-1')],
   ['answers 500 after the effect', 'providerUnavailable', status(500, { effect: 'kept' })],

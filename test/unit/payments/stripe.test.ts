@@ -58,6 +58,14 @@ async function playing(...faults: Fault[]) {
   return { stripe, ...gatewayTo(new URL(stripe.url)) };
 }
 
+/** The same for faults that end at once: no attempt runs out of time, however busy the machine is. */
+async function playingPatiently(...faults: Fault[]) {
+  const { stripe } = await playing(...faults);
+  return { stripe, ...gatewayTo(new URL(stripe.url), PATIENT) };
+}
+
+const PATIENT = { deadlineMs: 40_000, attemptTimeoutMs: 20_000, connectTimeoutMs: 20_000 };
+
 async function serving(server: Promise<Server>, options: Partial<StripeGatewayOptions> = {}) {
   const { url, close } = await server;
   closers.push(close);
@@ -435,14 +443,14 @@ const strays = STRAYS.flatMap((stray) => (['none', 'another'] as const).map((ech
 describe.concurrent('a stray response, while our intent comes to exist,', () => {
   it.each(strays)('that names %s key is not taken for ours: %j', async (echo, content) => {
     const stray: Fault = { kind: 'strayResponse', stray: { ...content, echo }, when: 'before' };
-    const { stripe, gateway } = await playing(stray);
+    const { stripe, gateway } = await playingPatiently(stray);
     const { clientSecret } = await gateway.createIntent(order);
     expect(stripe.ledger.intents.map((intent) => intent.clientSecret)).toEqual([clientSecret]);
   });
 
   it.each(strays)('each time, that names %s key, is never a refusal: %j', async (echo, content) => {
     const stray: Fault = { kind: 'strayResponse', stray: { ...content, echo }, when: 'before' };
-    const { stripe, gateway } = await playing(stray, stray, stray);
+    const { stripe, gateway } = await playingPatiently(stray, stray, stray);
     const { fault } = await failureOf(gateway);
     expect(UNKNOWN).toContain(fault);
     const { clientSecret } = await gateway.createIntent(order);
@@ -451,7 +459,7 @@ describe.concurrent('a stray response, while our intent comes to exist,', () => 
 
   it('is final at once where it asks for less, and is no refusal', async () => {
     const limit: StrayContent = { error: { status: 429 } };
-    const { stripe, gateway } = await playing({
+    const { stripe, gateway } = await playingPatiently({
       kind: 'strayResponse',
       stray: { ...limit, echo: 'none' },
       when: 'before',
@@ -468,7 +476,7 @@ describe.concurrent('an error that does not name our key', () => {
   ] as const)('is %s after three attempts, with status %j', async (expected, statuses) => {
     const failures = statuses.map(async (status) => {
       const fault: Fault = { kind: 'status', status, effect: 'kept', echo: 'none' };
-      const { gateway, attempts } = await playing(fault, fault, fault);
+      const { gateway, attempts } = await playingPatiently(fault, fault, fault);
       const { fault: found, message } = await failureOf(gateway);
       return { found, message, outcomes: outcomes(attempts) };
     });
@@ -484,11 +492,8 @@ describe.concurrent('an error that does not name our key', () => {
     ['on a new connection where it is a refusal', { kind: 'status', status: 400, effect: 'none', echo: 'none' }, 2],
     ['on the same connection where Stripe is down', { kind: 'status', status: 503, effect: 'none', echo: 'none' }, 1],
   ])('is followed by another attempt %s', async (_what, fault, expected) => {
-    const stripe = await startFakeStripe();
-    closers.push(() => stripe.close());
-    stripe.play(fault);
-    const { gateway } = gatewayTo(new URL(stripe.url));
-    const port = new URL(stripe.url).port;
+    const { stripe, gateway } = await playingPatiently(fault);
+    const { port } = new URL(stripe.url);
     let connections = 0;
     const onConnected = (message: unknown) => {
       connections += Number((message as { connectParams: { port: string } }).connectParams.port === port);
@@ -501,7 +506,7 @@ describe.concurrent('an error that does not name our key', () => {
 
   it('does not forbid to ask again', async () => {
     const forbids = { kind: 'status', effect: 'kept', headers: { 'Stripe-Should-Retry': 'false' } } as const;
-    const { gateway, attempts } = await playing({ ...forbids, status: 500, echo: 'none' });
+    const { gateway, attempts } = await playingPatiently({ ...forbids, status: 500, echo: 'none' });
     await expect(gateway.createIntent(order)).resolves.toMatchObject({ replayed: true });
     expect(outcomes(attempts)).toEqual(['unattributed', 'created']);
   });
