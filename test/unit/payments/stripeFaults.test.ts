@@ -141,6 +141,7 @@ describe('isOutOfStep', () => {
     ['unattributed', 401, true],
     ['unattributed', 409, true],
     ['unattributed', 429, false],
+    ['unattributed', 500, false],
     ['unattributed', 503, false],
     ['refused', 400, false],
     ['cut', 200, false],
