@@ -14,7 +14,7 @@ STRIPE_MOCK := v0.203.0
 JUDGES := $(if $(shell command -v python3),.conformance/venv/installed) $(if $(shell command -v go),.conformance/stripe-mock-$(STRIPE_MOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help install start mock test reliability chaos fuzz bench production docs docs-test checkout contract parity conformance money package generate lint types deadcode format check drift diff stryker mutants api-key
+.PHONY: help install start mock test reliability chaos fuzz bench production docs docs-test checkout contract parity conformance money package generate lint types deadcode format check drift diff stryker mutants api-key reference
 
 help: ## print these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -135,3 +135,7 @@ format: $(INSTALLED) ## format the code
 
 api-key: $(INSTALLED) ## make a key for TENANT=…: the key for its owner, and the line to configure
 	@node src/apiKey.ts '$(TENANT)'
+
+# As the key of `make contract`, KEY is handed on in the environment only, and may come from there.
+reference: $(INSTALLED) ## print how to find in Stripe what a request has created, by TENANT=… and its idempotency KEY=…
+	@node src/reference.ts

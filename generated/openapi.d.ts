@@ -59,7 +59,8 @@ export interface components {
         readonly PaymentMethodType: "acss_debit" | "affirm" | "afterpay_clearpay" | "alipay" | "alma" | "amazon_pay" | "au_becs_debit" | "bacs_debit" | "bancontact" | "billie" | "bizum" | "blik" | "boleto" | "card" | "card_present" | "cashapp" | "crypto" | "customer_balance" | "eps" | "fpx" | "giropay" | "grabpay" | "ideal" | "interac_present" | "kakao_pay" | "klarna" | "konbini" | "kr_card" | "link" | "mb_way" | "mobilepay" | "multibanco" | "naver_pay" | "nz_bank_account" | "oxxo" | "p24" | "pay_by_bank" | "payco" | "paynow" | "paypal" | "paypay" | "payto" | "pix" | "promptpay" | "revolut_pay" | "samsung_pay" | "satispay" | "scalapay" | "sepa_debit" | "sequra" | "sofort" | "sunbit" | "swish" | "twint" | "upi" | "us_bank_account" | "wechat_pay" | "zip";
         /**
          * @description Optional metadata to be stored with the payment intent: up to 50 keys with string values. A key has 1 to 40 characters without square
-         *     brackets, a value up to 500 characters. The service adds a key of its own, `cv_reference`, where there is room.
+         *     brackets, a value up to 500 characters. The service adds keys of its own, `cv_reference`
+         *     and `cv_tenant`, where there is room.
          * @example {
          *       "email": "testemail@example.com",
          *       "phone": "+1404567890"

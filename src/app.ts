@@ -153,14 +153,18 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     throw new Problem('invalidApiKey');
   }
 
-  async function carryOut({ exchange, headers }: FastifyRequest, operation: Operation, body: Uint8Array | undefined) {
+  async function carryOut(request: FastifyRequest, operation: Operation, body: Uint8Array | undefined) {
+    const { exchange, headers } = request;
     const success = within(exchange.span, () => operation.run({ tenant: exchange.tenant!, headers, body }));
     exchange.running = success.then(
       ({ facts }) => {
         exchange.facts = facts;
         return metrics?.countDropped(facts?.droppedMethodTypes ?? []);
       },
-      () => {},
+      (error: unknown) => {
+        // Where the client is gone, the line of the log is written before this failure comes to answerError.
+        exchange.problem = asProblem(error, request);
+      },
     );
     return success;
   }

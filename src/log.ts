@@ -35,7 +35,7 @@ export function logLine(logger: FastifyBaseLogger, request: FastifyRequest, endi
     status: status || undefined,
     durationMs: Math.round(durationMs * 10) / 10,
     aborted: isAborted || undefined,
-    ...(problem && { problem: problem.example, cause: causeOf(problem) }),
+    ...(problem && { problem: problem.example, cv_reference: problem.reference, cause: causeOf(problem) }),
     ...facts,
   };
   if (status >= 500) logger.error(line, 'request');

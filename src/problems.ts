@@ -32,6 +32,8 @@ export class Problem extends Error {
   readonly example: ProblemName;
   /** Headers of this answer that differ from the example's own. */
   readonly headers: Readonly<Record<string, string>>;
+  /** By which an intent that may exist is found at the provider, for the log. */
+  readonly reference: string | undefined;
   /** What is wrong, to the letter, for a developer at the mock. It can quote the request: the live server never asks. */
   readonly why: (() => string) | undefined;
 
@@ -44,6 +46,7 @@ export class Problem extends Error {
     this.name = 'Problem';
     this.example = example;
     this.headers = options.headers ?? {};
+    this.reference = options.reference;
     this.why = options.why;
   }
 
@@ -56,5 +59,6 @@ export class Problem extends Error {
 interface ProblemOptions {
   cause?: unknown;
   headers?: Record<string, string>;
+  reference?: string;
   why?: () => string;
 }

@@ -15,6 +15,17 @@ import { someoneElsesIntent } from './paymentIntents.ts';
  */
 export type Effect = 'none' | 'kept';
 
+/**
+ * Whose idempotency key a response names, where it is not the request's own as in all of Stripe's: that of `another`
+ * request, or `none`, as a proxy on the way would.
+ */
+type Echo = 'another' | 'none';
+
+/** A whole response to another customer's request: their intent, or an error in Stripe's shape. */
+type Stray = { echo: Echo } & StrayContent;
+
+export type StrayContent = { sameAmount: boolean } | { error: Refused };
+
 /** A way for Stripe, or what lies between, to fail one creation. */
 export type Fault =
   | StatusFault
@@ -36,25 +47,34 @@ export type Fault =
   /** Any other bytes as the body: a proxy's HTML, `42`, `"ok"`, `{}`, `null`, nothing, half a JSON. */
   | { kind: 'raw'; status: number; contentType: string; body: string; effect: Effect }
   /** The intent is made, but the answer is another customer's: see someoneElsesIntent. */
-  | { kind: 'anotherIntent'; sameAmount: boolean; namesItsKey?: true }
-  /** The good answer and, in the same bytes, a second whole response with another customer's intent. Kept alive. */
-  | { kind: 'strayResponse'; sameAmount: boolean }
+  | { kind: 'anotherIntent'; sameAmount: boolean; echo?: Echo }
+  /**
+   * The good answer and a stray response on the same connection, which is kept alive. The stray one comes `before` the
+   * good one and is taken for it, `with` it in the same bytes, or so many milliseconds later, when the connection is
+   * idle or has its next request.
+   */
+  | { kind: 'strayResponse'; stray: Stray; when: 'before' | 'with' | { laterMs: number } }
   /** The good answer with a description of so many mebibytes. */
   | { kind: 'huge'; mebibytes: number }
   | { kind: 'redirect'; status: 301 | 302 | 303 | 307 | 308; location: string }
   /** The good answer with so many headers of one kibibyte each. */
   | { kind: 'headersFlood'; kibibytes: number };
 
-/** An error in Stripe's shape, or `body` instead. */
-interface StatusFault {
-  kind: 'status';
+/** An error in Stripe's shape. */
+interface Refused {
   status: number;
   type?: ErrorType;
   code?: string;
   param?: string;
   message?: string;
+}
+
+/** An error in Stripe's shape, or `body` instead. */
+interface StatusFault extends Refused {
+  kind: 'status';
   /** Retry-After, Stripe-Should-Retry and the like. */
   headers?: Readonly<Record<string, string>>;
+  echo?: Echo;
   body?: string;
   /** Besides the two: `failed` is an execution that began and broke. No intent, and the key replays this error. */
   effect: Effect | 'failed';
@@ -79,10 +99,12 @@ export async function playFault(fault: Fault, scene: Scene): Promise<number | un
   const { response, socket, work } = scene;
   switch (fault.kind) {
     case 'status': {
-      const bad = statusAnswer(fault, scene.requestId);
-      if (fault.effect === 'failed') return sendAnswer(scene, await work(async () => bad));
+      const bad = { ...errorAnswer(fault, scene.requestId), headers: fault.headers ?? {} };
+      const answer = fault.body === undefined ? bad : { ...bad, body: fault.body };
+      const from = echoing(scene, fault.echo);
+      if (fault.effect === 'failed') return sendAnswer(from, await work(async () => answer));
       await workIf(fault.effect, work);
-      return sendAnswer(scene, bad);
+      return sendAnswer(from, answer);
     }
     case 'delay':
       return playDelay(fault, scene);
@@ -114,14 +136,10 @@ export async function playFault(fault: Fault, scene: Scene): Promise<number | un
       return fault.status;
     case 'anotherIntent': {
       const answer = await work();
-      const theirs = someoneElses(answer, fault.sameAmount);
-      return sendAnswer(
-        scene,
-        fault.namesItsKey ? withHeaders(theirs, { 'Idempotency-Key': 'of-someone-else' }) : theirs,
-      );
+      return sendAnswer(echoing(scene, fault.echo), someoneElses(answer, fault.sameAmount));
     }
     case 'strayResponse':
-      return playStrayResponse(fault.sameAmount, scene);
+      return playStrayResponse(fault, scene);
     case 'huge': {
       const answer = await work();
       const description = 'x'.repeat(fault.mebibytes * 1024 * 1024);
@@ -193,29 +211,53 @@ async function drip(
   out.end();
 }
 
-async function playStrayResponse(sameAmount: boolean, scene: Scene): Promise<number> {
+async function playStrayResponse({ stray, when }: Fault & { kind: 'strayResponse' }, scene: Scene): Promise<number> {
   const answer = await scene.work();
-  const stray = wireBytes(scene, someoneElses(answer, sameAmount));
+  const bytes = wireBytes(echoing(scene, stray.echo), strayAnswer(stray, answer, scene.requestId));
+  if (when === 'before') scene.socket.write(bytes);
+  if (when !== 'with') {
+    const status = sendAnswer(scene, answer);
+    if (when !== 'before') void writeLater(bytes, when.laterMs, scene);
+    return status;
+  }
   // Both in one write, as a body longer than its Content-Length: for Node the first answer is over and the connection kept.
   const headers = { ...scene.commonHeaders, ...answer.headers, 'Content-Length': byteLength(answer) };
-  scene.response.writeHead(answer.status, headers).end(Buffer.concat([Buffer.from(answer.body), stray]));
+  scene.response.writeHead(answer.status, headers).end(Buffer.concat([Buffer.from(answer.body), bytes]));
   return answer.status;
 }
 
-function statusAnswer(fault: StatusFault, requestId: string): Answer {
+/** Past Node's responses, which would wait for a request. */
+async function writeLater(bytes: Buffer, laterMs: number, { socket, closing }: Scene): Promise<void> {
+  await pause(laterMs, closing).catch(() => {});
+  if (socket.writable) socket.write(bytes);
+}
+
+function strayAnswer(stray: StrayContent, mine: Answer, requestId: string): Answer {
+  return 'error' in stray ? errorAnswer(stray.error, requestId) : someoneElses(mine, stray.sameAmount);
+}
+
+function errorAnswer(error: Refused, requestId: string): Answer {
   const fields: StripeErrorFields = {
-    type: fault.type ?? usualType(fault.status),
-    message: fault.message ?? `Stripe's own words about status ${fault.status}, which nobody else should read.`,
-    code: fault.code,
-    param: fault.param,
+    type: error.type ?? usualType(error.status),
+    message: error.message ?? `Stripe's own words about status ${error.status}, which nobody else should read.`,
+    code: error.code,
+    param: error.param,
   };
-  return { status: fault.status, headers: fault.headers ?? {}, body: fault.body ?? errorBody(fields, requestId) };
+  return { status: error.status, headers: {}, body: errorBody(fields, requestId) };
 }
 
 /** Stripe answers 429, for rate and for locks, with `invalid_request_error`. */
 function usualType(status: number): ErrorType {
   if (status >= 500) return 'api_error';
   return status === 402 ? 'card_error' : 'invalid_request_error';
+}
+
+/** The scene with another echo than Stripe's own. */
+function echoing(scene: Scene, echo: Echo | undefined): Scene {
+  if (echo === undefined) return scene;
+  const { 'Idempotency-Key': _own, ...others } = scene.commonHeaders;
+  const commonHeaders = echo === 'none' ? others : { ...others, 'Idempotency-Key': 'of-someone-else' };
+  return { ...scene, commonHeaders };
 }
 
 /** A refusal stays itself: it names no customer. */

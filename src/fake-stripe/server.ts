@@ -9,7 +9,7 @@ import { newRequestId } from './ids.ts';
 import { idempotencyKeyOf, Memory, type Ledger, type LedgerRequest, type OpenRequest } from './ledger.ts';
 import { newPaymentIntent, readOrder, type PaymentIntent } from './paymentIntents.ts';
 
-export type { Effect, Fault } from './faults.ts';
+export type { Effect, Fault, StrayContent } from './faults.ts';
 export type { LedgerIntent } from './ledger.ts';
 
 export interface FakeStripe {

@@ -1,5 +1,5 @@
 import { GatewayError, type GatewayFault, type IntentOrder, type PaymentGateway } from '../payments/gateway.ts';
-import { providerKey } from '../payments/idempotency.ts';
+import { intentReference, parseClientKey, providerKey } from '../payments/idempotency.ts';
 import { dollarsToCents } from '../payments/money.ts';
 import { Problem, type ProblemName } from '../problems.ts';
 import type { Handler, OperationRequest } from './handler.ts';
@@ -10,14 +10,17 @@ type Request = OperationRequest<'createPaymentIntent'>;
 export const createPaymentIntent =
   (gateway: PaymentGateway): Handler<'createPaymentIntent'> =>
   async (request) => {
-    const intent = await gateway.createIntent(intentOrder(request)).catch((error: unknown) => {
-      throw asProblem(error, request);
+    const order = intentOrder(request);
+    const reference = intentReference(order.idempotencyKey);
+    const intent = await gateway.createIntent(order).catch((error: unknown) => {
+      throw asProblem(error, request, reference);
     });
     return {
       example: 'created',
       fields: { data: { paymentIntentSecret: intent.clientSecret } },
       headers: intent.replayed ? { 'Idempotent-Replayed': 'true' } : {},
       facts: {
+        cv_reference: reference,
         stripeRequestId: intent.requestId,
         replayed: intent.replayed,
         ...(intent.droppedMethodTypes.length > 0 && { droppedMethodTypes: intent.droppedMethodTypes }),
@@ -26,21 +29,18 @@ export const createPaymentIntent =
   };
 
 function intentOrder({ tenant, operationId, body, headers }: Request): IntentOrder {
+  const clientKey = headers['idempotency-key'];
   return {
+    tenant,
     cents: dollarsToCents(body.amount),
     ...(body.paymentMethodTypes && { methodTypes: body.paymentMethodTypes }),
     metadata: body.metadata ?? {},
-    idempotencyKey: providerKey(tenant, operationId, clientKey(headers['idempotency-key'])),
+    idempotencyKey: providerKey(tenant, operationId, clientKey && parseClientKey(clientKey)),
   };
 }
 
-/** `key` and `"key"` are the same key; in the quoted form \" and \\ stand for one character (RFC 8941, section 3.3.3). */
-function clientKey(header: string | undefined): string | undefined {
-  return header?.startsWith('"') ? header.slice(1, -1).replace(/\\(["\\])/g, '$1') : header;
-}
-
-function asProblem(error: unknown, request: Request): unknown {
-  if (!(error instanceof GatewayError)) return error;
+function asProblem(error: unknown, request: Request, reference: string): Problem {
+  if (!(error instanceof GatewayError)) return new Problem('internalError', { cause: error, reference });
   // Without a key of the client's, nobody can ask for this very intent again: the key in use is one of our own retries'.
   const isOwnKey = error.fault === 'keyInUse' && request.headers['idempotency-key'] === undefined;
   const problem = isOwnKey ? 'providerUnavailable' : PROBLEMS[error.fault];
@@ -49,7 +49,7 @@ function asProblem(error: unknown, request: Request): unknown {
     ...(waits && error.retryAfterSeconds && { 'Retry-After': String(error.retryAfterSeconds) }),
     ...(error.details.replayed && { 'Idempotent-Replayed': 'true' }),
   };
-  return new Problem(problem, { cause: error, headers });
+  return new Problem(problem, { cause: error, headers, reference });
 }
 
 const PROBLEMS = {

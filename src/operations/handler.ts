@@ -28,6 +28,8 @@ export interface Success<Id extends OperationId> {
 
 /** What the log line and the metrics say of a success: nothing secret. */
 export interface Facts {
+  /** By which the intent is found at Stripe, in its metadata. */
+  cv_reference?: string;
   stripeRequestId?: string | undefined;
   replayed?: boolean;
   /** Payment method types that were asked for and are not offered. */

@@ -11,3 +11,16 @@ export function providerKey(tenant: string, operationId: string, clientKey: stri
   if (clientKey === undefined) return randomUUID();
   return hash('sha256', `${tenant}\0${operationId}\0${clientKey}`, 'hex');
 }
+
+/**
+ * The reference in an intent's metadata, 32 hex digits made of the provider's key: by it a response is recognised as this
+ * order's, and people find the intent. It is no secret: neither the key nor the tenant can be read from it.
+ */
+export function intentReference(idempotencyKey: string): string {
+  return hash('sha256', idempotencyKey, 'hex').slice(0, 32);
+}
+
+/** `key` and `"key"` are the same key; in the quoted form \" and \\ stand for one character (RFC 8941, section 3.3.3). */
+export function parseClientKey(header: string): string {
+  return header.startsWith('"') ? header.slice(1, -1).replace(/\\(["\\])/g, '$1') : header;
+}

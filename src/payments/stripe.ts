@@ -2,7 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Stripe } from 'stripe';
 import { callSpan } from '../tracing.ts';
 import { GatewayError, type CreatedIntent, type IntentOrder, type PaymentGateway } from './gateway.ts';
-import { faultOf, isWorthRepeating, loggable, wordOf, type FailedOutcome, type Failure } from './stripeFaults.ts';
+import {
+  faultOf,
+  isOutOfStep,
+  isWorthRepeating,
+  loggable,
+  wordOf,
+  type FailedOutcome,
+  type Failure,
+} from './stripeFaults.ts';
 import { NoAnswer, stripeHttpClient, type AnswerHeaders } from './stripeHttpClient.ts';
 import { intentParams, mismatchIn, type IntentParams } from './stripeIntent.ts';
 
@@ -46,8 +54,8 @@ type Result = { outcome: 'created'; statusCode: number; headers: AnswerHeaders; 
 /**
  * Payments by Stripe.
  *
- * An order is asked for at most three times, with the same idempotency key and parameters, within one deadline. Only an
- * answer that shows itself to be this order's counts as success.
+ * An order is asked for at most three times, with the same idempotency key and parameters, within one deadline. Only a
+ * response that shows itself to be this order's counts, as success or as refusal: until one does, the outcome is unknown.
  */
 export function stripeGateway({
   secretKey,
@@ -92,8 +100,7 @@ export function stripeGateway({
         (error: unknown) => failureOf(error, order),
       );
     const result = await callSpan('Stripe paymentIntents.create', call, ({ outcome }) => outcome === 'created');
-    // The connection may be one answer behind, so none of those open now may serve the retry, or anybody else.
-    if (result.outcome === 'mismatched') http.renewConnections();
+    if (result.outcome !== 'created' && isOutOfStep(result)) http.renewConnections();
     onAttempt({
       outcome: result.outcome,
       durationMs: performance.now() - startedAt,
@@ -155,8 +162,7 @@ function checkOrder({ methodTypes, idempotencyKey }: IntentOrder): void {
 function resultOf(intent: Stripe.Response<Stripe.PaymentIntent>, params: IntentParams, order: IntentOrder): Result {
   const { statusCode } = intent.lastResponse;
   const headers: AnswerHeaders = intent.lastResponse.headers;
-  const isEchoed = headers['idempotency-key'] === order.idempotencyKey;
-  const mismatch = keyMismatchIn(headers, order) ?? mismatchIn(intent, params, order.idempotencyKey, isEchoed);
+  const mismatch = keyMismatchIn(headers, order) ?? mismatchIn(intent, params, order.idempotencyKey, isEchoed(headers));
   if (mismatch !== undefined) return { outcome: 'mismatched', reason: mismatch, statusCode, headers };
   const created = {
     clientSecret: String(intent.client_secret),
@@ -178,12 +184,18 @@ function failureOf(error: unknown, order: IntentOrder): Failure {
     const headers: AnswerHeaders = error.headers ?? {};
     const mismatch = keyMismatchIn(headers, order);
     if (mismatch !== undefined) return { outcome: 'mismatched', reason: mismatch, statusCode, headers };
-    return { outcome: 'refused', reason: 'an error of the API', statusCode, type, code, param, headers };
+    const refusal = { statusCode, type, code, param, headers };
+    if (isEchoed(headers)) return { outcome: 'refused', reason: 'an error of the API', ...refusal };
+    return { outcome: 'unattributed', reason: 'an error that does not name our key', ...refusal };
   }
   return { outcome: 'unsent', reason: 'the request could not be written', headers: {} };
 }
 
-/** Stripe repeats the idempotency key in its answers. */
+/** Whether a response names an idempotency key, as Stripe's do. Another key than ours is a mismatch before. */
+function isEchoed(headers: AnswerHeaders): boolean {
+  return headers['idempotency-key'] !== undefined;
+}
+
 function keyMismatchIn(headers: AnswerHeaders, { idempotencyKey }: IntentOrder): string | undefined {
   return (headers['idempotency-key'] ?? idempotencyKey) === idempotencyKey ? undefined : 'an answer to another key';
 }

@@ -14,9 +14,11 @@ export interface Failure {
 }
 
 export type FailedOutcome =
-  /** An error in the API's form. */
+  /** An error in the API's form that names our idempotency key. */
   | 'refused'
-  /** A success that is not this order's, or an answer to another key. An alarm: connections or Stripe mix up customers. */
+  /** An error in the API's form that names no key. It may be about another request: Stripe names the key it was sent. */
+  | 'unattributed'
+  /** A success that is not this order's, or a response to another key. An alarm: connections or Stripe mix up customers. */
   | 'mismatched'
   /** The request could not be written at all. */
   | 'unsent'
@@ -51,6 +53,9 @@ export function faultOf({ outcome, ...answer }: Decisive): GatewayFault {
     case 'mismatched':
     case 'unsent':
       return 'broken';
+    case 'unattributed':
+      // Only Stripe's refusal of our secret key is final without naming our idempotency key: it comes before that is read.
+      return answer.statusCode === 401 || answer.statusCode === 403 ? 'broken' : 'unavailable';
     // What is no answer of the API still has a status: a proxy's 502 in HTML, a 200 with a login page.
     case 'unusable':
     case 'refused':
@@ -86,9 +91,21 @@ export function isWorthRepeating(failure: Failure): boolean {
       return !isRedirect(failure);
     case 'refused':
       return isRefusalForNow(failure);
+    case 'unattributed':
+      // Whatever it says may be said to somebody else, but for a 429: asking for less concerns all of us.
+      return failure.statusCode !== 429 || isRefusalForNow(failure);
     default:
       return failure.outcome satisfies never;
   }
+}
+
+/**
+ * Whether the connection may be one response behind: then none of those open now may serve the retry, or anybody else.
+ *
+ * An overloaded Stripe, or its edge, may send a 429 or a 5xx without our key: new connections would add to its load.
+ */
+export function isOutOfStep({ outcome, statusCode = 0 }: Pick<Failure, 'outcome' | 'statusCode'>): boolean {
+  return outcome === 'mismatched' || (outcome === 'unattributed' && statusCode !== 429 && statusCode < 500);
 }
 
 function isRedirect({ statusCode = 0 }: Failure): boolean {

@@ -1,12 +1,15 @@
-import { hash } from 'node:crypto';
 import type { Stripe } from 'stripe';
 import type { IntentOrder } from './gateway.ts';
+import { intentReference } from './idempotency.ts';
 
 /** Stripe's limit: https://docs.stripe.com/api/metadata */
 const MAX_METADATA_KEYS = 50;
 
 /** The metadata keys of our reference, by which an answer is recognised as this order's: the first that the caller leaves free. */
-const REFERENCE_KEYS = ['cv_reference', 'cv_reference_2'];
+export const REFERENCE_KEYS = ['cv_reference', 'cv_reference_2'];
+
+/** The metadata key of the tenant, unless the caller uses it. */
+const TENANT_KEY = 'cv_tenant';
 
 export type IntentParams = Stripe.PaymentIntentCreateParams & { metadata: Record<string, string> };
 
@@ -14,27 +17,30 @@ export type IntentParams = Stripe.PaymentIntentCreateParams & { metadata: Record
  * The parameters of an order. The same order gives the same bytes, now, on a retry, and after a deploy: Stripe refuses a
  * retry that differs. So nothing of the moment may be among them, and their order is fixed.
  */
-export function intentParams({ cents, methodTypes, metadata, idempotencyKey }: IntentOrder): IntentParams {
+export function intentParams(order: IntentOrder): IntentParams {
+  const { cents, methodTypes } = order;
   const params = {
     amount: cents,
     currency: 'usd',
-    metadata: withReference(metadata, idempotencyKey),
+    metadata: storedMetadata(order),
   } satisfies Stripe.PaymentIntentCreateParams;
   if (methodTypes === undefined) return params;
   // The SDK drops an empty list, and Stripe would then offer every type: callers of this function never have one.
   return { ...params, allowed_payment_method_types: [...methodTypes] } satisfies Stripe.PaymentIntentCreateParams;
 }
 
-/** Where there is no room for it, the metadata stays as it is. */
-function withReference(metadata: Readonly<Record<string, string>>, idempotencyKey: string): Record<string, string> {
+/**
+ * The caller's metadata and ours, as far as there is room: the reference first. Sorted by key, because a caller's map may
+ * have another order at each retry.
+ */
+function storedMetadata({ metadata, tenant, idempotencyKey }: IntentOrder): Record<string, string> {
+  const entries = Object.entries(metadata);
   const name = REFERENCE_KEYS.find((key) => !Object.hasOwn(metadata, key));
-  const hasRoom = Object.keys(metadata).length < MAX_METADATA_KEYS;
-  // A spread keeps a key named __proto__ as what it is here: a key.
-  return hasRoom && name ? { ...metadata, [name]: referenceOf(idempotencyKey) } : { ...metadata };
-}
-
-function referenceOf(idempotencyKey: string): string {
-  return hash('sha256', idempotencyKey, 'hex').slice(0, 32);
+  if (name && entries.length < MAX_METADATA_KEYS) entries.push([name, intentReference(idempotencyKey)]);
+  const hasTenant = Object.hasOwn(metadata, TENANT_KEY);
+  if (!hasTenant && entries.length < MAX_METADATA_KEYS) entries.push([TENANT_KEY, tenant]);
+  // By code unit. Object.fromEntries keeps a key named __proto__ as what it is here: a key.
+  return Object.fromEntries(entries.toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 /**
@@ -57,7 +63,7 @@ export function mismatchIn(
   if (amount !== params.amount) return 'another amount';
   if (currency !== params.currency) return 'another currency';
   if (typeof metadata !== 'object' || metadata === null) return 'another reference';
-  const reference = referenceOf(idempotencyKey);
+  const reference = intentReference(idempotencyKey);
   const name = REFERENCE_KEYS.find((key) => params.metadata[key] === reference);
   const isOurs = name ? isReferred(metadata, name, reference) : isEchoed && isStored(metadata, params.metadata);
   return isOurs ? undefined : 'another reference';

@@ -1,4 +1,4 @@
-import type { Effect, Fault } from '../../src/fake-stripe/server.ts';
+import type { Effect, Fault, StrayContent } from '../../src/fake-stripe/server.ts';
 import type { Random } from './random.ts';
 
 /** Of all calls, how many go wrong. With three attempts a payment, one in five then needs its client to come back. */
@@ -45,11 +45,30 @@ const FAULTS: Faults = {
     effect,
   }),
   anotherIntent: (random) => ({ kind: 'anotherIntent', sameAmount: random.chance(0.7) }),
-  strayResponse: (random) => ({ kind: 'strayResponse', sameAmount: random.chance(0.7) }),
+  strayResponse: (random) => ({
+    kind: 'strayResponse',
+    stray: { ...random.pick(STRAYS), echo: random.pick(['none', 'none', 'another']) },
+    when: random.pick(['before', 'before', 'with', { laterMs: random.integer(0, 50) }]),
+  }),
   huge: () => ({ kind: 'huge', mebibytes: 2 }),
   redirect: (random) => ({ kind: 'redirect', status: random.pick([301, 302, 307]), location: 'http://127.0.0.1:1/' }),
   headersFlood: () => ({ kind: 'headersFlood', kibibytes: 40 }),
 };
+
+/** Among them each error that would be the caller's own if it were about the caller's request. */
+const STRAYS: readonly StrayContent[] = [
+  { sameAmount: true },
+  { sameAmount: false },
+  { error: { status: 400, code: 'amount_too_small', param: 'amount' } },
+  { error: { status: 400, param: 'allowed_payment_method_types' } },
+  { error: { status: 400, param: 'metadata' } },
+  { error: { status: 400, type: 'idempotency_error' } },
+  { error: { status: 402 } },
+  { error: { status: 404, code: 'resource_missing' } },
+  { error: { status: 409, code: 'idempotency_key_in_use' } },
+  { error: { status: 429 } },
+  { error: { status: 500 } },
+];
 
 /** Each kind as often as it stands here. What takes seconds is rare, or there would be few payments. */
 const WEIGHTED: readonly Fault['kind'][] = (
@@ -64,7 +83,7 @@ const WEIGHTED: readonly Fault['kind'][] = (
     ['wrongLength', 6],
     ['raw', 12],
     ['anotherIntent', 10],
-    ['strayResponse', 10],
+    ['strayResponse', 14],
     ['huge', 1],
     ['redirect', 2],
     ['headersFlood', 4],

@@ -53,7 +53,7 @@ interface Payment {
 }
 
 const paid = ({ amount, currency, allowedPaymentMethodTypes, metadata }: LedgerIntent): Payment => {
-  const { cv_reference: _ours, ...theirs } = metadata;
+  const { cv_reference: _reference, cv_tenant: _tenant, ...theirs } = metadata;
   return { cents: amount, currency, types: allowedPaymentMethodTypes, metadata: theirs };
 };
 

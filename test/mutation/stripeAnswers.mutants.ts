@@ -24,8 +24,12 @@ const explanations: Explanation[] = [
     reason: 'not read: the body is taken for what it is, and the version is ours to ask for',
   },
   {
-    mutants: /^\w+: header idempotency-key removed/,
-    reason: 'Stripe need not repeat the key; a wrong one is refused',
+    mutants: /^(created|replayed): header idempotency-key removed/,
+    reason: 'the reference in the metadata says whose intent it is',
+  },
+  {
+    mutants: /^(limited|broken): header idempotency-key removed/,
+    reason: 'whoever it was for, the outcome is as unknown as before',
   },
   {
     mutants: /^(created|replayed): header (original-request|stripe-should-retry)/,
@@ -46,6 +50,7 @@ interface Change {
 }
 
 const ORDER: IntentOrder = {
+  tenant: 'acme',
   cents: 1999,
   methodTypes: ['card', 'klarna'],
   metadata: { email: 'jane@example.com' },

@@ -4,8 +4,8 @@
  *
  * Part by part, so that a mutant is judged by the tests that state its file's promises, in milliseconds, and not by
  * hundreds of requests. Not changed: the fake Stripe, which is a tool of the tests; what `make drift` and `make package`
- * run (generate, packages/pack); the processes (server, dev, mock, apiKey, docsSite) with what starts and ends them (serve,
- * tracing), whose tests start processes of their own that don't know which mutant is meant.
+ * run (generate, packages/pack); the processes (server, dev, mock, apiKey, docsSite, reference) with what starts and ends
+ * them (serve, tracing), whose tests start processes of their own that don't know which mutant is meant.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

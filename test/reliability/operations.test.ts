@@ -32,7 +32,7 @@ import { startBabbler } from '../support/redis.ts';
 const FIELDS = new Set(
   (
     'level time pid hostname msg requestId traceId tenant operation method status durationMs aborted ' +
-    'problem cause stripeRequestId replayed droppedMethodTypes'
+    'problem cause cv_reference stripeRequestId replayed droppedMethodTypes'
   ).split(' '),
 );
 const REFUSED = { level: 30, msg: 'request' };

@@ -59,7 +59,7 @@ const FAULTS: Fault[] = [
   { kind: 'raw', status: 200, contentType: 'text/html', body: `<p>${CANARIES["Stripe's words"]}`, effect: 'none' },
   { kind: 'raw', status: 400, contentType: 'text/html', body: `<p>${CANARIES["Stripe's words"]}`, effect: 'none' },
   { kind: 'anotherIntent', sameAmount: true },
-  { kind: 'strayResponse', sameAmount: false },
+  { kind: 'strayResponse', stray: { sameAmount: false, echo: 'none' }, when: 'with' },
   { kind: 'reset', effect: 'kept' },
   { kind: 'truncated' },
 ];

@@ -88,6 +88,20 @@ async function fakeStripe(): Promise<FakeStripe> {
   return stripe;
 }
 
+/** Another customer's intent, or refusals that would be the caller's own, by when they come. */
+const strays = (['before', 'with', { laterMs: 0 }, { laterMs: 5 }] as const).flatMap((when) =>
+  (
+    [
+      { sameAmount: true, echo: 'none' },
+      { sameAmount: false, echo: 'another' },
+      { error: { status: 400, code: 'amount_too_small' }, echo: 'none' },
+      { error: { status: 400, param: 'metadata' }, echo: 'another' },
+      { error: { status: 400, type: 'idempotency_error' }, echo: 'none' },
+      { error: { status: 409, code: 'idempotency_key_in_use' }, echo: 'none' },
+    ] as const
+  ).map((stray) => [when, stray] as const),
+);
+
 /** Fails unless the client that now comes back with its key gets the secret of the one intent that there is. */
 async function expectOneIntentAfterRetry(baseUrl: string, { ledger }: FakeStripe): Promise<void> {
   await vi.waitFor(async () => expectExample(await pay(baseUrl), intent, 'created'), {
@@ -186,6 +200,12 @@ const rows: Row[] = [
     [`answers ${code}`, example, status(code)],
     [`answers ${code} and to come back in 1 s`, example, status(code, { headers: { 'Retry-After': '1' } })],
     [`answers ${code} and to come back in 60 s`, example, status(code, { headers: { 'Retry-After': '60' } })],
+  ]),
+  ...STATUSES.map(([code]): Row => [
+    `answers ${code} and names no key`,
+    // Stripe refuses our secret key before it reads the idempotency key.
+    code === 401 || code === 403 ? 'internalError' : 'providerUnavailable',
+    status(code, { effect: 'kept', echo: 'none' }),
   ]),
   ['answers 503 and to come back on a day', 'providerUnavailable', retryAfter('Fri, 01 Jan 2100 00:00:00 GMT')],
   ['answers 503 and to come back at -1', 'providerUnavailable', retryAfter('-1')],
@@ -328,11 +348,17 @@ describe.concurrent('one payment, one intent:', () => {
   describe('the next customer on a connection', () => {
     const customers = Array.from({ length: 6 }, (_, i) => `order-${i}`);
 
-    it.each([true, false])('gets their own secret after a stray second answer; same amount: %s', async (sameAmount) => {
-      const { baseUrl, stripe } = await live();
-      stripe.playWith(() => ({ kind: 'strayResponse', sameAmount }));
-      expect(await secretsOf(customers, baseUrl)).toEqual(intentsIn(stripe));
-    });
+    it.each(strays)(
+      'gets their own secret, and nobody a refusal, while stray responses come %j: %j',
+      { timeout: TIMEOUT_MS },
+      async (when, stray) => {
+        const { baseUrl, stripe } = await live();
+        let calls = 0;
+        // With a stray response each time, no attempt would get its own.
+        stripe.playWith(() => (calls++ % 3 === 0 ? { kind: 'strayResponse', stray, when } : undefined));
+        expect(await secretsOf(customers, baseUrl)).toEqual(intentsIn(stripe));
+      },
+    );
 
     it('gets their own secret where each answer comes one request late', { timeout: TIMEOUT_MS }, async () => {
       const stripe = await fakeStripe();

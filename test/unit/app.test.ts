@@ -6,6 +6,7 @@ import { buildApp, type AppOptions } from '../../src/app.ts';
 import { openContract, type HandlerOf } from '../../src/contract.ts';
 import { limits } from '../../src/limits.ts';
 import { metrics } from '../../src/metrics.ts';
+import { Problem } from '../../src/problems.ts';
 import { exchange, rawClient, rawRequest, serverEnds, type RawRequest } from '../reliability/rawHttp.ts';
 import { send, sendBytes, type WireRequest } from '../support/exchange.ts';
 
@@ -535,18 +536,18 @@ describe('whoever watches', () => {
     expect(await counted()).toContain('http_requests_total{operation="createPaymentIntent",status="0"} 1');
   });
 
-  it('is told of a client that left while its request failed', async () => {
+  it('is told of a client that left while its request failed, and by which reference its intent is found', async () => {
     const [asked, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const { url, line } = await watched({
       handlerOf: () => async () => {
         asked.resolve();
         await done.promise;
-        throw new Error('failed');
+        throw new Problem('providerUnavailable', { reference: 'be29' });
       },
     });
     await leaving(url, asked.promise);
     done.resolve();
-    expect(await line()).toMatchObject({ aborted: true });
+    expect(await line()).toMatchObject({ aborted: true, problem: 'providerUnavailable', cv_reference: 'be29' });
   });
 
   it('is not shown an answer twice that was refused after all', async () => {

@@ -108,8 +108,19 @@ async function abortUpload(): Promise<void> {
 describe('the one line of a request', () => {
   it('says who asked for what, how it ended, and what Stripe calls it', async () => {
     const { line } = await loggedFor(request());
-    const stripeRequestId = stripe.ledger.intents[0]!.requestId;
-    expect(line).toEqual({ ...known, status: 200, stripeRequestId, replayed: false });
+    const { requestId: stripeRequestId, metadata } = stripe.ledger.intents[0]!;
+    const { cv_reference } = metadata;
+    expect(cv_reference).toMatch(/^[0-9a-f]{32}$/);
+    expect(line).toEqual({ ...known, status: 200, cv_reference, stripeRequestId, replayed: false });
+  });
+
+  it.each<[string, Fault, number]>([
+    ['500', { kind: 'status', status: 402, effect: 'kept' }, 500],
+    ['503', { kind: 'status', status: 429, effect: 'kept' }, 503],
+    ['409', { kind: 'status', status: 400, type: 'idempotency_error', effect: 'kept' }, 409],
+  ])('names the reference of the intent that may exist all the same after a %s', async (_what, fault, status) => {
+    const { line } = await loggedFor(request(), fault);
+    expect(line).toMatchObject({ status, cv_reference: stripe.ledger.intents[0]!.metadata['cv_reference'] });
   });
 
   it('has the name that the client got in X-Request-Id', async () => {
@@ -146,6 +157,7 @@ describe('the one line of a request', () => {
       level: 50,
       status: 500,
       problem: 'internalError',
+      cv_reference: expect.stringMatching(/^[0-9a-f]{32}$/),
       cause: {
         fault: 'broken',
         reason: 'refused: an error of the API',

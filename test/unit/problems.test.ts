@@ -9,14 +9,15 @@ describe('a problem', () => {
       example: 'notFound',
       headers: {},
       cause: undefined,
+      reference: undefined,
       why: undefined,
     });
   });
 
-  it('keeps what caused it, and its own headers', () => {
+  it('keeps what caused it, its own headers, and the reference of an intent that may exist', () => {
     const cause = new Error('ours');
-    const problem = new Problem('tooManyRequests', { cause, headers: { 'Retry-After': '3' } });
-    expect(problem).toMatchObject({ cause, headers: { 'Retry-After': '3' } });
+    const problem = new Problem('tooManyRequests', { cause, headers: { 'Retry-After': '3' }, reference: 'be29' });
+    expect(problem).toMatchObject({ cause, headers: { 'Retry-After': '3' }, reference: 'be29' });
   });
 
   it('costs no stack, and leaves other errors theirs', () => {

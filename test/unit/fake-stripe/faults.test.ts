@@ -211,7 +211,7 @@ describe('the connection', () => {
   });
 
   it.each([true, false])('carries a stray second response, with the same amount: %s', async (sameAmount) => {
-    fake.play({ kind: 'strayResponse', sameAmount });
+    fake.play({ kind: 'strayResponse', stray: { sameAmount, echo: 'none' }, when: 'with' });
     const wire = new Wire(fake).create();
     await wire.responses(2);
     const [, right = '', stray = ''] = wire.received.split('HTTP/1.1 200 OK').map((part) => part.split('\r\n\r\n')[1]);
@@ -224,6 +224,43 @@ describe('the connection', () => {
     wire.create();
     await wire.responses(3);
     wire.close();
+  });
+
+  it.each([
+    ['before the good one', 'before', ['400 Bad Request', '200 OK']],
+    ['after it, on the idle connection', { laterMs: 20 }, ['200 OK', '400 Bad Request']],
+  ] as const)('carries a stray error %s, and is kept alive', async (_what, when, statuses) => {
+    fake.play({ kind: 'strayResponse', stray: { error: { status: 400 }, echo: 'another' }, when });
+    const wire = new Wire(fake).create();
+    await vi.waitUntil(() => wire.received.split('HTTP/1.1 ').length === 3);
+    expect([...wire.received.matchAll(/HTTP\/1\.1 (.*)\r\n/g)].map(([, status]) => status)).toEqual(statuses);
+    expect(wire.received).toContain('Idempotency-Key: of-someone-else');
+    wire.create();
+    await wire.responses(2);
+    wire.close();
+  });
+});
+
+describe('the idempotency key', () => {
+  const refused: Fault = { kind: 'status', status: 400, effect: 'none' };
+
+  it.each<[string, Fault]>([
+    ['an intent', { kind: 'delay', delayMs: 1, effect: 'none' }],
+    ['a refusal', refused],
+    ['a wrong key', { ...refused, status: 401 }],
+    ['a failure', { ...refused, status: 500 }],
+  ])('is named by each response of Stripe: %s', async (_what, fault) => {
+    fake.play(fault);
+    expect((await post(fake, mine, keyed)).headers.get('idempotency-key')).toBe(keyed['Idempotency-Key']);
+  });
+
+  it.each<[string, Fault, string | null]>([
+    ['nobody', { ...refused, echo: 'none' }, null],
+    ['another', { ...refused, echo: 'another' }, 'of-someone-else'],
+    ['another', { kind: 'anotherIntent', sameAmount: true, echo: 'another' }, 'of-someone-else'],
+  ])("may be %s's", async (_what, fault, echo) => {
+    fake.play(fault);
+    expect((await post(fake, mine, keyed)).headers.get('idempotency-key')).toBe(echo);
   });
 });
 

@@ -71,6 +71,7 @@ describe('createPaymentIntent asks the gateway', () => {
     const body = { amount: 100, paymentMethodTypes: ['klarna', 'card'], metadata: { email: 'a@b.c' }, currency: 'eur' };
     expect(await ordersFor({ ...request, body: body as Request['body'] })).toEqual([
       {
+        tenant: 'acme',
         cents: 10_000,
         methodTypes: ['klarna', 'card'],
         metadata: { email: 'a@b.c' },
@@ -131,8 +132,21 @@ describe('createPaymentIntent answers', () => {
       example: 'created',
       fields: { data: { paymentIntentSecret: 'pi_0_secret_x' } },
       headers: {},
-      facts: { stripeRequestId: 'req_0', replayed: false },
+      facts: { cv_reference: expect.stringMatching(/^[0-9a-f]{32}$/), stripeRequestId: 'req_0', replayed: false },
     });
+  });
+
+  it('to the log by which reference the intent is found, the same for each retry, whatever becomes of it', async () => {
+    const create = createPaymentIntent(new MemoryGateway());
+    const { facts } = await create(withKey('order-1'));
+    const again = await create(withKey('order-1'));
+    const other = await create(withKey('order-2'));
+    expect(again.facts?.cv_reference).toBe(facts?.cv_reference);
+    expect(other.facts?.cv_reference).not.toBe(facts?.cv_reference);
+    for (const error of [new GatewayError('unavailable', 'said by the test'), new TypeError('a bug')]) {
+      const failure = createPaymentIntent(failing(error))(withKey('order-1'));
+      await expect(failure).rejects.toMatchObject({ reference: facts?.cv_reference });
+    }
   });
 
   it('that an answer is a replay, in a header and in the log', async () => {
@@ -179,8 +193,11 @@ describe('createPaymentIntent answers', () => {
     await expect(createPaymentIntent(failing(cause))(request)).rejects.toMatchObject({ example: 'amountTooSmall' });
   });
 
-  it('nothing to an error that it does not know: that is for others to answer', async () => {
+  it('internalError to an error that it does not know, and keeps it for the log', async () => {
     const bug = new TypeError('a bug');
-    await expect(createPaymentIntent(failing(bug))(request)).rejects.toBe(bug);
+    await expect(createPaymentIntent(failing(bug))(request)).rejects.toMatchObject({
+      example: 'internalError',
+      cause: bug,
+    });
   });
 });

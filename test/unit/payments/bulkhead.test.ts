@@ -33,7 +33,7 @@ class SlowGateway implements PaymentGateway {
   }
 }
 
-const order = (idempotencyKey: string): IntentOrder => ({ cents: 1000, metadata: {}, idempotencyKey });
+const order = (idempotencyKey: string): IntentOrder => ({ tenant: 'acme', cents: 1000, metadata: {}, idempotencyKey });
 const SIZES = { maxInFlight: 50, maxQueued: 100, maxWaitMs: 500 };
 
 function crowd(size: number, sizes = SIZES) {

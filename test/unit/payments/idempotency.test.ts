@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { providerKey } from '../../../src/payments/idempotency.ts';
+import { intentReference, parseClientKey, providerKey } from '../../../src/payments/idempotency.ts';
 
 describe('providerKey', () => {
   it('never changes for a tenant, an operation and a key: retries cross deploys', () => {
@@ -25,5 +25,25 @@ describe('providerKey', () => {
   it('is another one for each request without a key', () => {
     const keys = Array.from({ length: 100 }, () => providerKey('acme', 'createPaymentIntent', undefined));
     expect(new Set(keys).size).toBe(100);
+  });
+});
+
+describe('intentReference', () => {
+  it('never changes for a key of the provider: intents are searched for by it', () => {
+    // printf key-1 | sha256sum | cut -c1-32
+    expect(intentReference('key-1')).toBe('be2974546978e3739e6d6da85c4be9f3');
+  });
+});
+
+describe('parseClientKey', () => {
+  it.each([
+    ['order-1', 'order-1'],
+    ['"order-1"', 'order-1'],
+    [String.raw`"or\"der"`, 'or"der'],
+    [String.raw`"or\\der"`, String.raw`or\der`],
+    [String.raw`or\"der`, String.raw`or\"der`],
+    ['order"', 'order"'],
+  ])('reads %s as %s', (header, key) => {
+    expect(parseClientKey(header)).toBe(key);
   });
 });

@@ -1,8 +1,10 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type * as Timers from 'node:timers/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { startFakeStripe, type Fault } from '../../../src/fake-stripe/server.ts';
+import { startFakeStripe, type Fault, type StrayContent } from '../../../src/fake-stripe/server.ts';
 import { GatewayError, type IntentOrder, type PaymentGateway } from '../../../src/payments/gateway.ts';
 import { stripeGateway, type Attempt, type StripeGatewayOptions } from '../../../src/payments/stripe.ts';
 import { isStripeSecretKey } from '../../../src/payments/stripeSecretKey.ts';
@@ -19,6 +21,7 @@ vi.mock('node:timers/promises', async (importReal) => {
 
 const secretKey = 'sk_test_51NeverInAnyError';
 const order: IntentOrder = {
+  tenant: 'acme',
   cents: 1999,
   methodTypes: ['card', 'link'],
   metadata: { email: 'jane@example.com' },
@@ -54,6 +57,14 @@ async function playing(...faults: Fault[]) {
   stripe.play(...faults);
   return { stripe, ...gatewayTo(new URL(stripe.url)) };
 }
+
+/** The same for faults that end at once: no attempt runs out of time, however busy the machine is. */
+async function playingPatiently(...faults: Fault[]) {
+  const { stripe } = await playing(...faults);
+  return { stripe, ...gatewayTo(new URL(stripe.url), PATIENT) };
+}
+
+const PATIENT = { deadlineMs: 40_000, attemptTimeoutMs: 20_000, connectTimeoutMs: 20_000 };
 
 async function serving(server: Promise<Server>, options: Partial<StripeGatewayOptions> = {}) {
   const { url, close } = await server;
@@ -97,7 +108,7 @@ describe.concurrent('an order', () => {
   // Stripe refuses a retry with other bytes, and a retry may cross a deploy. A change here needs a plan for that.
   it('is sent to Stripe in exactly these bytes', async () => {
     const { stripe, gateway } = await playing();
-    await gateway.createIntent({ ...order, metadata: { email: 'jane+1@example.com', née: 'Ö &=[]' } });
+    await gateway.createIntent({ ...order, metadata: { née: 'Ö &=[]', email: 'jane+1@example.com' } });
 
     expect(stripe.ledger.requests).toMatchObject([
       {
@@ -109,8 +120,8 @@ describe.concurrent('an order', () => {
           'stripe-version': '2026-10-28.endive',
         },
         rawBody:
-          'amount=1999&currency=usd&metadata[email]=jane%2B1%40example.com&metadata[n%C3%A9e]=%C3%96%20%26%3D[]' +
-          '&metadata[cv_reference]=67212462231402852f818d095bb0c2bf' +
+          'amount=1999&currency=usd&metadata[cv_reference]=67212462231402852f818d095bb0c2bf&metadata[cv_tenant]=acme' +
+          '&metadata[email]=jane%2B1%40example.com&metadata[n%C3%A9e]=%C3%96%20%26%3D[]' +
           '&allowed_payment_method_types[0]=card&allowed_payment_method_types[1]=link',
       },
     ]);
@@ -118,10 +129,10 @@ describe.concurrent('an order', () => {
 
   it('without types leaves the choice to Stripe', async () => {
     const { stripe, gateway } = await playing();
-    const created = await gateway.createIntent({ cents: 50, metadata: {}, idempotencyKey: 'key' });
+    const created = await gateway.createIntent({ tenant: 'acme', cents: 50, metadata: {}, idempotencyKey: 'key' });
     expect(created).toMatchObject({ droppedMethodTypes: [] });
     expect(stripe.ledger.requests[0]?.rawBody).toMatch(
-      /^amount=50&currency=usd&metadata\[cv_reference\]=[0-9a-f]{32}$/,
+      /^amount=50&currency=usd&metadata\[cv_reference\]=[0-9a-f]{32}&metadata\[cv_tenant\]=acme$/,
     );
   });
 
@@ -355,7 +366,11 @@ describe.concurrent('a failure', () => {
 
 describe.concurrent('a connection one answer behind', () => {
   it("does not bring the next customer the previous one's secret when the stray answer is early", async () => {
-    const { stripe, gateway } = await playing({ kind: 'strayResponse', sameAmount: true });
+    const { stripe, gateway } = await playing({
+      kind: 'strayResponse',
+      stray: { sameAmount: true, echo: 'another' },
+      when: 'with',
+    });
     await gateway.createIntent(order);
     const second = await gateway.createIntent({ ...order, idempotencyKey: 'second' });
     expect(second.clientSecret).toContain(`${stripe.ledger.intents[1]?.id}_secret_`);
@@ -380,17 +395,120 @@ describe.concurrent('a connection one answer behind', () => {
     expect(second.clientSecret).toBe('pi_2_secret_x');
   });
 
-  it('does not take an error that Stripe gave to another key for its own', async () => {
-    const error = { error: { type: 'invalid_request_error', code: 'amount_too_small' } };
+  it.each<[string, string]>([
+    ["another customer's intent", httpAnswer(intentFor('amount=1999&currency=usd', 'pi_9'))],
+    ['a refusal that names no key', httpAnswer({ error: { code: 'amount_too_small' } }, 400)],
+  ])('is closed when %s arrives while it is idle, and the next customer gets a new one', async (_what, stray) => {
+    const idle = Promise.withResolvers<Socket>();
     const { gateway, attempts } = await serving(
       rawServer(({ body, before }, socket) => {
-        socket.write(
-          before === 0 ? httpAnswer(error, 400, { 'Idempotency-Key': 'other' }) : httpAnswer(intentFor(body, 'pi_1')),
-        );
+        socket.write(httpAnswer(intentFor(body, `pi_${before}`)));
+        idle.resolve(socket);
       }),
     );
-    await expect(gateway.createIntent(order)).resolves.toMatchObject({ clientSecret: 'pi_1_secret_x' });
-    expect(outcomes(attempts)).toEqual(['mismatched', 'created']);
+    await gateway.createIntent(order);
+    const socket = await idle.promise;
+    socket.write(stray);
+    await once(socket, 'close');
+
+    const second = await gateway.createIntent({ ...order, idempotencyKey: 'second' });
+    expect(second.clientSecret).toBe('pi_1_secret_x');
+    expect(outcomes(attempts)).toEqual(['created', 'created']);
+  });
+});
+
+/** Another customer's intent, and each error that would be the caller's own, or ours, if it were about this order. */
+const STRAYS: readonly StrayContent[] = [
+  { sameAmount: true },
+  { error: { status: 400 } },
+  { error: { status: 400, code: 'amount_too_small', param: 'amount' } },
+  { error: { status: 400, param: 'allowed_payment_method_types' } },
+  { error: { status: 400, param: 'metadata' } },
+  { error: { status: 400, type: 'idempotency_error' } },
+  { error: { status: 401 } },
+  { error: { status: 402 } },
+  { error: { status: 403 } },
+  { error: { status: 404, code: 'resource_missing' } },
+  { error: { status: 409, code: 'idempotency_key_in_use' } },
+  { error: { status: 422 } },
+  { error: { status: 429, code: 'lock_timeout' } },
+  { error: { status: 500 } },
+];
+
+/** Failures that leave open whether there is an intent. Any other one says that there is none. */
+const UNKNOWN = ['unavailable', 'broken'];
+
+const strays = STRAYS.flatMap((stray) => (['none', 'another'] as const).map((echo) => [echo, stray] as const));
+
+describe.concurrent('a stray response, while our intent comes to exist,', () => {
+  it.each(strays)('that names %s key is not taken for ours: %j', async (echo, content) => {
+    const stray: Fault = { kind: 'strayResponse', stray: { ...content, echo }, when: 'before' };
+    const { stripe, gateway } = await playingPatiently(stray);
+    const { clientSecret } = await gateway.createIntent(order);
+    expect(stripe.ledger.intents.map((intent) => intent.clientSecret)).toEqual([clientSecret]);
+  });
+
+  it.each(strays)('each time, that names %s key, is never a refusal: %j', async (echo, content) => {
+    const stray: Fault = { kind: 'strayResponse', stray: { ...content, echo }, when: 'before' };
+    const { stripe, gateway } = await playingPatiently(stray, stray, stray);
+    const { fault } = await failureOf(gateway);
+    expect(UNKNOWN).toContain(fault);
+    const { clientSecret } = await gateway.createIntent(order);
+    expect(stripe.ledger.intents.map((intent) => intent.clientSecret)).toEqual([clientSecret]);
+  });
+
+  it('is final at once where it asks for less, and is no refusal', async () => {
+    const limit: StrayContent = { error: { status: 429 } };
+    const { stripe, gateway } = await playingPatiently({
+      kind: 'strayResponse',
+      stray: { ...limit, echo: 'none' },
+      when: 'before',
+    });
+    await expect(failureOf(gateway)).resolves.toMatchObject({ fault: 'unavailable' });
+    expect(stripe.ledger.requests).toHaveLength(1);
+  });
+});
+
+describe.concurrent('an error that does not name our key', () => {
+  it.each([
+    ['unavailable', [400, 402, 404, 409, 422, 500]],
+    ['broken', [401, 403]],
+  ] as const)('is %s after three attempts, with status %j', async (expected, statuses) => {
+    const failures = statuses.map(async (status) => {
+      const fault: Fault = { kind: 'status', status, effect: 'kept', echo: 'none' };
+      const { gateway, attempts } = await playingPatiently(fault, fault, fault);
+      const { fault: found, message } = await failureOf(gateway);
+      return { found, message, outcomes: outcomes(attempts) };
+    });
+    const failure = {
+      found: expected,
+      message: 'unattributed: an error that does not name our key',
+      outcomes: ['unattributed', 'unattributed', 'unattributed'],
+    };
+    expect(await Promise.all(failures)).toEqual(statuses.map(() => failure));
+  });
+
+  it.each<[string, Fault, number]>([
+    ['on a new connection where it is a refusal', { kind: 'status', status: 400, effect: 'none', echo: 'none' }, 2],
+    ['on the same connection where Stripe is down', { kind: 'status', status: 503, effect: 'none', echo: 'none' }, 1],
+  ])('is followed by another attempt %s', async (_what, fault, expected) => {
+    const { stripe, gateway } = await playingPatiently(fault);
+    const { port } = new URL(stripe.url);
+    let connections = 0;
+    const onConnected = (message: unknown) => {
+      connections += Number((message as { connectParams: { port: string } }).connectParams.port === port);
+    };
+    subscribe('undici:client:connected', onConnected);
+    await gateway.createIntent(order);
+    unsubscribe('undici:client:connected', onConnected);
+    expect(connections).toBe(expected);
+  });
+
+  it('does not forbid to ask again', async () => {
+    const forbids = { kind: 'status', effect: 'kept', headers: { 'Stripe-Should-Retry': 'false' } } as const;
+    const { gateway, attempts } = await playingPatiently({ ...forbids, status: 500, echo: 'none' });
+    await expect(gateway.createIntent(order)).resolves.toMatchObject({ replayed: true });
+    expect(outcomes(attempts)).toEqual(['unattributed', 'created']);
   });
 });
 
@@ -462,7 +580,7 @@ it.concurrent.each([
   ['both names for the reference', { cv_reference: '', cv_reference_2: '' }],
   ['all 50 keys, with empty values', blank],
 ])("gives nobody another customer's secret when the caller takes %s", async (_what, metadata) => {
-  const fault: Fault = { kind: 'anotherIntent', sameAmount: true, namesItsKey: true };
+  const fault: Fault = { kind: 'anotherIntent', sameAmount: true, echo: 'another' };
   const { stripe, gateway } = await playing(fault);
   const { clientSecret } = await gateway.createIntent({ ...order, metadata });
   expect(stripe.ledger.intents.map((intent) => intent.clientSecret)).toEqual([clientSecret]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { faultOf, isWorthRepeating, loggable, type Failure } from '../../../src/payments/stripeFaults.ts';
+import { faultOf, isOutOfStep, isWorthRepeating, loggable, type Failure } from '../../../src/payments/stripeFaults.ts';
 
 type Answer = Pick<Failure, 'statusCode' | 'type' | 'code' | 'param'>;
 
@@ -48,6 +48,14 @@ describe('faultOf', () => {
     ['timeout', 200, 'unavailable'],
     ['cut', 200, 'unavailable'],
     ['mismatched', 200, 'broken'],
+    ['unattributed', 400, 'unavailable'],
+    ['unattributed', 402, 'unavailable'],
+    ['unattributed', 404, 'unavailable'],
+    ['unattributed', 409, 'unavailable'],
+    ['unattributed', 429, 'unavailable'],
+    ['unattributed', 500, 'unavailable'],
+    ['unattributed', 401, 'broken'],
+    ['unattributed', 403, 'broken'],
     ['unsent', undefined, 'broken'],
     ['unusable', 200, 'broken'],
     ['unusable', 302, 'broken'],
@@ -102,9 +110,44 @@ describe('isWorthRepeating', () => {
     expect(isWorthRepeating({ outcome, reason: '', statusCode, headers: {} })).toBe(repeated);
   });
 
+  it.each([
+    [{ statusCode: 400 }, true],
+    [{ statusCode: 401 }, true],
+    [{ statusCode: 409 }, true],
+    [{ statusCode: 500 }, true],
+    [{ statusCode: 400, headers: { 'stripe-should-retry': 'false' } }, true],
+    [{ statusCode: 500, headers: { 'stripe-should-retry': 'false' } }, true],
+    [{ statusCode: 429 }, false],
+    [{ statusCode: 429, code: 'lock_timeout' }, true],
+    [{ statusCode: 429, headers: { 'stripe-should-retry': 'true' } }, true],
+  ])(
+    'an error that does not name our key proves nothing, but for the wish to be asked less: %o %s',
+    (error, repeated) => {
+      expect(isWorthRepeating({ outcome: 'unattributed', reason: '', headers: {}, ...error })).toBe(repeated);
+    },
+  );
+
   it("repeats a lost answer although its header says that Stripe's answer would not change", () => {
     const headers = { 'stripe-should-retry': 'false' };
     expect(isWorthRepeating({ outcome: 'cut', reason: '', statusCode: 200, headers })).toBe(true);
+  });
+});
+
+describe('isOutOfStep', () => {
+  it.each([
+    ['mismatched', 200, true],
+    ['mismatched', 500, true],
+    ['unattributed', 400, true],
+    ['unattributed', 401, true],
+    ['unattributed', 409, true],
+    ['unattributed', 429, false],
+    ['unattributed', 500, false],
+    ['unattributed', 503, false],
+    ['refused', 400, false],
+    ['cut', 200, false],
+    ['unusable', 200, false],
+  ] as const)('%s (%s): %s', (outcome, statusCode, expected) => {
+    expect(isOutOfStep({ outcome, statusCode })).toBe(expected);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { intentParams, mismatchIn } from '../../../src/payments/stripeIntent.ts';
 
-const order = { cents: 1999, metadata: { email: 'jane@example.com' }, idempotencyKey: 'key-1' };
+const order = { tenant: 'acme', cents: 1999, metadata: { email: 'jane@example.com' }, idempotencyKey: 'key-1' };
 
 /** Stripe's answer to an order, as far as it is looked at. */
 function answerTo(params: ReturnType<typeof intentParams>) {
@@ -37,16 +37,46 @@ describe('intentParams', () => {
     expect(intentParams(order).metadata['cv_reference']).toBe('be2974546978e3739e6d6da85c4be9f3');
   });
 
-  it('adds the reference as the 50th key, and never a 51st', () => {
-    expect(Object.keys(intentParams({ ...order, metadata: metadataOf(49) }).metadata)).toHaveLength(50);
-    expect(intentParams({ ...order, metadata: metadataOf(50) }).metadata).toEqual(metadataOf(50));
+  it('adds the tenant', () => {
+    expect(intentParams(order).metadata['cv_tenant']).toBe('acme');
+  });
+
+  it('adds the reference as the 50th key rather than the tenant, and never a 51st', () => {
+    const sent = [48, 49, 50].map((keys) => intentParams({ ...order, metadata: metadataOf(keys) }).metadata);
+    expect(sent.map((metadata) => Object.keys(metadata).length)).toEqual([50, 50, 50]);
+    const ours = sent.map((metadata) => Object.keys(metadata).filter((key) => key.startsWith('cv_')));
+    expect(ours).toEqual([['cv_reference', 'cv_tenant'], ['cv_reference'], []]);
   });
 
   it("leaves the caller's own cv_reference alone, and refers by another name", () => {
     const metadata = { cv_reference: 'mine' };
-    const { cv_reference_2: reference, ...theirs } = intentParams({ ...order, metadata }).metadata;
+    const { cv_reference_2: reference, cv_tenant: _tenant, ...theirs } = intentParams({ ...order, metadata }).metadata;
     expect(theirs).toEqual(metadata);
     expect(reference).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it("leaves the caller's own cv_tenant alone", () => {
+    expect(intentParams({ ...order, metadata: { cv_tenant: 'mine' } }).metadata['cv_tenant']).toBe('mine');
+  });
+
+  it('sends the metadata in one order, however the caller, say with an unordered map, came by it', () => {
+    const entries = Object.entries({
+      é: '1',
+      b: '2',
+      Z: '3',
+      cv_s: '4',
+      a: '5',
+      10: '6',
+      '\u{1f600}': '7',
+      '\uffff': '8',
+    });
+    const orders = [entries, entries.toReversed()].map((some) => {
+      const { metadata } = intentParams({ ...order, metadata: Object.fromEntries(some) });
+      return Object.keys(metadata);
+    });
+    // By code unit: no locale, and no version of Unicode, may change it.
+    const sorted = ['10', 'Z', 'a', 'b', 'cv_reference', 'cv_s', 'cv_tenant', 'é', '\u{1f600}', '\uffff'];
+    expect(orders).toEqual([sorted, sorted]);
   });
 
   it('keeps a metadata key named __proto__', () => {
@@ -89,6 +119,18 @@ describe('mismatchIn', () => {
 
   it.each([{}, { error: null }, { metadata: { toString: 'x' } }])('survives %o', (answer) => {
     expect(mismatchIn(answer, params, order.idempotencyKey, false)).toBe('no payment intent');
+  });
+
+  it.each([
+    ['both names', { cv_reference: 'mine', cv_reference_2: 'mine' }],
+    ['both names and the tenant', { cv_reference: 'mine', cv_reference_2: 'mine', cv_tenant: 'mine' }],
+  ])('knows it by all of the metadata where the caller takes %s', (_what, metadata) => {
+    const taken = { ...order, metadata };
+    const takenParams = intentParams(taken);
+    const stored = answerTo(takenParams);
+    expect(mismatchIn(stored, takenParams, taken.idempotencyKey, true)).toBeUndefined();
+    const other = { ...stored, metadata: { ...stored.metadata, cv_tenant: 'other' } };
+    expect(mismatchIn(other, takenParams, taken.idempotencyKey, true)).toBe('another reference');
   });
 
   describe('with no room for a reference', () => {

@@ -37,14 +37,22 @@ afterEach(async () => {
   await Promise.all(closers.splice(0).map((close) => close()));
 });
 
-const order: IntentOrder = { cents: 1999, methodTypes: ['card'], metadata: {}, idempotencyKey: 'a-key' };
+const order: IntentOrder = {
+  tenant: 'acme',
+  cents: 1999,
+  methodTypes: ['card'],
+  metadata: {},
+  idempotencyKey: 'a-key',
+};
 
 const API_ERROR = { error: { type: 'api_error' } };
 const KEY_IN_USE = { error: { type: 'invalid_request_error', code: 'idempotency_key_in_use' } };
 
+const ECHO = { 'Idempotency-Key': order.idempotencyKey };
+
 const down = (retryAfter?: string) =>
-  httpAnswer(API_ERROR, 503, retryAfter === undefined ? {} : { 'Retry-After': retryAfter });
-const keyInUse = () => httpAnswer(KEY_IN_USE, 409);
+  httpAnswer(API_ERROR, 503, { ...ECHO, ...(retryAfter !== undefined && { 'Retry-After': retryAfter }) });
+const keyInUse = () => httpAnswer(KEY_IN_USE, 409, ECHO);
 /** Closes without an answer: its effect is unknown. */
 const cut = undefined;
 
@@ -144,6 +152,21 @@ describe('a call that holds the key', () => {
   ])('is none of ours where ours %s: three attempts, and the caller hears of it', async (_what, first) => {
     const { askedAt, failure } = await answering([first, ...always(keyInUse())]);
     await expect(failure()).resolves.toMatchObject({ fault: 'keyInUse' });
+    expect(askedAt).toHaveLength(3);
+  });
+
+  it.each([
+    ['an error', httpAnswer(API_ERROR, 500)],
+    ['a refusal', httpAnswer(API_ERROR, 400)],
+    ["an error to another's key", httpAnswer(API_ERROR, 500, { 'Idempotency-Key': 'other' })],
+  ])('may be ours after %s that does not name our key: the caller is told of nothing', async (_what, first) => {
+    const { failure } = await answering([first, ...always(keyInUse())]);
+    await expect(failure()).resolves.toMatchObject({ fault: 'unavailable' });
+  });
+
+  it('is not waited for where the response that says so does not name our key', async () => {
+    const { askedAt, failure } = await answering([cut, ...always(httpAnswer(KEY_IN_USE, 409))]);
+    await expect(failure()).resolves.toMatchObject({ fault: 'unavailable' });
     expect(askedAt).toHaveLength(3);
   });
 
