@@ -18,7 +18,7 @@ const ROWS: readonly (readonly RegExp[])[] = [
   [/^problems\.ts$/],
   [/^payments\/(stripe\w*|bulkhead)\.ts$/],
   [/^payments\/gateway\.ts$/],
-  [/^payments\/(money|idempotency)\.ts$/, /^(tracing|references|redis)\.ts$/, /^client\//],
+  [/^payments\/(money|idempotency)\.ts$/, /^(tracing|references|redis|logDestination|stopSignals)\.ts$/, /^client\//],
 ];
 
 const SRC = new URL('../../src/', import.meta.url);
