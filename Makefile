@@ -26,10 +26,10 @@ $(INSTALLED): package.json package-lock.json .npmrc .node/package.json
 	@touch $@
 
 start: $(INSTALLED) ## run the live server beside a fake Stripe (PORT=3000): no account, no configuration
-	@exec node --import ./src/compileCache.js src/dev.ts
+	@exec node --import ./src/startSignals.js --import ./src/compileCache.js src/dev.ts
 
 mock: $(INSTALLED) ## run the mock for frontend teams (PORT=4010 API_KEY=… LATENCY_MS=100-800 ERROR_RATE=0.1 DYNAMIC=1)
-	@exec node --import ./src/compileCache.js src/mock.ts
+	@exec node --import ./src/startSignals.js --import ./src/compileCache.js src/mock.ts
 
 test: $(INSTALLED) ## run all tests: unit, contract on server and mock, the client, parity of 1,000 random requests
 	@$(VITEST) test/unit test/contract test/docs test/client

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import document from '../generated/openapi.json' with { type: 'json' };
 import { serveAdmin } from './admin.ts';
@@ -76,6 +76,8 @@ export async function serve(
     if (stopping && isNewest(reply.raw)) endAfter(reply.raw);
     done(null, payload);
   });
+  // Until here the start has been one turn of the event loop. A signal that came in it ends the process now, with nobody there.
+  await nextTurn();
   const admin = await serveAdmin({
     host: config.adminHost,
     port: config.adminPort,
