@@ -37,7 +37,7 @@ test: $(INSTALLED) ## run all tests: unit, contract on server and mock, the clie
 reliability: $(INSTALLED) ## test each promise of reliability on real sockets and processes (redis-server where there is one)
 	@$(VITEST) test/reliability test/chaos
 
-chaos: $(INSTALLED) ## kill, stop and drain instances under load: SECONDS=60 CLIENTS=16 INSTANCES=2 SEED=…
+chaos: $(INSTALLED) ## kill, stop and drain instances under load, and leave their logs unread: SECONDS=60 CLIENTS=16 INSTANCES=2 SEED=…
 	@node test/chaos/chaos.ts --seconds $(or $(SECONDS),60) --clients $(or $(CLIENTS),16) --instances $(or $(INSTANCES),2) $(if $(SEED),--seed $(SEED))
 
 fuzz: $(INSTALLED) ## send REQUESTS=30000 broken requests, byte by byte, over raw sockets (SEED=…)

@@ -93,10 +93,10 @@ describe.concurrent.each(['dev.ts', 'mock.ts'])('%s', (file) => {
     expect(JSON.parse(stdout)).toMatchObject({ status: 200, success: true });
   });
 
-  it('ends in order on Ctrl-C', async () => {
+  it.each(['SIGINT', 'SIGHUP'] as const)('ends in order on %s', async (signal) => {
     const child = run(file, { PORT: '0', LOG_LEVEL: 'silent' });
     await printed(child, LAST);
-    child.kill('SIGINT');
+    child.kill(signal);
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 });
@@ -177,14 +177,13 @@ function hearsSignals(pid: number): boolean {
 }
 
 describe.concurrent('a signal in the middle of a start', () => {
-  const cases = ['server.ts', 'dev.ts', 'mock.ts'].flatMap((file): Signalled[] => {
-    const command = [...production.slice(0, -1), `src/${file}`];
-    return [
-      [file, 'SIGTERM', command, itself],
-      [file, 'SIGHUP', command, itself],
-      ...ifPid1([file, 'SIGTERM', command, itself]),
-    ];
-  });
+  const dev = [...production.slice(0, -1), 'src/dev.ts'];
+  const cases: Signalled[] = [
+    ['server.ts', 'SIGTERM', production, itself],
+    ['server.ts', 'SIGHUP', production, itself],
+    ['dev.ts', 'SIGTERM', dev, itself],
+    ...ifPid1(['server.ts', 'SIGTERM', production, itself]),
+  ];
 
   // /proc says when a process listens to signals.
   it.runIf(process.platform === 'linux').each(cases)(
