@@ -31,18 +31,18 @@ const STOPPED_AFTER = 1_000;
 /** Where a process writes: a descriptor, or a pipe that nobody reads until the test does. */
 type Output = number | 'pipe';
 
-describe.concurrent('the log of a process', () => {
-  /** Runs the script with `log` open. */
-  function run(script: string, { stdout = 'pipe', stderr = 'pipe' }: { stdout?: Output; stderr?: Output } = {}) {
-    const whole = `import { openLog } from '${LOG}'; const log = openLog('info'); ${script}`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', whole], {
-      cwd: ROOT,
-      stdio: ['ignore', stdout, stderr],
-    });
-    cleanups.push(() => child.kill('SIGKILL'));
-    return child;
-  }
+/** Runs the script with `log` open. */
+function run(script: string, { stdout = 'pipe', stderr = 'pipe' }: { stdout?: Output; stderr?: Output } = {}) {
+  const whole = `import { openLog } from '${LOG}'; const log = openLog('info'); ${script}`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', whole], {
+    cwd: ROOT,
+    stdio: ['ignore', stdout, stderr],
+  });
+  cleanups.push(() => child.kill('SIGKILL'));
+  return child;
+}
 
+describe.concurrent('the log of a process', () => {
   it('is there a moment later, however little it is', async () => {
     const { stdout } = run(`log.info('one'); setInterval(() => {}, 1000);`);
     const [line] = (await once(stdout!, 'data')) as [Buffer];
@@ -239,8 +239,8 @@ async function exitOf(child: ChildProcess): Promise<[number | null, NodeJS.Signa
   return [child.exitCode, child.signalCode];
 }
 
-const linesIn = (text: string) =>
-  text
+const linesIn = (written: string) =>
+  written
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as LogLine);

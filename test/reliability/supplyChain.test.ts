@@ -59,6 +59,12 @@ describe('the supply chain', () => {
   });
 });
 
+it('a container runs what npm start runs, as the README says', async () => {
+  const { scripts } = await readJson<{ scripts: Record<string, string> }>('package.json');
+  const command = scripts['start']!.replace(/^exec /, '').split(' ');
+  expect(await read('README.md')).toContain(`\nCMD [${command.map((word) => JSON.stringify(word)).join(', ')}]\n`);
+});
+
 describe('.env.example', async () => {
   const text = await read('.env.example');
   const settingsIn = (pattern: RegExp) => [...text.matchAll(pattern)].map(([, name]) => name!);
