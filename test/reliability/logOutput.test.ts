@@ -1,7 +1,7 @@
 /** The log as a process writes it: to standard output, which somebody reads, or doesn't, or whose disk is full. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync, readFileSync, truncateSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -16,10 +16,11 @@ const LOG = new URL('../../src/log.ts', import.meta.url).href;
 const SERVER = fileURLToPath(new URL('../support/observedProcess.ts', import.meta.url));
 
 /** Slow starts of others must not fail a test. */
-const PATIENT = { timeout: 20_000, interval: 20 };
+const PATIENT = { timeout: 40_000, interval: 20 };
 
-/** Takes nothing: each write fails with ENOSPC. */
+/** Takes nothing: each write fails with ENOSPC. Linux has it. */
 const FULL = '/dev/full';
+const hasFull = existsSync(FULL);
 
 // At the end, not after each test: the tests run at the same time.
 const cleanups: (() => unknown)[] = [];
@@ -90,8 +91,8 @@ describe.concurrent('the log of a process', () => {
   });
 
   it.each([
-    ['full', () => ({ stdout: openSync(FULL, 'w'), stderr: openSync(FULL, 'w') })],
-    ['gone', () => ({})],
+    ...(hasFull ? [['full', () => ({ stdout: openSync(FULL, 'w'), stderr: openSync(FULL, 'w') })] as const] : []),
+    ['gone', () => ({})] as const,
   ])('takes no process with it when standard output and standard error are %s', async (_what, outputs) => {
     const child = run(
       `console.log('ours'); console.error('ours'); process.emitWarning('of Node');
@@ -106,8 +107,9 @@ describe.concurrent('the log of a process', () => {
   });
 });
 
-describe.concurrent('a server whose log can not be written', () => {
-  it('answers every payment while the disk is full, counts the lines, and drains', async () => {
+// One after another: each has the machine for its payments.
+describe('a server whose log can not be written', () => {
+  it.runIf(hasFull)('answers every payment while the disk is full, counts the lines, and drains', async () => {
     const server = await serveInto(openSync(FULL, 'w'));
     expect(await server.payments(2_000)).toEqual({ 200: 2_000 });
     expect(await server.isAlive()).toBe(true);
@@ -149,10 +151,9 @@ describe.concurrent('a server whose log can not be written', () => {
 
   it.each<[string, (server: ServerInto) => void, number]>([
     ['SIGTERM', () => {}, 0],
-    ['an unhandled rejection and SIGTERM', (server) => server.child.send(['rejection', 'zqcanary']), 1],
-    ['an exception that can not be logged', (server) => server.child.send(['unreadable', 'zqcanary']), 1],
+    ['an exception that can not be read', (server) => server.child.send(['unreadable', 'zqcanary']), 1],
     [
-      'many unhandled rejections',
+      'many unhandled rejections and SIGTERM',
       (server) => Array.from({ length: 100 }, () => server.child.send(['rejection', 'zqcanary'])),
       1,
     ],

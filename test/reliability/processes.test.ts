@@ -191,7 +191,7 @@ describe.concurrent('a signal in the middle of a start', () => {
     async (_what, signal, command, pidOf) => {
       const child = runCommand(command, settings());
       const output = ended(child);
-      await vi.waitUntil(() => hearsSignals(pidOf(child)), { timeout: 20_000, interval: 1 });
+      await vi.waitUntil(() => hearsSignals(pidOf(child)), { timeout: 40_000, interval: 1 });
       process.kill(pidOf(child), signal);
       expect(await output).toEqual({ exitCode: 0, stdout: '', stderr: '' });
     },

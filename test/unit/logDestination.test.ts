@@ -1,4 +1,4 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -31,12 +31,15 @@ it('keeps the order of lines, whatever their level and length', async () => {
   expect(lines()).toEqual(messages);
 });
 
-it('counts exactly the lines that can not be written, and shows them in the metrics', async () => {
-  const before = countDroppedLines();
-  const fd = openSync('/dev/full', 'w');
-  onTestFinished(() => closeSync(fd));
-  const log = pino({}, new LogDestination(fd));
-  for (let line = 0; line < 1_000; line += 1) log.info('there is no room for it');
-  await vi.waitUntil(() => countDroppedLines() === before + 1_000);
-  expect(await metrics().text()).toContain(`\nlog_lines_dropped_total ${before + 1_000}\n`);
-});
+it.runIf(existsSync('/dev/full'))(
+  'counts exactly the lines that can not be written, and shows them in the metrics',
+  async () => {
+    const before = countDroppedLines();
+    const fd = openSync('/dev/full', 'w');
+    onTestFinished(() => closeSync(fd));
+    const log = pino({}, new LogDestination(fd));
+    for (let line = 0; line < 1_000; line += 1) log.info('there is no room for it');
+    await vi.waitUntil(() => countDroppedLines() === before + 1_000);
+    expect(await metrics().text()).toContain(`\nlog_lines_dropped_total ${before + 1_000}\n`);
+  },
+);
