@@ -26,10 +26,10 @@ $(INSTALLED): package.json package-lock.json .npmrc .node/package.json
 	@touch $@
 
 start: $(INSTALLED) ## run the live server beside a fake Stripe (PORT=3000): no account, no configuration
-	@exec node --import ./src/compileCache.js src/dev.ts
+	@exec node --import ./src/startSignals.js --import ./src/compileCache.js src/dev.ts
 
 mock: $(INSTALLED) ## run the mock for frontend teams (PORT=4010 API_KEY=… LATENCY_MS=100-800 ERROR_RATE=0.1 DYNAMIC=1)
-	@exec node --import ./src/compileCache.js src/mock.ts
+	@exec node --import ./src/startSignals.js --import ./src/compileCache.js src/mock.ts
 
 test: $(INSTALLED) ## run all tests: unit, contract on server and mock, the client, parity of 1,000 random requests
 	@$(VITEST) test/unit test/contract test/docs test/client
@@ -37,7 +37,7 @@ test: $(INSTALLED) ## run all tests: unit, contract on server and mock, the clie
 reliability: $(INSTALLED) ## test each promise of reliability on real sockets and processes (redis-server where there is one)
 	@$(VITEST) test/reliability test/chaos
 
-chaos: $(INSTALLED) ## kill, stop and drain instances under load: SECONDS=60 CLIENTS=16 INSTANCES=2 SEED=…
+chaos: $(INSTALLED) ## kill, stop and drain instances under load, and leave their logs unread: SECONDS=60 CLIENTS=16 INSTANCES=2 SEED=…
 	@node test/chaos/chaos.ts --seconds $(or $(SECONDS),60) --clients $(or $(CLIENTS),16) --instances $(or $(INSTANCES),2) $(if $(SEED),--seed $(SEED))
 
 fuzz: $(INSTALLED) ## send REQUESTS=30000 broken requests, byte by byte, over raw sockets (SEED=…)

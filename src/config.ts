@@ -65,6 +65,15 @@ export function readConfig(env: Environment): Config {
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
     variables.fault('NODE_TLS_REJECT_UNAUTHORIZED', 'must not be 0: anyone between us and Stripe could read the key');
   }
+  if (env['OTEL_TRACES_EXPORTER']?.split(',').some((name) => name.trim() === 'console')) {
+    variables.fault('OTEL_TRACES_EXPORTER', 'must not be console: standard output is the log, which is JSON');
+  }
+  if (!/^(none)?$/i.test(env['OTEL_LOG_LEVEL']?.trim() ?? '')) {
+    variables.fault(
+      'OTEL_LOG_LEVEL',
+      'must be none or unset: OpenTelemetry writes to standard output, which is the log',
+    );
+  }
   if (config.port === config.adminPort && config.port !== 0) {
     variables.fault('ADMIN_PORT', 'must not be PORT: customers would reach it, or it them');
   }

@@ -1,22 +1,21 @@
 import { isSpanContextValid } from '@opentelemetry/api';
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
 import { pino, type Logger } from 'pino';
+import { LogDestination } from './logDestination.ts';
 import { GatewayError } from './payments/gateway.ts';
 import type { Problem } from './problems.ts';
 
-/** The log, on standard output: lines are written together, as a write for each is a tenth of what a payment costs. */
-export const openLog = (level: string): Logger =>
-  pino(
-    { level },
-    pino.destination({
-      sync: false,
-      minLength: 16_000,
-      // No line waits longer, in milliseconds. A SIGKILL loses what waits; before any other end it is written.
-      periodicFlush: 100,
-      // More is dropped, in bytes: a reader of the log who has stopped must not fill our memory.
-      maxLength: 16 * 1024 * 1024,
-    }),
-  );
+/**
+ * The log, on standard output. From here on, nothing that can't be written there or on standard error stops the process.
+ *
+ * Reading `process.stdout` makes a pipe one that does not block: a write to a reader who has stopped would hold a thread, for
+ * which the end of the process waits.
+ */
+export function openLog(level: string): Logger {
+  // What console.log writes: without a listener, an error of a stream is an uncaught exception.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  return pino({ level }, new LogDestination(process.stdout.fd));
+}
 
 /**
  * Writes the one line that every request leaves in the log, when its connection is done with it, answered or not.

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Limits } from './limits.ts';
+import { countDroppedLines } from './logDestination.ts';
 import type { Bulkhead } from './payments/bulkhead.ts';
 import type { Attempt } from './payments/stripe.ts';
 
@@ -60,6 +61,15 @@ export function metrics(): Metrics {
     help: 'Answers of ours that the contract does not allow, by operation and status: an alarm. Counted with CHECK_ANSWERS=on.',
     labelNames: ['operation', 'status'],
     registers,
+  });
+  const droppedLines: Counter = new Counter({
+    name: 'log_lines_dropped_total',
+    help: 'Lines of the log that could not be written, or for which there was no room while its reader had stopped: an alarm.',
+    registers,
+    collect() {
+      droppedLines.reset();
+      droppedLines.inc(countDroppedLines());
+    },
   });
 
   return {

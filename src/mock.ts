@@ -3,8 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { styleText } from 'node:util';
 import { pino } from 'pino';
 import { readMockConfig } from './config.ts';
+import { openLog } from './log.ts';
 import { startMock } from './mock/server.ts';
 import { answeredLine, banner, terminalLog, type Paint } from './mock/terminal.ts';
+import { onStopSignal } from './stopSignals.ts';
 
 const CONTRACT = fileURLToPath(new URL('../openapi/openapi.yaml', import.meta.url));
 
@@ -19,10 +21,8 @@ try {
     ? startMock(config, CONTRACT, pino({ level: config.logLevel }, terminalLog(console.log, paint)), (answered) =>
         console.log(answeredLine(answered, paint)),
       )
-    : startMock(config, CONTRACT, pino({ level: config.logLevel })));
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => void mock.close().then(() => process.exit(0)));
-  }
+    : startMock(config, CONTRACT, openLog(config.logLevel)));
+  onStopSignal(() => void mock.close().then(() => process.exit(0)));
   console.log(isQuiet ? `Mock on ${mock.url}` : banner(mock, config, paint));
 } catch (error) {
   console.error((error as Error).message);

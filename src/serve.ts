@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import document from '../generated/openapi.json' with { type: 'json' };
 import { serveAdmin } from './admin.ts';
@@ -16,6 +16,7 @@ import { metrics } from './metrics.ts';
 import { liveHandlers } from './operations/index.ts';
 import { bulkhead } from './payments/bulkhead.ts';
 import { stripeGateway } from './payments/stripe.ts';
+import { onStopSignal } from './stopSignals.ts';
 
 export interface LiveServer {
   /** `http://127.0.0.1:3000`. */
@@ -75,6 +76,8 @@ export async function serve(
     if (stopping && isNewest(reply.raw)) endAfter(reply.raw);
     done(null, payload);
   });
+  // Until here the start has been one turn of the event loop. A signal that came in it ends the process now, with nobody there.
+  await nextTurn();
   const admin = await serveAdmin({
     host: config.adminHost,
     port: config.adminPort,
@@ -119,9 +122,12 @@ function playgroundBeside({ stripeSecretKey }: Config): Omit<Docs, 'document'> {
  */
 export function stopOnSignals(server: LiveServer, logger: FastifyBaseLogger, lastly = async () => {}): void {
   let exitCode = 0;
+  let isEnding = false;
   const end = (code: number) => {
     // A fault in the middle of a drain is a fault still.
     exitCode = Math.max(exitCode, code);
+    if (isEnding) return;
+    isEnding = true;
     setTimeout(() => process.exit(1), server.stopsWithinMs + 1_000).unref();
     void server
       .stop()
@@ -131,10 +137,15 @@ export function stopOnSignals(server: LiveServer, logger: FastifyBaseLogger, las
         () => process.exit(1),
       );
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(0));
+  onStopSignal(() => end(0));
   for (const fault of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(fault, (error: unknown) => {
-      logger.fatal({ fault, ...wordless(error) }, 'broken: draining, then ending');
+      try {
+        logger.fatal({ fault, ...wordless(error) }, 'broken: draining, then ending');
+      } catch {
+        // An error that can't be read. Thrown from here, another one would end the process at once.
+        logger.fatal({ fault }, 'broken: draining, then ending');
+      }
       end(1);
     });
   }

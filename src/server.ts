@@ -1,4 +1,5 @@
 /** The production process. Everything it needs stands in the environment: see .env.example. */
+import './startSignals.js';
 import { readConfig } from './config.ts';
 import { openLog } from './log.ts';
 import { serve, stopOnSignals } from './serve.ts';

@@ -19,13 +19,22 @@ export interface Instance {
 export interface Instances {
   /** Those that a load balancer would send requests to now. */
   ready(): Instance[];
-  /** Kills, stops and drains at random until `calm` is aborted; then wakes those that are stopped. */
+  /** Kills, stops and drains, and leaves logs unread, at random until `calm` is aborted; then wakes those that are stopped. */
   harass(random: Random, calm: AbortSignal): Promise<void>;
   /** Drains all that run, and waits until all have ended. */
   drainAll(): Promise<void>;
   /** Ends all at once, whatever they do. */
   killAll(): void;
-  readonly tally: { starts: number; kills: number; stops: number; drains: number; slowestExitMs: number };
+  readonly tally: {
+    starts: number;
+    kills: number;
+    stops: number;
+    drains: number;
+    /** How often nobody read a log for a while, and how often nobody ever did again. */
+    logPauses: number;
+    logClosures: number;
+    slowestExitMs: number;
+  };
   /** The promises that were broken. */
   readonly broken: string[];
 }
@@ -53,7 +62,7 @@ const MAX_EXIT_MS = DRAIN_MS + 10_000 + 1_000 + 1_000;
 export async function startInstances(options: InstancesOptions): Promise<Instances> {
   const all = new Set<Instance>();
   const broken: string[] = [];
-  const tally = { starts: 0, kills: 0, stops: 0, drains: 0, slowestExitMs: 0 };
+  const tally = { starts: 0, kills: 0, stops: 0, drains: 0, logPauses: 0, logClosures: 0, slowestExitMs: 0 };
   const over = new AbortController();
 
   function start(): Instance {
@@ -84,7 +93,13 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
 
   function readLogLine(instance: Instance, line: string): void {
     if (options.secrets.test(line)) broken.push(`a secret in the log: ${line}`);
-    const entry = JSON.parse(line) as { level: number; msg: string; url: string; adminUrl: string };
+    const entry = readEntry(line);
+    if (!entry) {
+      // A kill can come in the middle of a line.
+      const isKilled = instance.state === 'killed' || instance.process.signalCode === 'SIGKILL';
+      if (!isKilled) broken.push(`a line of the log is no JSON: ${line}`);
+      return;
+    }
     if (entry.level === 60) broken.push(`fatal: ${line}`);
     if (entry.msg !== 'listening') return;
     instance.address = { url: entry.url, adminUrl: entry.adminUrl };
@@ -128,6 +143,16 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
       start();
       await drain(instance);
     },
+    async pauseLog(instance: Instance, random: Random, calm: AbortSignal) {
+      tally.logPauses += 1;
+      instance.process.stdout!.pause();
+      await sleep(random.between(1_000, 6_000), undefined, { signal: calm }).catch(() => {});
+      instance.process.stdout!.resume();
+    },
+    async closeLog(instance: Instance) {
+      tally.logClosures += 1;
+      instance.process.stdout!.destroy();
+    },
   };
 
   async function drain(instance: Instance): Promise<void> {
@@ -149,7 +174,7 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
       const running = [...all].filter(({ state }) => state === 'running');
       if (calm.aborted || running.length === 0) continue;
       // From a bag, so that each has its turn also in a short run.
-      if (bag.length === 0) bag = random.shuffled(['kill', 'stop', 'drain'] as const);
+      if (bag.length === 0) bag = random.shuffled(['kill', 'stop', 'drain', 'pauseLog', 'closeLog'] as const);
       underWay.push(actions[bag.pop()!](random.pick(running), random, calm));
     }
     await Promise.all(underWay);
@@ -182,4 +207,19 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
     await sleep(20);
   }
   return { ready, harass, drainAll, killAll, tally, broken };
+}
+
+interface LogEntry {
+  level: number;
+  msg: string;
+  url: string;
+  adminUrl: string;
+}
+
+function readEntry(line: string): LogEntry | undefined {
+  try {
+    return JSON.parse(line) as LogEntry;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,11 +1,14 @@
 /** The real processes, from outside. */
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import manifest from '../../package.json' with { type: 'json' };
+import { ACME, INTENT_PATH, settings } from '../support/observed.ts';
 
 const started = new Set<ChildProcess>();
 // At the end, not after each test: the tests run at the same time.
@@ -13,15 +16,21 @@ afterAll(() => {
   for (const child of started) child.kill('SIGKILL');
 });
 
-/** A process of ours with nothing in its environment but this. */
-function run(file: string, env: Record<string, string> = {}): ChildProcess {
-  const path = fileURLToPath(new URL(`../../src/${file}`, import.meta.url));
-  const child = spawn(process.execPath, ['--import', './src/compileCache.js', path], {
-    env: { PATH: process.env['PATH'], ...env },
-  });
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A process with nothing in its environment but this. */
+function runCommand([command, ...args]: readonly string[], env: Record<string, string> = {}): ChildProcess {
+  const child = spawn(command!, args, { cwd: ROOT, env: { PATH: process.env['PATH'], ...env } });
   started.add(child);
   return child;
 }
+
+/** A process of ours. */
+const run = (file: string, env: Record<string, string> = {}): ChildProcess =>
+  runCommand([process.execPath, '--import', './src/compileCache.js', `src/${file}`], env);
+
+/** What `npm start` runs, and what a container runs without npm. */
+const START = manifest.scripts.start.replace(/^(exec )?node /, '').split(' ');
 
 async function ended(child: ChildProcess) {
   const [stdout, stderr, [exitCode]] = await Promise.all([
@@ -84,12 +93,109 @@ describe.concurrent.each(['dev.ts', 'mock.ts'])('%s', (file) => {
     expect(JSON.parse(stdout)).toMatchObject({ status: 200, success: true });
   });
 
-  it('ends in order on Ctrl-C', async () => {
+  it.each(['SIGINT', 'SIGHUP'] as const)('ends in order on %s', async (signal) => {
     const child = run(file, { PORT: '0', LOG_LEVEL: 'silent' });
     await printed(child, LAST);
-    child.kill('SIGINT');
+    child.kill(signal);
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
+});
+
+/** As a process of its own, the only one of its namespace: PID 1, as in a container. */
+const PID_1 = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
+if (process.getuid?.() !== 0) PID_1.push('--map-root-user');
+const canBePid1 = spawnSync(PID_1[0]!, [...PID_1.slice(1), 'true']).status === 0;
+if (!canBePid1) console.warn('No PID namespace can be had here: the tests of PID 1 are skipped.');
+
+/** What is started, who gets the signal, and which. */
+type Signalled = [
+  what: string,
+  signal: NodeJS.Signals,
+  command: readonly string[],
+  pidOf: (child: ChildProcess) => number,
+];
+
+const itself = ({ pid }: ChildProcess) => pid!;
+const itsChild = ({ pid }: ChildProcess) => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'));
+
+const ifPid1 = ([what, signal, command]: Signalled): Signalled[] =>
+  canBePid1 ? [[`${what} as PID 1`, signal, [...PID_1, ...command], itsChild]] : [];
+
+const production = [process.execPath, ...START];
+const withoutPreload = [process.execPath, 'src/server.ts'];
+
+describe.concurrent('a server', () => {
+  it.each<Signalled>([
+    ['npm start', 'SIGTERM', ['npm', 'start'], itself],
+    ['the command of npm start', 'SIGTERM', production, itself],
+    ['the command of npm start', 'SIGHUP', production, itself],
+    ['node src/server.ts', 'SIGHUP', withoutPreload, itself],
+    ...ifPid1(['the command of npm start', 'SIGTERM', production, itself]),
+  ])('started by %s, responds, frees its port and ends with 0 on %s', async (_how, signal, command, pidOf) => {
+    const child = runCommand(command, settings({ DRAIN_MS: '200', npm_config_update_notifier: 'false' }));
+    const output = ended(child);
+    const [, port] = /"url":"[^"]+:(\d+)"/.exec(await printed(child, '"msg":"listening"'))!;
+    const socket = connect(Number(port), '127.0.0.1');
+    const response = text(socket);
+    socket.write(
+      `POST ${INTENT_PATH} HTTP/1.1\r\nHost: a\r\ncv-api-key: ${ACME}\r\nContent-Type: application/json\r\n` +
+        'Content-Length: 2\r\nExpect: 100-continue\r\n\r\n',
+    );
+    // The server has the head of the request, and waits for its body.
+    await once(socket, 'readable');
+    const draining = printed(child, '"msg":"draining"');
+    process.kill(pidOf(child), signal);
+    await draining;
+    socket.write('{}');
+
+    expect(await response).toMatch(/\r\n\r\nHTTP\/1\.1 400 /);
+    expect(await output).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('"msg":"closed"') });
+    await expect(once(connect(Number(port), '127.0.0.1'), 'connect')).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it.each([
+    ['the command of npm start', production],
+    ['node src/server.ts', withoutPreload],
+  ])('started by %s, opens no debugger on SIGUSR1', async (_how, command) => {
+    const child = runCommand(command, settings());
+    const output = ended(child);
+    await printed(child, '"msg":"listening"');
+    child.kill('SIGUSR1');
+    child.kill('SIGTERM');
+    expect(await output).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+});
+
+/**
+ * Whether a process has a listener for SIGHUP by now, and so for the other signals: for some of them, Node has listeners of its own.
+ * False where the process is not there yet.
+ */
+function hearsSignals(pid: number): boolean {
+  const status = existsSync(`/proc/${pid}/status`) ? readFileSync(`/proc/${pid}/status`, 'utf8') : '';
+  const [, caught = '0'] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status) ?? [];
+  return (BigInt(`0x${caught}`) & 1n) !== 0n;
+}
+
+describe.concurrent('a signal in the middle of a start', () => {
+  const dev = [...production.slice(0, -1), 'src/dev.ts'];
+  const cases: Signalled[] = [
+    ['server.ts', 'SIGTERM', production, itself],
+    ['server.ts', 'SIGHUP', production, itself],
+    ['dev.ts', 'SIGTERM', dev, itself],
+    ...ifPid1(['server.ts', 'SIGTERM', production, itself]),
+  ];
+
+  // /proc says when a process listens to signals.
+  it.runIf(process.platform === 'linux').each(cases)(
+    'ends %s with 0, before it listens on a port: %s',
+    async (_what, signal, command, pidOf) => {
+      const child = runCommand(command, settings());
+      const output = ended(child);
+      await vi.waitUntil(() => hearsSignals(pidOf(child)), { timeout: 40_000, interval: 1 });
+      process.kill(pidOf(child), signal);
+      expect(await output).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    },
+  );
 });
 
 describe.concurrent('a stop', () => {

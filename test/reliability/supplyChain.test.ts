@@ -59,6 +59,12 @@ describe('the supply chain', () => {
   });
 });
 
+it('a container runs what npm start runs, as the README says', async () => {
+  const { scripts } = await readJson<{ scripts: Record<string, string> }>('package.json');
+  const command = scripts['start']!.replace(/^exec /, '').split(' ');
+  expect(await read('README.md')).toContain(`\nCMD [${command.map((word) => JSON.stringify(word)).join(', ')}]\n`);
+});
+
 describe('.env.example', async () => {
   const text = await read('.env.example');
   const settingsIn = (pattern: RegExp) => [...text.matchAll(pattern)].map(([, name]) => name!);
@@ -77,7 +83,9 @@ describe('.env.example', async () => {
 
   it('names exactly the settings that are read', async () => {
     const names = await asked(readConfig);
-    names.delete('NODE_TLS_REJECT_UNAUTHORIZED');
+    // Of others, and read only to be refused.
+    for (const foreign of ['NODE_TLS_REJECT_UNAUTHORIZED', 'OTEL_TRACES_EXPORTER', 'OTEL_LOG_LEVEL'])
+      names.delete(foreign);
     expect(new Set(named)).toEqual(names);
   });
 
@@ -108,11 +116,20 @@ describe('the configuration', () => {
     ['the origin null', { CORS_ORIGINS: 'null' }, /CORS_ORIGINS: expected origins/],
     ['every origin', { CORS_ORIGINS: '*' }, /CORS_ORIGINS: expected origins/],
     ['no check of certificates', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }, /NODE_TLS_REJECT_UNAUTHORIZED: must not be 0/],
+    ['traces on standard output', { OTEL_TRACES_EXPORTER: 'console' }, /OTEL_TRACES_EXPORTER: must not be console/],
+    ['traces there, too', { OTEL_TRACES_EXPORTER: 'otlp, console' }, /OTEL_TRACES_EXPORTER: must not be console/],
+    ['the log of OpenTelemetry', { OTEL_LOG_LEVEL: 'info' }, /OTEL_LOG_LEVEL: must be none or unset/],
     ['a typing error', { REDIS_URI: 'redis://h' }, /REDIS_URI: unknown/],
   ])('refuses %s', (_what, env, reason) => {
     const { PORT: _port, ADMIN_PORT: _adminPort, ...rest } = settings();
     expect(() => readConfig({ ...rest, ...env })).toThrow(reason);
     expect(() => readConfig({ ...rest, ...env })).not.toThrow(/canary/);
+  });
+
+  it('takes OpenTelemetry without a console', () => {
+    const env = { OTEL_TRACES_EXPORTER: 'otlp', OTEL_METRICS_EXPORTER: 'console', OTEL_LOG_LEVEL: 'NONE' };
+    expect(() => readConfig(settings(env))).not.toThrow();
+    expect(() => readConfig(settings({ OTEL_TRACES_EXPORTER: '', OTEL_LOG_LEVEL: '' }))).not.toThrow();
   });
 
   it.each([

@@ -5,8 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 work=$(mktemp -d)
-server=''
-trap '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+npm='' server=''
+trap 'kill -KILL $npm $server 2>/dev/null || true; rm -rf "$work"' EXIT
 fail() {
   echo "production: $*" >&2
   [ ! -e "$work/log" ] || cat "$work/log" >&2
@@ -30,13 +30,14 @@ grep -q 'API_KEYS: missing' "$work/log" || fail 'it does not say that API_KEYS i
 
 digest=$(printf '%s' cv_production_check | sha256sum | cut -d ' ' -f 1)
 "${clean[@]}" HOST=127.0.0.1 PORT=0 ADMIN_PORT=0 DRAIN_MS=0 STRIPE_SECRET_KEY=sk_test_production_check \
-  "API_KEYS=check:$digest" node --import ./src/compileCache.js src/server.ts >"$work/log" 2>&1 &
-server=$!
+  "API_KEYS=check:$digest" npm_config_update_notifier=false npm start >"$work/log" 2>&1 &
+npm=$!
 for _ in $(seq 100); do
   grep -q '"msg":"listening"' "$work/log" && break
-  kill -0 "$server" 2>/dev/null || fail 'it ended at once'
+  kill -0 "$npm" 2>/dev/null || fail 'it ended at once'
   sleep 0.1
 done
+server=$(sed -n 's/.*"pid":\([0-9]*\).*"msg":"listening".*/\1/p' "$work/log")
 url=$(sed -n 's/.*"url":"\([^"]*\)".*"msg":"listening".*/\1/p' "$work/log")
 admin=$(sed -n 's/.*"adminUrl":"\([^"]*\)".*"msg":"listening".*/\1/p' "$work/log")
 [ -n "$url" ] && [ -n "$admin" ] || fail 'it does not listen'
@@ -51,7 +52,12 @@ tenant=$(status "$url/api/v1/payments/intent" '{"method":"POST","headers":{"cv-a
 live=$(status "$admin/livez")
 [ "$live" = 200 ] || fail "/livez answers $live"
 
-kill -TERM "$server"
-wait "$server" || fail "it ended with $?"
+# npm ends with the code of the server, once the server has ended.
+kill -TERM "$npm"
+wait "$npm" || fail "it ended with $?"
+npm=''
+kill -0 "$server" 2>/dev/null && fail 'the server outlives npm start'
 server=''
+grep -q '"msg":"closed"' "$work/log" || fail 'it did not drain'
+(exec 3<>"/dev/tcp/127.0.0.1/${url##*:}") 2>/dev/null && fail 'its port is still taken'
 echo "production: $(find node_modules -name package.json -path '*node_modules*' | wc -l) package files, $(du -sm node_modules | cut -f 1) MiB; starts, refuses, answers and ends"

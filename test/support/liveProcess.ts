@@ -2,13 +2,13 @@
  * The live server as a process of its own, on another Stripe than the real one, for which src/server.ts has no setting:
  * `node test/support/liveProcess.ts http://127.0.0.1:12111`. Everything else stands in the environment. Only for tests.
  */
-import { pino } from 'pino';
 import { readConfig } from '../../src/config.ts';
+import { openLog } from '../../src/log.ts';
 import { serve, stopOnSignals } from '../../src/serve.ts';
 
 // A test that is killed can't end what it started: whoever was forked by it goes when it is gone.
 process.once('disconnect', () => process.exit(1));
 
 const config = readConfig(process.env);
-const logger = pino({ level: config.logLevel });
+const logger = openLog(config.logLevel);
 stopOnSignals(await serve(config, logger, new URL(process.argv[2]!)), logger);

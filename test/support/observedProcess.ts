@@ -1,6 +1,7 @@
 /**
  * As src/server.ts, on another Stripe than the real one: `node test/support/observedProcess.ts http://127.0.0.1:12111`.
- * A message of its parent's is thrown at it: `exception` or `rejection`, and its words. Only for tests.
+ * A message of its parent's is thrown at it: `exception`, `rejection` or `unreadable` (an error that throws when it is read),
+ * and its words. Only for tests.
  */
 import { readConfig } from '../../src/config.ts';
 import { openLog } from '../../src/log.ts';
@@ -12,9 +13,14 @@ const logger = openLog(config.logLevel);
 const endTracing = await startTracing(process.env);
 stopOnSignals(await serve(config, logger, new URL(process.argv[2]!)), logger, endTracing);
 process.once('disconnect', () => process.exit(1));
-process.on('message', ([kind, words]: ['exception' | 'rejection', string]) => {
-  const throwIt = { exception: setImmediate, rejection: async (raise: () => void) => raise() }[kind];
+process.on('message', ([kind, words]: ['exception' | 'rejection' | 'unreadable', string]) => {
+  const error = new Error(words);
+  const unreadable = () => {
+    throw error;
+  };
+  const thrown = kind === 'unreadable' ? new Proxy(error, { get: unreadable }) : error;
+  const throwIt = kind === 'rejection' ? async (raise: () => void) => raise() : setImmediate;
   void throwIt(() => {
-    throw new Error(words);
+    throw thrown;
   });
 });

@@ -48,6 +48,8 @@ describe('readConfig', () => {
       ADDRESS_FAILURES_PER_MINUTE: '-1',
       DRAIN_MS: '5s',
       NODE_TLS_REJECT_UNAUTHORIZED: '0',
+      OTEL_TRACES_EXPORTER: 'otlp,console',
+      OTEL_LOG_LEVEL: 'debug',
       STRIPE_SECRET: 'sk_test_51Good',
     };
     expect(() => readConfig(env)).toThrow(
@@ -60,6 +62,8 @@ describe('readConfig', () => {
 - ADDRESS_FAILURES_PER_MINUTE: expected an integer from 1 to 1000000000, got "-1"
 - DRAIN_MS: expected an integer from 0 to 600000, got "5s"
 - NODE_TLS_REJECT_UNAUTHORIZED: must not be 0: anyone between us and Stripe could read the key
+- OTEL_TRACES_EXPORTER: must not be console: standard output is the log, which is JSON
+- OTEL_LOG_LEVEL: must be none or unset: OpenTelemetry writes to standard output, which is the log
 - STRIPE_SECRET: unknown; see .env.example`),
     );
   });

@@ -18,11 +18,16 @@ const ROWS: readonly (readonly RegExp[])[] = [
   [/^problems\.ts$/],
   [/^payments\/(stripe\w*|bulkhead)\.ts$/],
   [/^payments\/gateway\.ts$/],
-  [/^payments\/(money|idempotency)\.ts$/, /^(callerAddress|tracing|references|redis)\.ts$/, /^client\//],
+  [
+    /^payments\/(money|idempotency)\.ts$/,
+    /^(callerAddress|tracing|references|redis|logDestination|stopSignals)\.ts$/,
+    /^startSignals\.js$/,
+    /^client\//,
+  ],
 ];
 
 const SRC = new URL('../../src/', import.meta.url);
-const files = globSync('**/*.ts', { cwd: SRC }).map((file) => file.replaceAll('\\', '/'));
+const files = globSync(['**/*.ts', 'startSignals.js'], { cwd: SRC }).map((file) => file.replaceAll('\\', '/'));
 const textOf = (file: string) => readFileSync(new URL(file, SRC), 'utf8');
 
 interface Import {

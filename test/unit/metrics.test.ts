@@ -124,6 +124,7 @@ describe('what is watched', () => {
     ['stripe_call_duration_seconds', 'histogram'],
     ['payment_method_types_dropped_total', 'counter'],
     ['contract_violations_total', 'counter'],
+    ['log_lines_dropped_total', 'counter'],
     ['payments_in_flight', 'gauge'],
     ['payments_queued', 'gauge'],
     ['limits_shared', 'gauge'],
