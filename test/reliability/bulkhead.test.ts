@@ -1,5 +1,5 @@
-/** A crowd gets answers at once, most of them 503, and Stripe gets no more than it takes. */
-import { afterEach, describe, expect, it } from 'vitest';
+/** A crowd gets responses at once, most of them 503, and Stripe gets no more than it takes. */
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { observedServer, type ObservedServer } from '../support/observed.ts';
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
@@ -46,5 +46,23 @@ describe('400 payments at once, with a slow Stripe', () => {
     expect(recoveryMs).toBeLessThan(1_000);
     expect(server.stripe.ledger.intentCount).toBe(made.length + 1);
     expect(await server.metric('payments_shed_total')).toBe(away.length);
+  });
+});
+
+const LONG_QUEUE = { STRIPE_MAX_IN_FLIGHT: '1', STRIPE_QUEUE_TIMEOUT_MS: '4000' };
+
+describe.concurrent('with one place and a long queue', () => {
+  it('a payment that waited long has its response within the deadline all the same', async () => {
+    const server = await observedServer(LONG_QUEUE);
+    server.stripe.play({ kind: 'delay', delayMs: 2_500, effect: 'kept' }, { kind: 'hang', effect: 'none' });
+    const first = server.pay();
+    await vi.waitFor(async () => expect(await server.metric('payments_in_flight')).toBe(1));
+    const startedAt = performance.now();
+    const { status } = await server.pay();
+    const ms = performance.now() - startedAt;
+    expect((await first).status).toBe(200);
+    await server.close();
+    expect(status).toBe(503);
+    expect(ms).toBeLessThan(10_250);
   });
 });
