@@ -27,6 +27,7 @@ export const createPaymentIntent =
 
 function intentOrder({ tenant, operationId, body, headers }: Request): IntentOrder {
   return {
+    tenant,
     cents: dollarsToCents(body.amount),
     ...(body.paymentMethodTypes && { methodTypes: body.paymentMethodTypes }),
     metadata: body.metadata ?? {},

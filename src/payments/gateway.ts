@@ -12,6 +12,8 @@ export interface PaymentGateway {
 }
 
 export interface IntentOrder {
+  /** Who pays: places with the provider are shared out by it, and the intent names it. */
+  tenant: string;
   /** Whole US cents. */
   cents: number;
   /** The payment method types to offer; absent, the provider chooses. */

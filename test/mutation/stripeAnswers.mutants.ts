@@ -46,6 +46,7 @@ interface Change {
 }
 
 const ORDER: IntentOrder = {
+  tenant: 'acme',
   cents: 1999,
   methodTypes: ['card', 'klarna'],
   metadata: { email: 'jane@example.com' },

@@ -71,6 +71,7 @@ describe('createPaymentIntent asks the gateway', () => {
     const body = { amount: 100, paymentMethodTypes: ['klarna', 'card'], metadata: { email: 'a@b.c' }, currency: 'eur' };
     expect(await ordersFor({ ...request, body: body as Request['body'] })).toEqual([
       {
+        tenant: 'acme',
         cents: 10_000,
         methodTypes: ['klarna', 'card'],
         metadata: { email: 'a@b.c' },

@@ -19,6 +19,7 @@ vi.mock('node:timers/promises', async (importReal) => {
 
 const secretKey = 'sk_test_51NeverInAnyError';
 const order: IntentOrder = {
+  tenant: 'acme',
   cents: 1999,
   methodTypes: ['card', 'link'],
   metadata: { email: 'jane@example.com' },
@@ -118,7 +119,7 @@ describe.concurrent('an order', () => {
 
   it('without types leaves the choice to Stripe', async () => {
     const { stripe, gateway } = await playing();
-    const created = await gateway.createIntent({ cents: 50, metadata: {}, idempotencyKey: 'key' });
+    const created = await gateway.createIntent({ tenant: 'acme', cents: 50, metadata: {}, idempotencyKey: 'key' });
     expect(created).toMatchObject({ droppedMethodTypes: [] });
     expect(stripe.ledger.requests[0]?.rawBody).toMatch(
       /^amount=50&currency=usd&metadata\[cv_reference\]=[0-9a-f]{32}$/,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { intentParams, mismatchIn } from '../../../src/payments/stripeIntent.ts';
 
-const order = { cents: 1999, metadata: { email: 'jane@example.com' }, idempotencyKey: 'key-1' };
+const order = { tenant: 'acme', cents: 1999, metadata: { email: 'jane@example.com' }, idempotencyKey: 'key-1' };
 
 /** Stripe's answer to an order, as far as it is looked at. */
 function answerTo(params: ReturnType<typeof intentParams>) {

@@ -37,7 +37,13 @@ afterEach(async () => {
   await Promise.all(closers.splice(0).map((close) => close()));
 });
 
-const order: IntentOrder = { cents: 1999, methodTypes: ['card'], metadata: {}, idempotencyKey: 'a-key' };
+const order: IntentOrder = {
+  tenant: 'acme',
+  cents: 1999,
+  methodTypes: ['card'],
+  metadata: {},
+  idempotencyKey: 'a-key',
+};
 
 const API_ERROR = { error: { type: 'api_error' } };
 const KEY_IN_USE = { error: { type: 'invalid_request_error', code: 'idempotency_key_in_use' } };
