@@ -152,14 +152,24 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     throw new Problem('invalidApiKey');
   }
 
-  async function carryOut({ exchange, headers }: FastifyRequest, operation: Operation, body: Uint8Array | undefined) {
-    const success = within(exchange.span, () => operation.run({ tenant: exchange.tenant!, headers, body }));
+  async function carryOut(request: FastifyRequest, operation: Operation, body: Uint8Array | undefined) {
+    const { exchange, headers } = request;
+    const { socket } = request.raw;
+    // A client that hangs up looks like one that ends its side and reads on. That one is rare, and reads a 503: HAProxy's
+    // `option abortonclose` decides the same for requests in its queue.
+    const isAbandoned = () => socket.readableEnded || socket.destroyed;
+    const success = within(exchange.span, () =>
+      operation.run({ tenant: exchange.tenant!, headers, body, isAbandoned }),
+    );
     exchange.running = success.then(
       ({ facts }) => {
         exchange.facts = facts;
         return metrics?.countDropped(facts?.droppedMethodTypes ?? []);
       },
-      () => {},
+      (error: unknown) => {
+        // Where the client is gone, the line of the log is written before this failure comes to answerError.
+        exchange.problem = asProblem(error, request);
+      },
     );
     return success;
   }

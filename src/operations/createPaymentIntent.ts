@@ -25,13 +25,14 @@ export const createPaymentIntent =
     };
   };
 
-function intentOrder({ tenant, operationId, body, headers }: Request): IntentOrder {
+function intentOrder({ tenant, operationId, body, headers, isAbandoned }: Request): IntentOrder {
   return {
     tenant,
     cents: dollarsToCents(body.amount),
     ...(body.paymentMethodTypes && { methodTypes: body.paymentMethodTypes }),
     metadata: body.metadata ?? {},
     idempotencyKey: providerKey(tenant, operationId, clientKey(headers['idempotency-key'])),
+    ...(isAbandoned && { isAbandoned }),
   };
 }
 

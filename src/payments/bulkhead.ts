@@ -26,6 +26,7 @@ interface Tenant {
 
 interface QueuedOrder {
   readonly tenant: Tenant;
+  readonly isAbandoned: IntentOrder['isAbandoned'];
   readonly timer: NodeJS.Timeout;
   acquired(): void;
   rejected(error: GatewayError): void;
@@ -47,6 +48,8 @@ interface QueuedOrder {
  *   fewer queued.
  *
  * A place in use is never taken away: a tenant that comes when all are taken has its share once orders of others have ended.
+ *
+ * A queued order whose client is gone gets no place: it is rejected as well, and not counted as shed.
  */
 export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxWaitMs }: BulkheadSettings): Bulkhead {
   const tenants = new Map<string, Tenant>();
@@ -60,7 +63,7 @@ export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxW
     const tenant = findTenant(order.tenant);
     // Whoever has queued orders has as many places as it may have: nobody overtakes those.
     if (tenant.inFlight < placesPerTenant()) acquire(tenant);
-    else await queuedPlace(tenant);
+    else await queuedPlace(tenant, order);
     try {
       return await gateway.createIntent(order);
     } finally {
@@ -97,6 +100,10 @@ export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxW
       const next = fewestInFlight();
       if (next.inFlight >= placesPerTenant()) return;
       const order = next.queue[0]!;
+      if (order.isAbandoned?.()) {
+        abandon(order);
+        continue;
+      }
       acquire(next);
       dequeue(order);
       // Behind its equals.
@@ -106,15 +113,27 @@ export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxW
   }
 
   /** Resolves with a place acquired. */
-  function queuedPlace(tenant: Tenant): Promise<void> {
+  function queuedPlace(tenant: Tenant, { isAbandoned }: IntentOrder): Promise<void> {
     return new Promise((acquired, rejected) => {
       const timer = setTimeout(() => reject(order, 'waited too long for other orders to end'), maxWaitMs);
-      const order: QueuedOrder = { tenant, timer, acquired, rejected };
+      const order: QueuedOrder = { tenant, isAbandoned, timer, acquired, rejected };
       tenant.queue.push(order);
       queueing.add(tenant);
       queued += 1;
+      if (queued > maxQueued) abandonAll();
       if (queued > maxQueued) reject(newestOfLongestQueue(tenant), 'too many orders wait already');
     });
+  }
+
+  /** Looks at every queued order, so only where the queue is full. */
+  function abandonAll(): void {
+    const orders = [...queueing].flatMap(({ queue }) => queue.filter(({ isAbandoned }) => isAbandoned?.()));
+    orders.forEach(abandon);
+  }
+
+  function abandon(order: QueuedOrder): void {
+    dequeue(order);
+    order.rejected(new GatewayError('unavailable', 'the client left while the order was queued'));
   }
 
   function reject(order: QueuedOrder, reason: string): void {

@@ -1,9 +1,11 @@
 /**
- * A crowd gets responses at once, most of them 503, and Stripe gets no more than it takes. No tenant crowds out another.
+ * A crowd gets responses at once, most of them 503, and Stripe gets no more than it takes. No tenant crowds out another, and
+ * nobody pays who left before Stripe was called.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { GLOBEX, observedServer, statusesOf, type ObservedServer } from '../support/observed.ts';
+import { rawClient, rawRequest } from './rawHttp.ts';
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
@@ -80,6 +82,33 @@ describe.concurrent('a tenant with a payment each 200 ms, beside one that uses i
 const LONG_QUEUE = { STRIPE_MAX_IN_FLIGHT: '1', STRIPE_QUEUE_TIMEOUT_MS: '4000' };
 
 describe.concurrent('with one place and a long queue', () => {
+  it('30 clients that leave while their payments wait have no intent, and the log says so', async () => {
+    const server = await observedServer(LONG_QUEUE);
+    server.stripe.play({ kind: 'delay', delayMs: 3_000, effect: 'kept' });
+    const first = server.pay();
+    await vi.waitFor(async () => expect(await server.metric('payments_in_flight')).toBe(1));
+    const clients = Array.from({ length: 30 }, () => rawClient(server.url));
+    for (const client of clients) client.send(rawRequest(GLOBEX));
+    await vi.waitFor(async () => expect(await server.metric('payments_queued')).toBe(30));
+    // Half of them hang up, and for all the server can know they may still read; the others reset their connections.
+    clients.forEach(({ socket }, index) => (index % 2 === 0 ? socket.destroy() : socket.resetAndDestroy()));
+    expect((await first).status).toBe(200);
+    await vi.waitFor(() => expect(server.requests()).toHaveLength(31));
+    const last = await server.pay();
+    const shed = await server.metric('payments_shed_total');
+    const left = server.requests().filter(({ tenant }) => tenant === 'globex');
+    await server.close();
+    expect(last.status).toBe(200);
+    expect(server.stripe.ledger.intentCount).toBe(2);
+    expect(server.stripe.ledger.requestCount).toBe(2);
+    expect(left).toHaveLength(30);
+    expect(left.filter((line) => line['aborted'])).toHaveLength(15);
+    expect(new Set(left.map(({ cause }) => (cause as { reason: string }).reason))).toEqual(
+      new Set(['the client left while the order was queued']),
+    );
+    expect(shed).toBe(0);
+  });
+
   it('a payment that waited long has its response within the deadline all the same', async () => {
     const server = await observedServer(LONG_QUEUE);
     server.stripe.play({ kind: 'delay', delayMs: 2_500, effect: 'kept' }, { kind: 'hang', effect: 'none' });

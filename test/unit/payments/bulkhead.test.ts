@@ -60,11 +60,11 @@ function street(sizes = SIZES) {
   return {
     gateway,
     house,
-    send: (tenant: string, count = 1) => {
+    send: (tenant: string, count = 1, more: Partial<IntentOrder> = {}) => {
       for (let i = 0; i < count; i++) {
         const number = (sent.get(tenant) ?? 0) + 1;
         sent.set(tenant, number);
-        const intent = house.createIntent(order(`${tenant}${number}`, tenant));
+        const intent = house.createIntent({ ...order(`${tenant}${number}`, tenant), ...more });
         results.push(
           intent.then(
             ({ clientSecret }) => clientSecret,
@@ -285,6 +285,48 @@ describe('the bulkhead', () => {
     expect([inFlight('a'), inFlight('b')]).toEqual([34, 16]);
   });
 
+  describe('whose client has left', () => {
+    const GONE = 'the client left while the order was queued';
+
+    it('while the order waited: does not call the provider for it, and hands the place on', async () => {
+      const { gateway, house, send, results } = street({ ...SIZES, maxInFlight: 1 });
+      let isAbandoned = false;
+      send('a');
+      send('b', 30, { isAbandoned: () => isAbandoned });
+      send('c');
+      isAbandoned = true;
+      expect(await results()).toEqual(['a1', ...Array.from({ length: 30 }, () => GONE), 'c1']);
+      expect(gateway.begun).toEqual(['a1', 'c1']);
+      expect(house).toMatchObject({ inFlight: 0, queued: 0, shed: 0 });
+    });
+
+    it('as it seems: an order that finds a place at once is sent, for a client may close its side and read on', async () => {
+      const { send, results } = street();
+      send('a', 1, { isAbandoned: () => true });
+      expect(await results()).toEqual(['a1']);
+    });
+
+    it('once the provider was called: goes on, for what became of the order is not known', async () => {
+      let isAbandoned = false;
+      const { send, results } = street();
+      send('a', 1, { isAbandoned: () => isAbandoned });
+      isAbandoned = true;
+      expect(await results()).toEqual(['a1']);
+    });
+
+    it('keeps nobody else out of a full queue', async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      const { house, send, results } = street({ ...SIZES, maxInFlight: 1, maxQueued: 2 });
+      send('a');
+      send('b', 1, { isAbandoned: () => true });
+      send('c');
+      send('d');
+      expect(house).toMatchObject({ inFlight: 1, queued: 2, shed: 0 });
+      expect(await results()).toEqual(['a1', GONE, 'c1', 'd1']);
+      expect(vi.getTimerCount()).toBe(0);
+    });
+  });
+
   it('keeps its promises whoever comes, leaves and ends in whatever order', async () => {
     const step = fc.oneof(
       {
@@ -292,6 +334,10 @@ describe('the bulkhead', () => {
         arbitrary: fc.record({ kind: fc.constant('send' as const), tenant: fc.integer({ min: 0, max: 6 }) }),
       },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant('end' as const), which: fc.nat() }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ kind: fc.constant('leave' as const), tenant: fc.integer({ min: 0, max: 6 }) }),
+      },
     );
     const sizes = fc.record({
       maxInFlight: fc.integer({ min: 1, max: 12 }),
@@ -301,13 +347,16 @@ describe('the bulkhead', () => {
     await fc.assert(
       fc.asyncProperty(sizes, fc.array(step, { maxLength: 60 }), async (size, steps) => {
         const { gateway, house, send, inFlight, results } = street(size);
+        const gone = new Set<number>();
         let isPassedOver = false;
         for (const one of steps) {
           if (one.kind === 'end') gateway.open[one.which % gateway.open.length]?.end();
+          if (one.kind === 'leave') gone.add(one.tenant);
           if (one.kind === 'send') {
             const before = inFlight(`t${one.tenant}-`);
             const isFree = house.inFlight < size.maxInFlight;
-            send(`t${one.tenant}-`);
+            gone.delete(one.tenant);
+            send(`t${one.tenant}-`, 1, { isAbandoned: () => gone.has(one.tenant) });
             // Who has none gets any place that is free.
             isPassedOver ||= before === 0 && isFree && inFlight(`t${one.tenant}-`) !== 1;
           }
