@@ -15,6 +15,7 @@ describe.concurrent('chaos', () => {
       // It was no quiet run.
       expect(report.instances.kills * report.instances.stops * report.instances.drains).toBeGreaterThan(0);
       expect(report.clients.attempts).toBeGreaterThan(report.payments);
+      expect(report.instances.abandoned).toBeGreaterThan(0);
     },
   );
 
