@@ -155,7 +155,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   async function carryOut(request: FastifyRequest, operation: Operation, body: Uint8Array | undefined) {
     const { exchange, headers } = request;
-    const success = within(exchange.span, () => operation.run({ tenant: exchange.tenant!, headers, body }));
+    const { socket } = request.raw;
+    // A client that hangs up looks like one that ends its side and reads on. That one is rare, and reads a 503: HAProxy's
+    // `option abortonclose` decides the same for requests in its queue.
+    const isAbandoned = () => socket.readableEnded || socket.destroyed;
+    const success = within(exchange.span, () =>
+      operation.run({ tenant: exchange.tenant!, headers, body, isAbandoned }),
+    );
     exchange.running = success.then(
       ({ facts }) => {
         exchange.facts = facts;

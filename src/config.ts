@@ -9,6 +9,12 @@ export interface Config {
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly apiKeys: readonly TenantKey[];
   readonly stripeSecretKey: string;
+  /** Payments with Stripe at once. */
+  readonly stripeMaxInFlight: number;
+  /** Payments that wait for one of those to end, of all tenants together. */
+  readonly stripeMaxQueued: number;
+  /** How long one waits at most: a part of the time in which every request is answered. */
+  readonly stripeQueueTimeoutMs: number;
   /** Whole requests per minute, for each tenant. */
   readonly tenantRequestsPerMinute: number;
   /** Whole failed authentications per minute, for each address. */
@@ -51,6 +57,11 @@ export function readConfig(env: Environment): Config {
     logLevel: variables.read('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
     apiKeys: variables.read('API_KEYS', undefined, tenantKeys),
     stripeSecretKey: variables.read('STRIPE_SECRET_KEY', undefined, stripeSecretKey),
+    // No more than there may be connections to Stripe.
+    stripeMaxInFlight: variables.read('STRIPE_MAX_IN_FLIGHT', '50', integer(1, 60)),
+    stripeMaxQueued: variables.read('STRIPE_MAX_QUEUED', '100', integer(0, 10_000)),
+    // Of the ten seconds until the deadline, six remain: one whole attempt at Stripe.
+    stripeQueueTimeoutMs: variables.read('STRIPE_QUEUE_TIMEOUT_MS', '500', integer(0, 4_000)),
     tenantRequestsPerMinute: variables.read('TENANT_REQUESTS_PER_MINUTE', '600', integer(1, 1_000_000_000)),
     addressFailuresPerMinute: variables.read('ADDRESS_FAILURES_PER_MINUTE', '60', integer(1, 1_000_000_000)),
     redisUrl: variables.optional('REDIS_URL', redisUrl),

@@ -48,6 +48,8 @@ interface RawRequest {
   headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The bytes as they came; undefined or empty where there was no body. */
   body: Uint8Array | undefined;
+  /** Whether the client has closed its side of the connection. */
+  isAbandoned?: () => boolean;
 }
 
 export interface Answer {
@@ -137,7 +139,7 @@ function openOperation(
     mediaTypes: Object.keys(requestBody?.content ?? {}).map((type) => type.toLowerCase()),
     scenarios: scenariosOf(operation),
     responses: operation.responses,
-    async run({ tenant, headers, body: bytes }) {
+    async run({ tenant, headers, body: bytes, isAbandoned }) {
       const body = bodySchema && clipped(parseJson(bytes), bodySchema);
       for (const validate of validators) {
         const isValid = validate({ requestBody: body, header: headers, path: {}, query: {}, cookie: {} });
@@ -150,6 +152,7 @@ function openOperation(
         tenant,
         body,
         headers,
+        ...(isAbandoned && { isAbandoned }),
       };
       // What was checked has the operation's types.
       return handle(checked as never);

@@ -31,9 +31,6 @@ export interface LiveServer {
 /** Every accepted request is answered within this time, whatever Stripe does. */
 const DEADLINE_MS = 10_000;
 
-/** The part of it that an order may wait for its turn. */
-const QUEUE_MS = 500;
-
 /**
  * Starts the live server on the contract, with Stripe behind it: the real one, unless `stripeUrl` is another.
  * `playground` says where the API reference sends requests, where it is served.
@@ -51,11 +48,15 @@ export async function serve(
   const gateway = bulkhead(
     stripeGateway({
       secretKey: config.stripeSecretKey,
-      deadlineMs: DEADLINE_MS - QUEUE_MS,
+      deadlineMs: DEADLINE_MS - config.stripeQueueTimeoutMs,
       onAttempt: measures.countAttempt,
       ...(stripeUrl && { baseUrl: stripeUrl }),
     }),
-    { maxInFlight: 50, maxQueued: 100, maxWaitMs: QUEUE_MS },
+    {
+      maxInFlight: config.stripeMaxInFlight,
+      maxQueued: config.stripeMaxQueued,
+      maxWaitMs: config.stripeQueueTimeoutMs,
+    },
   );
   measures.watch({ bulkhead: gateway, limits: counts });
   const handlers = liveHandlers(gateway);

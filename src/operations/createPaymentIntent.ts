@@ -28,7 +28,7 @@ export const createPaymentIntent =
     };
   };
 
-function intentOrder({ tenant, operationId, body, headers }: Request): IntentOrder {
+function intentOrder({ tenant, operationId, body, headers, isAbandoned }: Request): IntentOrder {
   const clientKey = headers['idempotency-key'];
   return {
     tenant,
@@ -36,6 +36,7 @@ function intentOrder({ tenant, operationId, body, headers }: Request): IntentOrd
     ...(body.paymentMethodTypes && { methodTypes: body.paymentMethodTypes }),
     metadata: body.metadata ?? {},
     idempotencyKey: providerKey(tenant, operationId, clientKey && parseClientKey(clientKey)),
+    ...(isAbandoned && { isAbandoned }),
   };
 }
 

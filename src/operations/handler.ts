@@ -15,6 +15,8 @@ export interface OperationRequest<Id extends OperationId> {
   body: JsonBody<operations[Id]>;
   /** By lower-case name. Only those that the contract describes were checked. */
   headers: LowerCaseKeys<HeaderParameters<operations[Id]>>;
+  /** Whether the client has closed its side of the connection. It is most likely gone, but may still read the response. */
+  isAbandoned?: () => boolean;
 }
 
 export interface Success<Id extends OperationId> {

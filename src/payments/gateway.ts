@@ -21,6 +21,8 @@ export interface IntentOrder {
   metadata: Readonly<Record<string, string>>;
   /** Equal for a request and its retries, different for any two others. ASCII, up to 255 characters. */
   idempotencyKey: string;
+  /** Whether the client seems to be gone. Where an order is queued, it is asked before the provider is called, and never after. */
+  isAbandoned?: () => boolean;
 }
 
 export interface CreatedIntent {

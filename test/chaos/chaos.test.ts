@@ -16,6 +16,7 @@ describe.concurrent('chaos', () => {
       const { kills, stops, drains, logPauses, logClosures } = report.instances;
       expect(Math.min(kills, stops, drains, logPauses, logClosures)).toBeGreaterThan(0);
       expect(report.clients.attempts).toBeGreaterThan(report.payments);
+      expect(report.instances.abandoned).toBeGreaterThan(0);
     },
   );
 

@@ -151,6 +151,7 @@ function ledgerText({ seed, seconds }: ChaosOptions, report: ChaosReport): strin
     `answers     ${list(clients.answers)}; the slowest after ${inSeconds(clients.slowestAnswerMs)}`,
     `instances   ${instances.starts} started, ${instances.kills} killed, ${instances.stops} stopped, ${instances.drains} drained; the slowest drain took ${inSeconds(instances.slowestExitMs)}`,
     `logs        ${instances.logPauses} not read for a while, ${instances.logClosures} not read any more`,
+    `queue       left by ${instances.abandoned} requests before Stripe was called`,
     `Stripe      ${report.callsToStripe} calls: ${list(faults)}`,
     `broken      ${report.broken.length === 0 ? 'nothing' : report.broken.length}`,
     ...report.broken.slice(0, 20).map((promise) => `  - ${promise}`),

@@ -92,7 +92,7 @@ export function chaoticClients(instances: Instances, breakKeys: boolean, over: A
     const ready = instances.ready();
     if (ready.length === 0) return false;
     const instance = random.pick(ready);
-    const patience = AbortSignal.timeout(random.chance(0.3) ? PATIENT_MS : random.integer(200, 4_000));
+    const patience = AbortSignal.timeout(patienceMs(random));
     const answer = await attempt(instance, payment, AbortSignal.any([patience, over]));
     if (answer === undefined) return false;
     if (answer.status === 200) {
@@ -134,6 +134,12 @@ export function chaoticClients(instances: Instances, breakKeys: boolean, over: A
   }
 
   return { run, payments, tally, broken };
+}
+
+/** Some wait for any response, some for a while, and some leave so soon that their request may still be queued. */
+function patienceMs(random: Random): number {
+  if (random.chance(0.3)) return PATIENT_MS;
+  return random.chance(0.2) ? random.integer(10, 200) : random.integer(200, 4_000);
 }
 
 function requestOf({ id, tenant, idempotencyKey, cents }: Payment, breakKeys: boolean) {

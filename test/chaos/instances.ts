@@ -34,6 +34,8 @@ export interface Instances {
     logPauses: number;
     logClosures: number;
     slowestExitMs: number;
+    /** Requests whose clients left while they were queued: Stripe was not called for them. */
+    abandoned: number;
   };
   /** The promises that were broken. */
   readonly broken: string[];
@@ -47,10 +49,21 @@ export interface InstancesOptions {
   secrets: RegExp;
 }
 
+interface LogEntry {
+  level: number;
+  msg: string;
+  url: string;
+  adminUrl: string;
+  cause?: { reason?: string };
+}
+
 const LIVE_PROCESS = fileURLToPath(new URL('../support/liveProcess.ts', import.meta.url));
 
 /** How often the balancer asks `/readyz`, and how long it waits for the answer. */
 const PROBE = { everyMs: 100, timeoutMs: 300 };
+
+/** Few places and a long wait, so that clients queue, and leave while they do. */
+const BULKHEAD = { STRIPE_MAX_IN_FLIGHT: '3', STRIPE_QUEUE_TIMEOUT_MS: '2000' };
 
 /** Far above what the balancer needs, also on a busy machine: it must be late for no other reason than a fault of ours. */
 const DRAIN_MS = 1_500;
@@ -62,7 +75,16 @@ const MAX_EXIT_MS = DRAIN_MS + 10_000 + 1_000 + 1_000;
 export async function startInstances(options: InstancesOptions): Promise<Instances> {
   const all = new Set<Instance>();
   const broken: string[] = [];
-  const tally = { starts: 0, kills: 0, stops: 0, drains: 0, logPauses: 0, logClosures: 0, slowestExitMs: 0 };
+  const tally = {
+    starts: 0,
+    kills: 0,
+    stops: 0,
+    drains: 0,
+    logPauses: 0,
+    logClosures: 0,
+    slowestExitMs: 0,
+    abandoned: 0,
+  };
   const over = new AbortController();
 
   function start(): Instance {
@@ -76,6 +98,7 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
         STRIPE_SECRET_KEY: 'sk_test_chaos',
         DRAIN_MS: String(DRAIN_MS),
         TENANT_REQUESTS_PER_MINUTE: '1000000',
+        ...BULKHEAD,
       },
       execArgv: [],
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
@@ -101,6 +124,7 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
       return;
     }
     if (entry.level === 60) broken.push(`fatal: ${line}`);
+    if (entry.cause?.reason === 'the client left while the order was queued') tally.abandoned += 1;
     if (entry.msg !== 'listening') return;
     instance.address = { url: entry.url, adminUrl: entry.adminUrl };
     instance.state = 'running';
@@ -207,13 +231,6 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
     await sleep(20);
   }
   return { ready, harass, drainAll, killAll, tally, broken };
-}
-
-interface LogEntry {
-  level: number;
-  msg: string;
-  url: string;
-  adminUrl: string;
 }
 
 function readEntry(line: string): LogEntry | undefined {

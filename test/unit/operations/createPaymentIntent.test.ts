@@ -80,6 +80,11 @@ describe('createPaymentIntent asks the gateway', () => {
     ]);
   });
 
+  it('only for as long as the client is there', async () => {
+    const [order] = await ordersFor({ ...request, isAbandoned: () => true });
+    expect(order!.isAbandoned?.()).toBe(true);
+  });
+
   it('for no types where none are given: the provider chooses', async () => {
     const [order] = await ordersFor(request);
     expect(order).not.toHaveProperty('methodTypes');
