@@ -124,6 +124,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
         done(null, payload);
       },
       handler: async (request, reply) => {
+        // It was refused in the middle of its body, or its connection ended: nobody would be told of an effect.
+        if (request.exchange.met.refusal || !request.raw.socket.writable) return reply.hijack();
         const body = request.body as Uint8Array | undefined;
         if (body?.length) checkMediaType(request);
         const { example, fields, headers } = await carryOut(request, operation, body);

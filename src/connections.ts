@@ -1,14 +1,21 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** How long a connection stays open behind its last answer. */
+/** How long a connection stays open behind its last answer, and behind a refusal that the end of the process waits for. */
 const LINGER_MS = 500;
+const LAST_LINGER_MS = 200;
+
+/** The open connections of each server. */
+const openConnections = new WeakMap<Server, Set<Socket>>();
 
 /** The answers that each connection still waits for, in the order of their requests. */
 const awaited = new WeakMap<Socket, Set<ServerResponse>>();
 
 /** Connections whose last answer is decided: they take no more requests. */
 export const ending = new WeakSet<Socket>();
+
+/** Connections that are not read any more: a request that has come in part stays so. */
+export const unreadable = new WeakSet<Socket>();
 
 /** Whether a part of the request's body is still to come. */
 export const isUnread = ({ headers, complete }: IncomingMessage): boolean =>
@@ -42,11 +49,39 @@ export function endAfter(response: ServerResponse): void {
 export const answersDue = (socket: Socket): ServerResponse[] =>
   [...(awaited.get(socket) ?? [])].filter(({ req }) => req.complete);
 
+/**
+ * Ends all connections, those that wait for the response to a whole request behind it. No request is taken any more.
+ *
+ * A request that has come in part is refused as one that took too long. It can have had no effect.
+ */
+export function endUnfinished(server: Server): void {
+  server.closeIdleConnections();
+  for (const socket of openConnections.get(server) ?? []) {
+    if (!socket.writable) continue;
+    server.emit(
+      'clientError',
+      Object.assign(new Error('The server is closing'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }),
+      socket,
+    );
+    if (answersDue(socket).length === 0) setTimeout(() => socket.destroy(), LAST_LINGER_MS).unref();
+  }
+}
+
+/** Resolves when each connection has emitted `close`, as requests are logged then: a server emits its own too early. */
+export async function connectionsClosed(server: Server): Promise<void> {
+  const closing = [...(openConnections.get(server) ?? [])];
+  await Promise.all(closing.map((socket) => new Promise((resolve) => void socket.once('close', resolve))));
+}
+
 /** Follows which answers each connection waits for, and closes each gently. Everything else here relies on it. */
 export function followConnections(server: Server): void {
   // Node takes the end of the client's side for its leaving, and drops the answer to what came before it.
   Object.assign(server, { httpAllowHalfOpen: true });
+  const open = new Set<Socket>();
+  openConnections.set(server, open);
   server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
     socket.destroySoon = () => endGently(socket);
   });
 
@@ -68,7 +103,8 @@ function follow(socket: Socket, response: ServerResponse): void {
   awaited.set(socket, answers.add(response));
   response.once('close', () => {
     answers.delete(response);
-    if (ending.has(socket) && answersDue(socket).length === 0) socket.destroySoon();
+    const due = unreadable.has(socket) ? answersDue(socket).length : answers.size;
+    if (ending.has(socket) && due === 0) socket.destroySoon();
   });
 }
 

@@ -5,7 +5,7 @@ import { serveAdmin } from './admin.ts';
 import { answerCheck } from './answerCheck.ts';
 import { buildApp } from './app.ts';
 import { keyring } from './auth.ts';
-import { endAfter, isNewest } from './connections.ts';
+import { connectionsClosed, endAfter, endUnfinished, isNewest } from './connections.ts';
 import type { Config } from './config.ts';
 import { openContract } from './contract.ts';
 import { readersMock, type Docs } from './docs/files.ts';
@@ -87,10 +87,14 @@ export async function serve(
   async function stop(): Promise<void> {
     logger.info({ drainMs: config.drainMs }, 'draining');
     await delay(config.drainMs);
-    // Connections that are idle now carry no request, and each answer closes its own: sweep until all are gone.
-    const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
+    const closed = app.close();
+    endUnfinished(app.server);
+    // Each answer closes its connection. Again until all are gone: some were accepted before the port was closed.
+    const sweep = setInterval(() => endUnfinished(app.server), 50);
+    // The last request was taken by now, and has its whole deadline.
     const watchdog = setTimeout(() => app.server.closeAllConnections(), DEADLINE_MS + 1_000);
-    await app.close();
+    await closed;
+    await connectionsClosed(app.server);
     clearInterval(sweep);
     clearTimeout(watchdog);
     await gateway.close();

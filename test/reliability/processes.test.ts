@@ -94,7 +94,7 @@ describe.concurrent.each(['dev.ts', 'mock.ts'])('%s', (file) => {
 
 describe.concurrent('a stop', () => {
   it('loses no request: one under way is answered, and then the process ends well', async () => {
-    const child = run('dev.ts', { PORT: '0', LOG_LEVEL: 'info' });
+    const child = run('dev.ts', { PORT: '0', LOG_LEVEL: 'info', DRAIN_MS: '1000' });
     const said = await printed(child, LAST);
     const [, port] = /http:\/\/127\.0\.0\.1:(\d+)\n/.exec(said)!;
 

@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import document from '../../generated/openapi.json' with { type: 'json' };
@@ -12,6 +13,8 @@ import { send, sendBytes, type WireRequest } from '../support/exchange.ts';
 const INTENT = '/api/v1/payments/intent';
 const API_KEY = 'cv_key';
 
+/** The newest last. */
+const apps: FastifyInstance[] = [];
 const closers: (() => Promise<unknown>)[] = [];
 afterAll(() => Promise.all(closers.map((close) => close())));
 
@@ -29,6 +32,7 @@ async function listening({
     logger: pino({ level: 'silent' }),
     ...options,
   });
+  apps.push(app);
   closers.push(() => {
     app.server.closeAllConnections();
     return app.close();
@@ -434,6 +438,56 @@ async function leaving(url: string, moment: Promise<void>): Promise<void> {
   await vi.waitUntil(() => serverEnd.closed, { interval: 5 });
   ends.stop();
 }
+
+describe('a request that was refused in the middle of its body', () => {
+  it('has no effect, though Node should read the rest of it', async () => {
+    const operated = vi.fn<() => void>();
+    const url = await listening({ handlerOf: () => async () => (operated(), { example: 'created' as const }) });
+    const ends = serverEnds(url);
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    const whole = rawRequest(API_KEY);
+    client.send(whole.subarray(0, -1));
+    await vi.waitUntil(() => serverEnd.bytesRead === whole.length - 1, { interval: 5 });
+    const timeout = Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    apps.at(-1)!.server.emit('clientError', timeout, serverEnd);
+    serverEnd.resume();
+    client.send(whole.subarray(-1));
+    await client.closed;
+    ends.stop();
+    expect(serverEnd.bytesRead).toBe(whole.length);
+    expect(client.received().answers.map(({ status }) => status)).toEqual([408]);
+    expect(operated).not.toHaveBeenCalled();
+  });
+
+  it('has no effect either where its connection has ended behind the response to the request before it', async () => {
+    const released = Promise.withResolvers<void>();
+    const operated = vi.fn<() => void>();
+    const url = await listening({
+      handlerOf: () => async () => {
+        operated();
+        await released.promise;
+        return { example: 'created' };
+      },
+    });
+    const ends = serverEnds(url);
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    const whole = rawRequest(API_KEY);
+    client.send(Buffer.concat([whole, whole.subarray(0, -1)]));
+    await vi.waitUntil(() => operated.mock.calls.length === 1, { interval: 5 });
+    const timeout = Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    apps.at(-1)!.server.emit('clientError', timeout, serverEnd);
+    released.resolve();
+    await client.answer();
+    serverEnd.resume();
+    client.send(whole.subarray(-1));
+    await client.closed;
+    ends.stop();
+    expect(client.received().answers).toMatchObject([{ status: 200, headers: { connection: 'close' } }]);
+    expect(operated).toHaveBeenCalledTimes(1);
+  });
+});
 
 describe('whoever watches', () => {
   it('is told of a request when it is answered', async () => {

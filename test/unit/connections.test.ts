@@ -5,7 +5,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   answersDue,
+  connectionsClosed,
   endAfter,
+  endUnfinished,
   ending,
   followConnections,
   isNewest,
@@ -30,7 +32,7 @@ async function keeping(handle: (request: IncomingMessage, response: ServerRespon
     server.closeAllConnections();
     server.close();
   });
-  return { url, ends, responses };
+  return { server, url, ends, responses };
 }
 
 /** The handlers of so many requests have begun. */
@@ -51,6 +53,8 @@ async function answeredEarly() {
   client.send(UNFINISHED);
   return { client, socket };
 }
+
+type Client = ReturnType<typeof rawClient>;
 
 const statuses = (client: ReturnType<typeof rawClient>) => client.received().answers.map(({ status }) => status);
 
@@ -211,6 +215,39 @@ describe('the last answer', () => {
     expect(statuses(client)).toEqual([200]);
     expect(socket.bytesRead).toBeLessThanOrEqual(256 * 1024);
     client.socket.destroy();
+  });
+});
+
+describe('the end of all connections', () => {
+  it('is reported of those in the middle of a request, closes idle ones, and leaves alone those that wait for a response', async () => {
+    const { server, url, ends, responses } = await keeping((request, response) => {
+      if (request.url === '/idle') response.end('{}');
+    });
+    const [idle, inHead, inBody, waiting] = [1, 2, 3, 4].map(() => rawClient(url)) as [Client, Client, Client, Client];
+    idle.send(ask('/idle'));
+    await idle.answer();
+    inBody.send(UNFINISHED);
+    waiting.send(ask('/waiting'));
+    await begun(responses, 3);
+    const inHeadEnd = await ends.of(inHead);
+    inHead.send('GET / HTTP/1.1\r\nX-Slow: ');
+    await vi.waitUntil(() => inHeadEnd.bytesRead > 0, { interval: 5 });
+    const reported = new Map<Socket, string | undefined>();
+    server.on('clientError', ({ code }: NodeJS.ErrnoException, socket: Socket) => void reported.set(socket, code));
+
+    endUnfinished(server);
+    const closed = connectionsClosed(server);
+    await Promise.all([idle, inHead, inBody].map((client) => client.closed));
+    const waitingEnd = await ends.of(waiting);
+    await vi.waitUntil(() => ends.open.size === 1, { interval: 5 });
+    expect(waitingEnd.destroyed).toBe(false);
+    expect([...reported.values()]).toEqual(Array.from({ length: 3 }, () => 'ERR_HTTP_REQUEST_TIMEOUT'));
+    expect([inHeadEnd, waitingEnd].map((socket) => reported.has(socket))).toEqual([true, true]);
+    const response = responses.find(({ req }) => req.url === '/waiting')!;
+    endAfter(response);
+    response.end('{}');
+    await closed;
+    expect(statuses(waiting)).toEqual([200]);
   });
 });
 
