@@ -92,6 +92,7 @@ export function followConnections(server: Server): void {
     // RFC 9112, section 9.6: nobody would ever read the answer.
     if (ending.has(socket)) return;
     follow(socket, response);
+    if (request.headers.upgrade !== undefined) endAfterUpgrade(response);
     for (const handle of handlers) handle.call(server, request, response);
     // Fastify's own word while it closes.
     if (response.getHeader('connection') === 'close') ending.add(socket);
@@ -106,6 +107,15 @@ function follow(socket: Socket, response: ServerResponse): void {
     const due = unreadable.has(socket) ? answersDue(socket).length : answers.size;
     if (ending.has(socket) && due === 0) socket.destroySoon();
   });
+}
+
+/**
+ * We speak no other protocol, so the request is an ordinary one (RFC 9110, section 7.8). But Node's parser stops behind it, and
+ * drops the rest of the segment: a payment there would never be answered. A client that reads `close` sends it again.
+ */
+function endAfterUpgrade(response: ServerResponse): void {
+  ending.add(response.req.socket);
+  response.shouldKeepAlive = false;
 }
 
 /**

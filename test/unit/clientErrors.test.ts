@@ -254,6 +254,7 @@ describe('a request that has come in part when the server ends all connections',
   it.each([
     ['headers', 'GET / HTTP/1.1\r\nX-Slow: '],
     ['a body', UNFINISHED],
+    ['a body behind Upgrade', UNFINISHED.replace('Host', 'Connection: upgrade\r\nUpgrade: h2c\r\nHost')],
   ])('gets one 408, however often it is ended: %s', async (_what, bytes) => {
     const { server, url, ends, told } = await refusing({ timeouts: {} });
     const client = rawClient(url);

@@ -218,6 +218,47 @@ describe('the last answer', () => {
   });
 });
 
+describe('a request with Upgrade', () => {
+  const UPGRADE = 'Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\nUpgrade: h2c\r\n';
+
+  it('is the last of its connection: Node loses what comes behind it in the same segment', async () => {
+    const { url, responses } = await keeping((_request, response) => void response.end('{}'));
+    const client = rawClient(url);
+    client.send(`GET / HTTP/1.1\r\nHost: a\r\n${UPGRADE}\r\n${ask('/behind')}`);
+    await client.closed;
+    expect(client.received().answers).toMatchObject([{ status: 200, headers: { connection: 'close' } }]);
+    expect(responses).toHaveLength(1);
+  });
+
+  it('is an ordinary one: its body is read to the end', async () => {
+    const { url } = await keeping((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.once('end', () => response.end(JSON.stringify({ read: Buffer.concat(chunks).toString() })));
+    });
+    const client = rawClient(url);
+    client.send(`POST / HTTP/1.1\r\nHost: a\r\n${UPGRADE}Content-Length: 2\r\n\r\na`);
+    await nextTurn();
+    client.send('b');
+    await client.closed;
+    expect(client.received().answers).toMatchObject([{ text: '{"read":"ab"}', headers: { connection: 'close' } }]);
+  });
+
+  it('has its response, too, where it comes whole behind the response to the one before it', async () => {
+    const { url, responses } = await keeping((request, response) => {
+      if (request.method === 'POST') request.resume().once('end', () => response.end('{"whole":true}'));
+    });
+    const client = rawClient(url);
+    client.send(`${ask('/')}POST / HTTP/1.1\r\nHost: a\r\n${UPGRADE}Content-Length: 2\r\n\r\na`);
+    await begun(responses, 2);
+    responses[0]!.end('{}');
+    await once(responses[0]!, 'close');
+    client.send('b');
+    await client.closed;
+    expect(client.received().answers.map(({ text }) => text)).toEqual(['{}', '{"whole":true}']);
+  });
+});
+
 describe('the end of all connections', () => {
   it('is reported of those in the middle of a request, closes idle ones, and leaves alone those that wait for a response', async () => {
     const { server, url, ends, responses } = await keeping((request, response) => {
