@@ -12,7 +12,7 @@ import fastify, {
 import type { CheckAnswer, SentAnswer } from './answerCheck.ts';
 import type { Authenticate } from './auth.ts';
 import { answerUnparsed, knowRequest, type Met } from './clientErrors.ts';
-import { endAfter, isUnread } from './connections.ts';
+import { CONNECTION_TIMEOUT_MS, endAfter, HTTP_LIMITS, isUnread } from './connections.ts';
 import type { Answer, Contract, Operation } from './contract.ts';
 import type { Limits } from './limits.ts';
 import { logLine } from './log.ts';
@@ -58,9 +58,6 @@ export interface AppOptions {
   /** Whose pages may call from a browser: '*' for all. By default nobody's: the key belongs on a server. */
   corsOrigins?: '*' | readonly string[] | undefined;
 }
-
-/** The largest header section that is read, in bytes. */
-const MAX_HEADER_BYTES = 16 * 1024;
 
 /**
  * The shell around the contract: takes requests from the network in the contract's order of checks, and is the only
@@ -216,15 +213,11 @@ function emptyApp(
     exposeHeadRoutes: false,
     // Fastify's own 503 while closing would break kept-alive connections in the middle of a drain.
     return503OnClosing: false,
-    requestTimeout: 10_000,
-    // Above the deadline of an operation: a shorter one would cut answers whose effect goes on.
-    connectionTimeout: 30_000,
-    // Above the idle time of a load balancer (60 s is common), so that it never meets a closed connection.
-    keepAliveTimeout: 72_000,
+    requestTimeout: HTTP_LIMITS.requestTimeout,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    keepAliveTimeout: HTTP_LIMITS.keepAliveTimeout,
     http: {
-      headersTimeout: 5_000,
-      connectionsCheckingInterval: 1_000,
-      maxHeaderSize: MAX_HEADER_BYTES,
+      ...HTTP_LIMITS,
       // Node's own refusal has no body: see checkHead.
       requireHostHeader: false,
     },

@@ -1,6 +1,19 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+/** Limits of a connection on every port of this process, by their names in `node:http`: milliseconds, and bytes of headers. */
+export const HTTP_LIMITS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  // Above the idle time of a load balancer (60 s is common), so that it never meets a closed connection.
+  keepAliveTimeout: 72_000,
+  maxHeaderSize: 16 * 1024,
+};
+
+/** A connection closes after such a silence. Above the deadline of an operation, whose response would be cut otherwise. */
+export const CONNECTION_TIMEOUT_MS = 30_000;
+
 /** How long a connection stays open behind its last answer, and behind a refusal that the end of the process waits for. */
 const LINGER_MS = 500;
 const LAST_LINGER_MS = 200;

@@ -375,6 +375,16 @@ describe('the live server', () => {
     await client.closed;
   });
 
+  it.concurrent('closes the admin port to a client that sends headers for 5 seconds, too', async () => {
+    const observed = await observedServer();
+    onTestFinished(() => observed.close());
+    const client = rawClient(observed.adminUrl);
+    client.send('GET /livez HTTP/1.1\r\nX-Slow: ');
+    const startedAt = performance.now();
+    await client.closed;
+    expect(performance.now() - startedAt).toBeLessThan(9_000);
+  });
+
   it.concurrent('loses no payment behind an upgrade unseen: the connection closes, and the payment is not made', async () => {
     const observed = await observedServer();
     onTestFinished(() => observed.close());
