@@ -12,7 +12,15 @@ import fastify, {
 import type { CheckAnswer, SentAnswer } from './answerCheck.ts';
 import type { Authenticate } from './auth.ts';
 import { answerUnparsed, knowRequest, type Met } from './clientErrors.ts';
-import { CONNECTION_TIMEOUT_MS, endAfter, HTTP_LIMITS, isUnread } from './connections.ts';
+import {
+  CONNECTION_TIMEOUT_MS,
+  endAfter,
+  HTTP_LIMITS,
+  isKeptOpen,
+  isNewest,
+  isUnread,
+  keepOpen,
+} from './connections.ts';
 import type { Answer, Contract, Operation } from './contract.ts';
 import type { Limits } from './limits.ts';
 import { logLine } from './log.ts';
@@ -105,11 +113,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       method: operation.method,
       url: routePattern(operation.path),
       ...(operation.bodyLimitBytes && { bodyLimit: operation.bodyLimitBytes }),
-      onRequest: async (request) => {
+      onRequest: async (request, reply) => {
         const { exchange } = request;
         exchange.operation = operation;
         exchange.span = requestSpan(operation.method, operation.path, request.headers);
         exchange.tenant = await authenticate(request, operation);
+        keepOpen(reply.raw);
         await options.limits?.countRequest(exchange.tenant);
         // Before the body is read, where its length is told; a body in chunks may turn out to be none.
         if (promisedBytes(request) > 0) checkMediaType(request);
@@ -166,6 +175,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   function meet(request: FastifyRequest, reply: FastifyReply): void {
     request.exchange = { met: knowRequest(reply.raw, request.id) };
     reply.headers(commonHeaders(request.id));
+    if (options.trustedProxies && !isKeptOpen(reply.raw) && isForwarded(request)) keepOpen(reply.raw);
     // Fastify takes the time only for its own log.
     const startedAt = performance.now();
     // The connection is done with a request when it was answered, and when the client is gone.
@@ -236,8 +246,11 @@ function emptyApp(
 }
 
 function write(reply: FastifyReply, answer: Answer, headers: Readonly<Record<string, string>> = {}): FastifyReply {
-  if (isUnread(reply.request.raw)) endAfter(reply.raw);
-  reply.request.exchange.answered = answer.body;
+  const { exchange } = reply.request;
+  // An address above its limit of failures has to connect again each time.
+  const isOverFailureLimit = answer.status === 429 && exchange.tenant === undefined;
+  if (isUnread(reply.request.raw) || (isOverFailureLimit && isNewest(reply.raw))) endAfter(reply.raw);
+  exchange.answered = answer.body;
   return reply
     .code(answer.status)
     .headers({ ...answer.headers, ...headers })
@@ -274,6 +287,9 @@ function asProblem(error: unknown, request: FastifyRequest): Problem {
       return new Problem('internalError', { cause: error });
   }
 }
+
+/** Sent by a proxy that we trust. It sends others' requests over the same connection: closing it early could lose one. */
+const isForwarded = (request: FastifyRequest): boolean => request.ip !== request.socket.remoteAddress;
 
 /** A browser's question whether a page may ask: no request to the API, and no part of the contract. */
 const isPreflight = ({ method, headers }: FastifyRequest): boolean =>

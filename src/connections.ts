@@ -14,12 +14,19 @@ export const HTTP_LIMITS = {
 /** A connection closes after such a silence. Above the deadline of an operation, whose response would be cut otherwise. */
 export const CONNECTION_TIMEOUT_MS = 30_000;
 
+/** How long a connection may idle on which nobody has authenticated. As Node does, we wait a second longer than we say. */
+const STRANGER_KEEP_ALIVE_MS = 5_000;
+const KEEP_ALIVE_BUFFER_MS = 1_000;
+
 /** How long a connection stays open behind its last answer, and behind a refusal that the end of the process waits for. */
 const LINGER_MS = 500;
 const LAST_LINGER_MS = 200;
 
 /** The open connections of each server. */
 const openConnections = new WeakMap<Server, Set<Socket>>();
+
+/** Connections that may idle as long as the server allows. */
+const keptOpen = new WeakSet<Socket>();
 
 /** The answers that each connection still waits for, in the order of their requests. */
 const awaited = new WeakMap<Socket, Set<ServerResponse>>();
@@ -61,6 +68,16 @@ export function endAfter(response: ServerResponse): void {
 /** Those whose request is whole, so that it may have an effect already. The others never get as far as a handler. */
 export const answersDue = (socket: Socket): ServerResponse[] =>
   [...(awaited.get(socket) ?? [])].filter(({ req }) => req.complete);
+
+/** Whether `keepOpen` was called for the connection of this response. */
+export const isKeptOpen = ({ req }: ServerResponse): boolean => keptOpen.has(req.socket);
+
+/** Lets the connection of this response idle as long as the server allows: its client is no stranger. */
+export function keepOpen(response: ServerResponse): void {
+  if (isKeptOpen(response)) return;
+  keptOpen.add(response.req.socket);
+  setKeepAliveHint(response, HTTP_LIMITS.keepAliveTimeout);
+}
 
 /**
  * Ends all connections, those that wait for the response to a whole request behind it. No request is taken any more.
@@ -105,6 +122,7 @@ export function followConnections(server: Server): void {
     // RFC 9112, section 9.6: nobody would ever read the answer.
     if (ending.has(socket)) return;
     follow(socket, response);
+    if (!isKeptOpen(response)) limitIdleTime(response);
     if (request.headers.upgrade !== undefined) endAfterUpgrade(response);
     for (const handle of handlers) handle.call(server, request, response);
     // Fastify's own word while it closes.
@@ -120,6 +138,21 @@ function follow(socket: Socket, response: ServerResponse): void {
     const due = unreadable.has(socket) ? answersDue(socket).length : answers.size;
     if (ending.has(socket) && due === 0) socket.destroySoon();
   });
+}
+
+/** Otherwise each stranger that asks once holds a connection, at up to 30 KB, for as long as a load balancer may. */
+function limitIdleTime(response: ServerResponse): void {
+  setKeepAliveHint(response, STRANGER_KEEP_ALIVE_MS);
+  // Behind Node's own listener, which sets the time that all connections have.
+  response.once('finish', () => {
+    if (isKeptOpen(response) || !isNewest(response)) return;
+    response.req.socket.setTimeout(STRANGER_KEEP_ALIVE_MS + KEEP_ALIVE_BUFFER_MS);
+  });
+}
+
+/** Node makes the header Keep-Alive of this field, which it sets for each response. */
+function setKeepAliveHint(response: ServerResponse, keepAliveMs: number): void {
+  Object.assign(response, { _keepAliveTimeout: keepAliveMs });
 }
 
 /**

@@ -439,6 +439,65 @@ async function leaving(url: string, moment: Promise<void>): Promise<void> {
   ends.stop();
 }
 
+const bodiless = (...more: string[]): RawRequest => ({ headers: [HOST, ...more, 'Content-Length: 0'], body: '' });
+
+/** The status and the header Keep-Alive of the responses to these requests, one behind another on one connection. */
+async function keptAlive(url: string, ...requests: RawRequest[]) {
+  const client = rawClient(url);
+  for (const [asked, one] of requests.entries()) {
+    client.send(rawRequest(API_KEY, one));
+    await client.answer(asked + 1);
+  }
+  client.socket.destroy();
+  return client.received().answers.map(({ status, headers }) => [status, headers['keep-alive']]);
+}
+
+describe('the connection of a stranger', () => {
+  // Without a body, whose rest would be a reason to close.
+  const refused = { target: '/other', headers: [HOST], body: '' };
+
+  it('may idle for 5 seconds, until a request on it has a good key', async () => {
+    const url = await listening({});
+    expect(await keptAlive(url, refused, bodiless(), {}, refused)).toEqual([
+      [404, 'timeout=5'],
+      [401, 'timeout=5'],
+      [200, 'timeout=72'],
+      [404, 'timeout=72'],
+    ]);
+  });
+
+  it.each([
+    ['a trusted proxy, which sends other clients over it: it may idle for 72', ['127.0.0.1'], 72],
+    ['somebody who only says to be a proxy: it may not', undefined, 5],
+    ['a client that is not among the trusted proxies: it may not', ['192.0.2.9'], 5],
+  ])('is that of %s', async (_whose, trustedProxies, seconds) => {
+    const url = await listening({ trustedProxies });
+    const forwarded = { ...refused, more: ['X-Forwarded-For: 192.0.2.1'] };
+    expect(await keptAlive(url, forwarded)).toEqual([[404, `timeout=${seconds}`]]);
+  });
+
+  it('closes behind each refusal of an address that has failed too often, without those before it', async () => {
+    const url = await listening({ limits: limits({ tenantRequestsPerMinute: 9, addressFailuresPerMinute: 1 }) });
+    const wrong = rawRequest('', bodiless('cv-api-key: wrong'));
+    const client = rawClient(url);
+    client.send(Buffer.concat([wrong, wrong, wrong]));
+    await client.closed;
+    expect(client.received().answers.map(({ status, headers }) => [status, headers['connection']])).toEqual([
+      [401, 'keep-alive'],
+      [429, 'keep-alive'],
+      [429, 'close'],
+    ]);
+  });
+
+  it('leaves a tenant that asks too often its connection', async () => {
+    const url = await listening({ limits: limits({ tenantRequestsPerMinute: 1, addressFailuresPerMinute: 9 }) });
+    expect(await keptAlive(url, bodiless(KEY), bodiless(KEY))).toEqual([
+      [400, 'timeout=72'],
+      [429, 'timeout=72'],
+    ]);
+  });
+});
+
 describe('a request that was refused in the middle of its body', () => {
   it('has no effect, though Node should read the rest of it', async () => {
     const operated = vi.fn<() => void>();

@@ -12,6 +12,7 @@ import {
   followConnections,
   isNewest,
   isUnread,
+  keepOpen,
   newestAwaited,
 } from '../../src/connections.ts';
 import { rawClient, serverEnds } from '../reliability/rawHttp.ts';
@@ -214,6 +215,56 @@ describe('the last answer', () => {
     await once(socket, 'close');
     expect(statuses(client)).toEqual([200]);
     expect(socket.bytesRead).toBeLessThanOrEqual(256 * 1024);
+    client.socket.destroy();
+  });
+});
+
+describe('an idle connection', () => {
+  it('closes after 5 seconds where nobody has authenticated, and says so', async () => {
+    const { url, ends } = await keeping((_request, response) => void response.end('{}'));
+    const client = rawClient(url);
+    client.send(ask('/'));
+    const { headers } = await client.answer();
+    expect(headers['keep-alive']).toBe('timeout=5');
+    expect((await ends.of(client)).timeout).toBe(6_000);
+    client.socket.destroy();
+  });
+
+  it('has the time that the server allows from the first request on that authenticates', async () => {
+    const { server, url, ends } = await keeping((request, response) => {
+      if (request.url === '/key') keepOpen(response);
+      response.end('{}');
+    });
+    const client = rawClient(url);
+    const socket = await ends.of(client);
+    const seen: unknown[] = [];
+    for (const [asked, path] of ['/', '/key', '/'].entries()) {
+      client.send(ask(path));
+      const { headers } = await client.answer(asked + 1);
+      seen.push([headers['keep-alive'], socket.timeout]);
+    }
+    const allowedMs = server.keepAliveTimeout + 1_000;
+    expect(seen).toEqual([
+      ['timeout=5', 6_000],
+      ['timeout=72', allowedMs],
+      ['timeout=20', allowedMs],
+    ]);
+    client.socket.destroy();
+  });
+
+  it('is none while a response is due', async () => {
+    const { url, ends, responses } = await keeping();
+    const client = rawClient(url);
+    client.send(ask('/1') + ask('/2'));
+    await begun(responses, 2);
+    const [first, second] = responses as [ServerResponse, ServerResponse];
+    first.end('{}');
+    await client.answer();
+    const socket = await ends.of(client);
+    expect(socket.timeout).not.toBe(6_000);
+    second.end('{}');
+    await client.answer(2);
+    expect(socket.timeout).toBe(6_000);
     client.socket.destroy();
   });
 });
