@@ -23,10 +23,10 @@ import {
 } from './connections.ts';
 import type { Answer, Contract, Operation } from './contract.ts';
 import type { Limits } from './limits.ts';
-import { logLine } from './log.ts';
+import { logLine, oncePerSecond } from './log.ts';
 import type { Facts } from './operations/handler.ts';
 import type { Metrics } from './metrics.ts';
-import { Problem } from './problems.ts';
+import { Problem, type ProblemName } from './problems.ts';
 import { endSpan, requestSpan, within } from './tracing.ts';
 
 /** What becomes known of a request on its way, for the log, the metrics and the trace. */
@@ -73,6 +73,10 @@ export interface AppOptions {
  */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { contract, logger, metrics } = options;
+  // Anyone can be refused, as often as they like: that must not fill the log.
+  const refusals = oncePerSecond<{ status: number; problem: ProblemName }>((repeats) =>
+    logger.info(repeats, 'more refusals of this kind within a second'),
+  );
   const app = emptyApp(options, (error, request, reply) => {
     meet(request, reply);
     answerError(error, request, reply);
@@ -82,7 +86,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     headersOf: commonHeaders,
     checkAnswer: options.checkAnswer,
     onRefused: (refusal) => {
-      logger.info(refusal, 'refused before it was a request');
+      const { status, problem } = refusal;
+      if (refusals.isFirst({ status, problem })) logger.info(refusal, 'refused before it was a request');
       metrics?.countRequest({ operation: undefined, status: refusal.status });
     },
   });
@@ -106,6 +111,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     throw new Problem('notFound');
   });
   app.setErrorHandler(answerError);
+  app.addHook('onClose', async () => refusals.flush());
   return app;
 
   function addOperation(operation: Operation): void {
@@ -190,12 +196,17 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     const status = refusal?.status ?? (reply.raw.headersSent ? reply.statusCode : 0);
     const durationMs = performance.now() - startedAt;
     const isAborted = !refusal && !reply.raw.writableFinished;
-    logLine(logger, request, { status, durationMs, isAborted });
+    if (!isRepeatedRefusal(exchange, status)) logLine(logger, request, { status, durationMs, isAborted });
     const { label } = request.routeOptions.config;
     metrics?.countRequest({ operation: exchange.operation?.id ?? label, status, durationMs });
     if (exchange.span) endSpan(exchange.span, status);
     const isOfContract = label === undefined && !isPreflight(request);
     if (isOfContract && !refusal && reply.raw.headersSent) options.checkAnswer?.(sentAnswer(request, reply));
+  }
+
+  function isRepeatedRefusal({ tenant, problem }: Exchange, status: number): boolean {
+    const isOfStranger = tenant === undefined && problem !== undefined && status < 500;
+    return isOfStranger && !refusals.isFirst({ status, problem: problem.example });
   }
 
   function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -549,6 +549,34 @@ describe('a request that was refused in the middle of its body', () => {
 });
 
 describe('whoever watches', () => {
+  it.each<[string, string, RawRequest | string, object]>([
+    ['of requests', 'request', { target: '/other' }, { status: 404, problem: 'notFound' }],
+    ['of strangers', 'request', { headers: [HOST] }, { status: 401, problem: 'invalidApiKey' }],
+    [
+      'of what is no request',
+      'refused before it was a request',
+      'no HTTP\r\n\r\n',
+      { status: 400, problem: 'invalidRequest' },
+    ],
+  ])('is told of the first refusal in a second and the number of the others, %s', async (_what, msg, asked, kind) => {
+    const { url, lines, counted } = await watched();
+    for (let count = 0; count < 3; count++)
+      await exchange(url, typeof asked === 'string' ? asked : rawRequest('', asked));
+    await vi.waitUntil(() => lines.length > 1, { timeout: 5_000, interval: 5 });
+    expect(lines).toMatchObject([
+      { ...kind, msg, requestId: expect.any(String) },
+      { ...kind, suppressed: 2, msg: 'more refusals of this kind within a second' },
+    ]);
+    expect((await counted()).map((line) => line.split(' ').at(-1))).toEqual(['3']);
+  });
+
+  it('is told of each request of a tenant that is refused', async () => {
+    const { url, lines } = await watched();
+    for (let count = 0; count < 3; count++) await send(url, request({}, { body: '{}' }));
+    await vi.waitFor(() => expect(lines).toHaveLength(3), { interval: 5 });
+    expect(lines.map(({ status, msg }) => [status, msg])).toEqual(lines.map(() => [400, 'request']));
+  });
+
   it('is told of a request when it is answered', async () => {
     const { url, line, counted, measures } = await watched({
       handlerOf: () => async () => ({ example: 'created', facts: { droppedMethodTypes: ['eps'] } }),
