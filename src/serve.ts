@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import document from '../generated/openapi.json' with { type: 'json' };
@@ -11,8 +12,8 @@ import { openContract } from './contract.ts';
 import { readersMock, type Docs } from './docs/files.ts';
 import { registerDocs } from './docs/routes.ts';
 import { limits } from './limits.ts';
-import { wordless } from './log.ts';
-import { metrics } from './metrics.ts';
+import { oncePerSecond, wordless } from './log.ts';
+import { metrics, type Metrics } from './metrics.ts';
 import { liveHandlers } from './operations/index.ts';
 import { bulkhead } from './payments/bulkhead.ts';
 import { stripeGateway } from './payments/stripe.ts';
@@ -81,6 +82,7 @@ export async function serve(
     metrics: measures,
     isReady: () => !stopping,
   });
+  limitConnections(app.server, config.maxConnections, logger, measures);
   const url = await app.listen({ host: config.host, port: config.port });
   logger.info({ url, adminUrl: admin.url }, 'listening');
 
@@ -109,6 +111,17 @@ export async function serve(
     stop: () => (stopping ??= stop()),
     stopsWithinMs: config.drainMs + DEADLINE_MS + 1_000,
   };
+}
+
+/** One connection too many is closed before anything is read of it: it costs no memory, and those that are there are served. */
+function limitConnections(server: Server, maxConnections: number, logger: FastifyBaseLogger, measures: Metrics): void {
+  const message = 'connections dropped: MAX_CONNECTIONS are open';
+  const drops = oncePerSecond<{ maxConnections: number }>((repeats) => logger.warn(repeats, message));
+  server.maxConnections = maxConnections;
+  server.on('drop', () => {
+    measures.countDroppedConnection();
+    if (drops.isFirst({ maxConnections })) logger.warn({ maxConnections }, message);
+  });
 }
 
 /** A reader who only tries something out must not move money: a server with a live key of Stripe's is asked by choice only. */
