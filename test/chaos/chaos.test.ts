@@ -14,6 +14,7 @@ describe.concurrent('chaos', () => {
       expect(report.intents).toBe(report.payments);
       // It was no quiet run.
       expect(report.instances.kills * report.instances.stops * report.instances.drains).toBeGreaterThan(0);
+      expect(report.instances.refused).toBeGreaterThan(0);
       expect(report.clients.attempts).toBeGreaterThan(report.payments);
     },
   );
