@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { CONNECTION_TIMEOUT_MS, HTTP_LIMITS } from './connections.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface AdminServer {
@@ -21,11 +22,12 @@ export async function serveAdmin({ host, port, metrics, isReady }: AdminOptions)
     ['/readyz', async () => (isReady() ? text(200, 'ok') : text(503, 'draining'))],
     ['/metrics', async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.text() })],
   ]);
-  const server = createServer((request, response) => {
+  const server = createServer(HTTP_LIMITS, (request, response) => {
     void answerOf(request.url!).then(({ status, contentType, body }) =>
       response.writeHead(status, { 'Content-Type': contentType, ...HEADERS }).end(body),
     );
   });
+  server.setTimeout(CONNECTION_TIMEOUT_MS);
   const answerOf = async (url: string): Promise<Answer> => {
     const [path] = url.split('?', 1);
     try {

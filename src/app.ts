@@ -13,13 +13,21 @@ import type { CheckAnswer, SentAnswer } from './answerCheck.ts';
 import type { Authenticate } from './auth.ts';
 import { findCaller, trustRanges } from './callerAddress.ts';
 import { answerUnparsed, knowRequest, type Met } from './clientErrors.ts';
-import { endAfter, isUnread } from './connections.ts';
+import {
+  CONNECTION_TIMEOUT_MS,
+  endAfter,
+  HTTP_LIMITS,
+  isKeptOpen,
+  isNewest,
+  isUnread,
+  keepOpen,
+} from './connections.ts';
 import type { Answer, Contract, Operation } from './contract.ts';
 import type { Limits } from './limits.ts';
-import { logLine } from './log.ts';
+import { logLine, oncePerSecond } from './log.ts';
 import type { Facts } from './operations/handler.ts';
 import type { Metrics } from './metrics.ts';
-import { Problem } from './problems.ts';
+import { Problem, type ProblemName } from './problems.ts';
 import { endSpan, requestSpan, within } from './tracing.ts';
 
 /** What becomes known of a request on its way, for the log, the metrics and the trace. */
@@ -60,15 +68,16 @@ export interface AppOptions {
   corsOrigins?: '*' | readonly string[] | undefined;
 }
 
-/** The largest header section that is read, in bytes. */
-const MAX_HEADER_BYTES = 16 * 1024;
-
 /**
  * The shell around the contract: takes requests from the network in the contract's order of checks, and is the only
  * place that writes answers. One route per operation, so that logs and metrics know which is which.
  */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { contract, logger, metrics } = options;
+  // Anyone can be refused, as often as they like: that must not fill the log.
+  const refusals = oncePerSecond<{ status: number; problem: ProblemName }>((repeats) =>
+    logger.info(repeats, 'more refusals of this kind within a second'),
+  );
   const app = emptyApp(options, (error, request, reply) => {
     meet(request, reply);
     answerError(error, request, reply);
@@ -78,7 +87,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     headersOf: commonHeaders,
     checkAnswer: options.checkAnswer,
     onRefused: (refusal) => {
-      logger.info(refusal, 'refused before it was a request');
+      const { status, problem } = refusal;
+      if (refusals.isFirst({ status, problem })) logger.info(refusal, 'refused before it was a request');
       metrics?.countRequest({ operation: undefined, status: refusal.status });
     },
   });
@@ -102,6 +112,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     throw new Problem('notFound');
   });
   app.setErrorHandler(answerError);
+  app.addHook('onClose', async () => refusals.flush());
   return app;
 
   function addOperation(operation: Operation): void {
@@ -109,11 +120,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       method: operation.method,
       url: routePattern(operation.path),
       ...(operation.bodyLimitBytes && { bodyLimit: operation.bodyLimitBytes }),
-      onRequest: async (request) => {
+      onRequest: async (request, reply) => {
         const { exchange } = request;
         exchange.operation = operation;
         exchange.span = requestSpan(operation.method, operation.path, request.headers);
         exchange.tenant = await authenticate(request, operation);
+        keepOpen(reply.raw);
         await options.limits?.countRequest(exchange.tenant);
         // Before the body is read, where its length is told; a body in chunks may turn out to be none.
         if (promisedBytes(request) > 0) checkMediaType(request);
@@ -125,6 +137,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
         done(null, payload);
       },
       handler: async (request, reply) => {
+        // It was refused in the middle of its body, or its connection ended: nobody would be told of an effect.
+        if (request.exchange.met.refusal || !request.raw.socket.writable) return reply.hijack();
         const body = request.body as Uint8Array | undefined;
         if (body?.length) checkMediaType(request);
         const { example, fields, headers } = await carryOut(request, operation, body);
@@ -178,6 +192,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   function meet(request: FastifyRequest, reply: FastifyReply): void {
     request.exchange = { met: knowRequest(reply.raw, request.id) };
     reply.headers(commonHeaders(request.id));
+    if (options.trustedProxies && !isKeptOpen(reply.raw) && isForwarded(request)) keepOpen(reply.raw);
     // Fastify takes the time only for its own log.
     const startedAt = performance.now();
     // The connection is done with a request when it was answered, and when the client is gone.
@@ -192,12 +207,17 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     const status = refusal?.status ?? (reply.raw.headersSent ? reply.statusCode : 0);
     const durationMs = performance.now() - startedAt;
     const isAborted = !refusal && !reply.raw.writableFinished;
-    logLine(logger, request, { status, durationMs, isAborted });
+    if (!isRepeatedRefusal(exchange, status)) logLine(logger, request, { status, durationMs, isAborted });
     const { label } = request.routeOptions.config;
     metrics?.countRequest({ operation: exchange.operation?.id ?? label, status, durationMs });
     if (exchange.span) endSpan(exchange.span, status);
     const isOfContract = label === undefined && !isPreflight(request);
     if (isOfContract && !refusal && reply.raw.headersSent) options.checkAnswer?.(sentAnswer(request, reply));
+  }
+
+  function isRepeatedRefusal({ tenant, problem }: Exchange, status: number): boolean {
+    const isOfStranger = tenant === undefined && problem !== undefined && status < 500;
+    return isOfStranger && !refusals.isFirst({ status, problem: problem.example });
   }
 
   function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -226,15 +246,11 @@ function emptyApp(
     exposeHeadRoutes: false,
     // Fastify's own 503 while closing would break kept-alive connections in the middle of a drain.
     return503OnClosing: false,
-    requestTimeout: 10_000,
-    // Above the deadline of an operation: a shorter one would cut answers whose effect goes on.
-    connectionTimeout: 30_000,
-    // Above the idle time of a load balancer (60 s is common), so that it never meets a closed connection.
-    keepAliveTimeout: 72_000,
+    requestTimeout: HTTP_LIMITS.requestTimeout,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    keepAliveTimeout: HTTP_LIMITS.keepAliveTimeout,
     http: {
-      headersTimeout: 5_000,
-      connectionsCheckingInterval: 1_000,
-      maxHeaderSize: MAX_HEADER_BYTES,
+      ...HTTP_LIMITS,
       // Node's own refusal has no body: see checkHead.
       requireHostHeader: false,
     },
@@ -253,8 +269,11 @@ function emptyApp(
 }
 
 function write(reply: FastifyReply, answer: Answer, headers: Readonly<Record<string, string>> = {}): FastifyReply {
-  if (isUnread(reply.request.raw)) endAfter(reply.raw);
-  reply.request.exchange.answered = answer.body;
+  const { exchange } = reply.request;
+  // An address above its limit of failures has to connect again each time.
+  const isOverFailureLimit = answer.status === 429 && exchange.tenant === undefined;
+  if (isUnread(reply.request.raw) || (isOverFailureLimit && isNewest(reply.raw))) endAfter(reply.raw);
+  exchange.answered = answer.body;
   return reply
     .code(answer.status)
     .headers({ ...answer.headers, ...headers })
@@ -291,6 +310,9 @@ function asProblem(error: unknown, request: FastifyRequest): Problem {
       return new Problem('internalError', { cause: error });
   }
 }
+
+/** Sent by a proxy that we trust. It sends others' requests over the same connection: closing it early could lose one. */
+const isForwarded = (request: FastifyRequest): boolean => request.ip !== request.socket.remoteAddress;
 
 /** A browser's question whether a page may ask: no request to the API, and no part of the contract. */
 const isPreflight = ({ method, headers }: FastifyRequest): boolean =>

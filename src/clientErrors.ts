@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { answersDue, endAfter, ending, followConnections, newestAwaited } from './connections.ts';
+import { answersDue, endAfter, ending, followConnections, newestAwaited, unreadable } from './connections.ts';
 import type { CheckAnswer } from './answerCheck.ts';
 import type { Contract } from './contract.ts';
 import type { ProblemName } from './problems.ts';
@@ -36,7 +36,11 @@ export function answerUnparsed(server: Server, { contract, headersOf, onRefused,
   const refuse = (socket: Socket, example: ProblemName) => {
     // Nothing behind this can be read any more.
     socket.pause();
-    if (ending.has(socket)) return;
+    unreadable.add(socket);
+    const newest = newestAwaited(socket);
+    const unfinished = newest?.req.complete ? undefined : newest;
+    // The last answer is sent, or under way.
+    if (socket.writableEnded || unfinished?.headersSent) return;
     ending.add(socket);
     // Behind a request whose answer is still to come, a 4xx would be taken for that answer: a payment would look refused.
     const last = answersDue(socket).at(-1);
@@ -44,7 +48,6 @@ export function answerUnparsed(server: Server, { contract, headersOf, onRefused,
       last.shouldKeepAlive = false;
       return;
     }
-    const unfinished = newestAwaited(socket);
     const { status, headers, text } = problemHead(example, unfinished && met.get(unfinished));
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`);

@@ -28,6 +28,8 @@ export interface Config {
   readonly corsOrigins: readonly string[] | undefined;
   /** The proxies whose word about a caller's address is taken; absent, nobody's is. */
   readonly trustedProxies: readonly string[] | undefined;
+  /** How many connections may be open; one more is closed at once. */
+  readonly maxConnections: number;
   /** How long the server goes on answering after SIGTERM, so that a load balancer notices. */
   readonly drainMs: number;
   /** Whether the server checks its own answers against the contract, after they are sent. */
@@ -39,7 +41,7 @@ export interface Config {
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /** Variables of ours start so: one that we don't know is a typing error, and not silently a default. */
-const OWN_PREFIX = /^(API_KEY|STRIPE_|TENANT_|ADDRESS_|REDIS_|ADMIN_|CORS_|TRUSTED_|DRAIN_|CHECK_)/;
+const OWN_PREFIX = /^(API_KEY|STRIPE_|TENANT_|ADDRESS_|REDIS_|ADMIN_|CORS_|TRUSTED_|MAX_CONN|DRAIN_|CHECK_)/;
 
 /** What Kubernetes tells every process of a service by the name of, say, `redis`: REDIS_SERVICE_HOST, REDIS_PORT_6379_TCP. */
 const KUBERNETES_LINK = /_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
@@ -69,6 +71,7 @@ export function readConfig(env: Environment): Config {
     adminPort: variables.read('ADMIN_PORT', '9090', port),
     corsOrigins: variables.optional('CORS_ORIGINS', listOf(origin)),
     trustedProxies: variables.optional('TRUSTED_PROXIES', listOf(addressRange)),
+    maxConnections: variables.read('MAX_CONNECTIONS', '10000', integer(1, 1_000_000)),
     drainMs: variables.read('DRAIN_MS', '5000', integer(0, 600_000)),
     checkAnswers: variables.read('CHECK_ANSWERS', 'off', onOrOff),
     docs: variables.read('DOCS', 'off', onOrOff),

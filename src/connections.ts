@@ -1,14 +1,41 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** How long a connection stays open behind its last answer. */
+/** Limits of a connection on every port of this process, by their names in `node:http`: milliseconds, and bytes of headers. */
+export const HTTP_LIMITS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  // Above the idle time of a load balancer (60 s is common), so that it never meets a closed connection.
+  keepAliveTimeout: 72_000,
+  maxHeaderSize: 16 * 1024,
+};
+
+/** A connection closes after such a silence. Above the deadline of an operation, whose response would be cut otherwise. */
+export const CONNECTION_TIMEOUT_MS = 30_000;
+
+/** How long a connection may idle on which nobody has authenticated. As Node does, we wait a second longer than we say. */
+const STRANGER_KEEP_ALIVE_MS = 5_000;
+const KEEP_ALIVE_BUFFER_MS = 1_000;
+
+/** How long a connection stays open behind its last answer, and behind a refusal that the end of the process waits for. */
 const LINGER_MS = 500;
+const LAST_LINGER_MS = 200;
+
+/** The open connections of each server. */
+const openConnections = new WeakMap<Server, Set<Socket>>();
+
+/** Connections that may idle as long as the server allows. */
+const keptOpen = new WeakSet<Socket>();
 
 /** The answers that each connection still waits for, in the order of their requests. */
 const awaited = new WeakMap<Socket, Set<ServerResponse>>();
 
 /** Connections whose last answer is decided: they take no more requests. */
 export const ending = new WeakSet<Socket>();
+
+/** Connections that are not read any more: a request that has come in part stays so. */
+export const unreadable = new WeakSet<Socket>();
 
 /** Whether a part of the request's body is still to come. */
 export const isUnread = ({ headers, complete }: IncomingMessage): boolean =>
@@ -42,11 +69,49 @@ export function endAfter(response: ServerResponse): void {
 export const answersDue = (socket: Socket): ServerResponse[] =>
   [...(awaited.get(socket) ?? [])].filter(({ req }) => req.complete);
 
+/** Whether `keepOpen` was called for the connection of this response. */
+export const isKeptOpen = ({ req }: ServerResponse): boolean => keptOpen.has(req.socket);
+
+/** Lets the connection of this response idle as long as the server allows: its client is no stranger. */
+export function keepOpen(response: ServerResponse): void {
+  if (isKeptOpen(response)) return;
+  keptOpen.add(response.req.socket);
+  setKeepAliveHint(response, HTTP_LIMITS.keepAliveTimeout);
+}
+
+/**
+ * Ends all connections, those that wait for the response to a whole request behind it. No request is taken any more.
+ *
+ * A request that has come in part is refused as one that took too long. It can have had no effect.
+ */
+export function endUnfinished(server: Server): void {
+  server.closeIdleConnections();
+  for (const socket of openConnections.get(server) ?? []) {
+    if (!socket.writable) continue;
+    server.emit(
+      'clientError',
+      Object.assign(new Error('The server is closing'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }),
+      socket,
+    );
+    if (answersDue(socket).length === 0) setTimeout(() => socket.destroy(), LAST_LINGER_MS).unref();
+  }
+}
+
+/** Resolves when each connection has emitted `close`, as requests are logged then: a server emits its own too early. */
+export async function connectionsClosed(server: Server): Promise<void> {
+  const closing = [...(openConnections.get(server) ?? [])];
+  await Promise.all(closing.map((socket) => new Promise((resolve) => void socket.once('close', resolve))));
+}
+
 /** Follows which answers each connection waits for, and closes each gently. Everything else here relies on it. */
 export function followConnections(server: Server): void {
   // Node takes the end of the client's side for its leaving, and drops the answer to what came before it.
   Object.assign(server, { httpAllowHalfOpen: true });
+  const open = new Set<Socket>();
+  openConnections.set(server, open);
   server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
     socket.destroySoon = () => endGently(socket);
   });
 
@@ -57,6 +122,8 @@ export function followConnections(server: Server): void {
     // RFC 9112, section 9.6: nobody would ever read the answer.
     if (ending.has(socket)) return;
     follow(socket, response);
+    if (!isKeptOpen(response)) limitIdleTime(response);
+    if (request.headers.upgrade !== undefined) endAfterUpgrade(response);
     for (const handle of handlers) handle.call(server, request, response);
     // Fastify's own word while it closes.
     if (response.getHeader('connection') === 'close') ending.add(socket);
@@ -68,8 +135,33 @@ function follow(socket: Socket, response: ServerResponse): void {
   awaited.set(socket, answers.add(response));
   response.once('close', () => {
     answers.delete(response);
-    if (ending.has(socket) && answersDue(socket).length === 0) socket.destroySoon();
+    const due = unreadable.has(socket) ? answersDue(socket).length : answers.size;
+    if (ending.has(socket) && due === 0) socket.destroySoon();
   });
+}
+
+/** Otherwise each stranger that asks once holds a connection, at up to 30 KB, for as long as a load balancer may. */
+function limitIdleTime(response: ServerResponse): void {
+  setKeepAliveHint(response, STRANGER_KEEP_ALIVE_MS);
+  // Behind Node's own listener, which sets the time that all connections have.
+  response.once('finish', () => {
+    if (isKeptOpen(response) || !isNewest(response)) return;
+    response.req.socket.setTimeout(STRANGER_KEEP_ALIVE_MS + KEEP_ALIVE_BUFFER_MS);
+  });
+}
+
+/** Node makes the header Keep-Alive of this field, which it sets for each response. */
+function setKeepAliveHint(response: ServerResponse, keepAliveMs: number): void {
+  Object.assign(response, { _keepAliveTimeout: keepAliveMs });
+}
+
+/**
+ * We speak no other protocol, so the request is an ordinary one (RFC 9110, section 7.8). But Node's parser stops behind it, and
+ * drops the rest of the segment: a payment there would never be answered. A client that reads `close` sends it again.
+ */
+function endAfterUpgrade(response: ServerResponse): void {
+  ending.add(response.req.socket);
+  response.shouldKeepAlive = false;
 }
 
 /**

@@ -10,7 +10,8 @@ import { serve, stopOnSignals } from './serve.ts';
 const API_KEY = 'cv_dev_key';
 
 /** Other tools' variables (STRIPE_API_KEY, HOST) must not stop it: only these are ours here. */
-const CHOSEN = /^(PORT|ADMIN_PORT|LOG_LEVEL|DOCS|DRAIN_MS|CORS_ORIGINS|REDIS_URL|CHECK_ANSWERS|(TENANT|ADDRESS)_\w+)$/;
+const CHOSEN =
+  /^(PORT|ADMIN_PORT|LOG_LEVEL|DOCS|DRAIN_MS|CORS_ORIGINS|REDIS_URL|CHECK_ANSWERS|MAX_CONNECTIONS|(TENANT|ADDRESS)_\w+)$/;
 const chosen = Object.fromEntries(Object.entries(process.env).filter(([name]) => CHOSEN.test(name)));
 
 try {

@@ -42,6 +42,35 @@ export function logLine(logger: FastifyBaseLogger, request: FastifyRequest, endi
   else logger.info(line, 'request');
 }
 
+/**
+ * Tells the first event of a kind in each second from its repeats, so that a flood costs two lines a second.
+ *
+ * `onRepeats` gets the fields of the kind, with the number of its repeats, when their second is over.
+ */
+export function oncePerSecond<Kind extends object>(onRepeats: (kind: Kind & { suppressed: number }) => void) {
+  const repeats = new Map<string, number>();
+  let timer: NodeJS.Timeout | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    for (const [kind, suppressed] of repeats) {
+      if (suppressed > 0) onRepeats({ ...(JSON.parse(kind) as Kind), suppressed });
+    }
+    repeats.clear();
+  };
+  return {
+    isFirst: (kind: Kind): boolean => {
+      const name = JSON.stringify(kind);
+      const count = repeats.get(name);
+      repeats.set(name, count === undefined ? 0 : count + 1);
+      timer ??= setTimeout(flush, 1_000).unref();
+      return count === undefined;
+    },
+    /** Ends the second early, so that no number is lost with the process. */
+    flush,
+  };
+}
+
 interface Ending {
   /** 0 where nothing was answered. */
   status: number;

@@ -11,6 +11,8 @@ export interface Metrics {
    */
   countRequest: (request: { operation: string | undefined; status: number; durationMs?: number }) => void;
   countAttempt: (attempt: Attempt) => void;
+  /** One connection that was closed at once, as too many were open. */
+  countDroppedConnection: () => void;
   countDropped: (methodTypes: readonly string[]) => void;
   /** One answer of ours that the contract does not allow. */
   countViolation: (answer: { operation: string | undefined; status: number }) => void;
@@ -56,6 +58,12 @@ export function metrics(): Metrics {
     registers,
   });
 
+  const droppedConnections = new Counter({
+    name: 'http_connections_dropped_total',
+    help: 'Connections closed before anything was read of them, because MAX_CONNECTIONS were open.',
+    registers,
+  });
+
   const violations = new Counter({
     name: 'contract_violations_total',
     help: 'Answers of ours that the contract does not allow, by operation and status: an alarm. Counted with CHECK_ANSWERS=on.',
@@ -78,6 +86,7 @@ export function metrics(): Metrics {
       if (durationMs !== undefined) durations.observe({ operation }, durationMs / 1000);
     },
     countAttempt: ({ outcome, durationMs }) => attempts.observe({ outcome }, durationMs / 1000),
+    countDroppedConnection: () => droppedConnections.inc(),
     countDropped: (methodTypes) => methodTypes.forEach((type) => dropped.inc({ type })),
     countViolation: ({ operation = 'none', status }) => violations.inc({ operation, status }),
     watch({ bulkhead, limits }) {

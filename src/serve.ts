@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import document from '../generated/openapi.json' with { type: 'json' };
@@ -5,14 +6,14 @@ import { serveAdmin } from './admin.ts';
 import { answerCheck } from './answerCheck.ts';
 import { buildApp } from './app.ts';
 import { keyring } from './auth.ts';
-import { endAfter, isNewest } from './connections.ts';
+import { connectionsClosed, endAfter, endUnfinished, isNewest } from './connections.ts';
 import type { Config } from './config.ts';
 import { openContract } from './contract.ts';
 import { readersMock, type Docs } from './docs/files.ts';
 import { registerDocs } from './docs/routes.ts';
 import { limits } from './limits.ts';
-import { wordless } from './log.ts';
-import { metrics } from './metrics.ts';
+import { oncePerSecond, wordless } from './log.ts';
+import { metrics, type Metrics } from './metrics.ts';
 import { liveHandlers } from './operations/index.ts';
 import { bulkhead } from './payments/bulkhead.ts';
 import { stripeGateway } from './payments/stripe.ts';
@@ -85,16 +86,21 @@ export async function serve(
     metrics: measures,
     isReady: () => !stopping,
   });
+  limitConnections(app.server, config.maxConnections, logger, measures);
   const url = await app.listen({ host: config.host, port: config.port });
   logger.info({ url, adminUrl: admin.url }, 'listening');
 
   async function stop(): Promise<void> {
     logger.info({ drainMs: config.drainMs }, 'draining');
     await delay(config.drainMs);
-    // Connections that are idle now carry no request, and each answer closes its own: sweep until all are gone.
-    const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
+    const closed = app.close();
+    endUnfinished(app.server);
+    // Each answer closes its connection. Again until all are gone: some were accepted before the port was closed.
+    const sweep = setInterval(() => endUnfinished(app.server), 50);
+    // The last request was taken by now, and has its whole deadline.
     const watchdog = setTimeout(() => app.server.closeAllConnections(), DEADLINE_MS + 1_000);
-    await app.close();
+    await closed;
+    await connectionsClosed(app.server);
     clearInterval(sweep);
     clearTimeout(watchdog);
     await gateway.close();
@@ -109,6 +115,17 @@ export async function serve(
     stop: () => (stopping ??= stop()),
     stopsWithinMs: config.drainMs + DEADLINE_MS + 1_000,
   };
+}
+
+/** One connection too many is closed before anything is read of it: it costs no memory, and those that are there are served. */
+function limitConnections(server: Server, maxConnections: number, logger: FastifyBaseLogger, measures: Metrics): void {
+  const message = 'connections dropped: MAX_CONNECTIONS are open';
+  const drops = oncePerSecond<{ maxConnections: number }>((repeats) => logger.warn(repeats, message));
+  server.maxConnections = maxConnections;
+  server.on('drop', () => {
+    measures.countDroppedConnection();
+    if (drops.isFirst({ maxConnections })) logger.warn({ maxConnections }, message);
+  });
 }
 
 /** A reader who only tries something out must not move money: a server with a live key of Stripe's is asked by choice only. */

@@ -45,8 +45,8 @@ export function answeredLine({ method, path, status, scenario, reason, durationM
 /** The destination of a log in a terminal: messages only, and no line per request, which `answeredLine` tells better. */
 export const terminalLog = (print: (line: string) => void, paint: Paint) => ({
   write(json: string): void {
-    const { level, msg } = JSON.parse(json) as { level: number; msg: string };
-    if (msg === 'request') return;
+    const { level, msg, suppressed } = JSON.parse(json) as { level: number; msg: string; suppressed?: number };
+    if (msg === 'request' || suppressed !== undefined) return;
     print(level >= 50 ? paint('red', msg) : msg);
   },
 });

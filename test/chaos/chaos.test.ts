@@ -13,8 +13,8 @@ describe.concurrent('chaos', () => {
       expect(report.broken).toEqual([]);
       expect(report.intents).toBe(report.payments);
       // It was no quiet run.
-      const { kills, stops, drains, logPauses, logClosures } = report.instances;
-      expect(Math.min(kills, stops, drains, logPauses, logClosures)).toBeGreaterThan(0);
+      const { kills, stops, drains, logPauses, logClosures, refused } = report.instances;
+      expect(Math.min(kills, stops, drains, logPauses, logClosures, refused)).toBeGreaterThan(0);
       expect(report.clients.attempts).toBeGreaterThan(report.payments);
       expect(report.instances.abandoned).toBeGreaterThan(0);
     },

@@ -1,6 +1,6 @@
 /**
  * One payment, one intent, whatever happens: instances of the live server that are killed, stopped and drained, a Stripe
- * that fails in every way it can, and clients that repeat their requests until they are answered.
+ * that fails in every way it can, requests that are half-sent when an instance is drained, and clients that repeat their requests until they are answered.
  *
  * `node test/chaos/chaos.ts --seconds 60 --clients 16 --instances 2 --seed 7`. Prints what happened, and exits with 1 when a
  * promise was broken. The seed repeats all choices, but not their timing. `--break keys` lets the clients send another key
@@ -12,6 +12,7 @@ import { sha256 } from '../../src/auth.ts';
 import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
 import { chaoticClients, type Clients, type Payment, type Tenant } from './clients.ts';
 import { chooseFault } from './faults.ts';
+import { HALF_SENT } from './halfSent.ts';
 import { startInstances, type Instances } from './instances.ts';
 import { random } from './random.ts';
 
@@ -60,6 +61,8 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
       size: options.instances,
       stripeUrl: stripe.url,
       apiKeys: TENANTS.map(({ name, apiKey }) => `${name}:${sha256(apiKey).toString('hex')}`).join(),
+      apiKey: TENANTS[0]!.apiKey,
+      random: random(options.seed, 'half-sent'),
       secrets: SECRETS,
     });
     const killAll = () => instances.killAll();
@@ -130,12 +133,16 @@ function brokenInLedger(payments: readonly Payment[], { ledger }: FakeStripe): s
       ...strange.map((secret) => `${id} was given a secret that is not its own: ${secret}`),
     ];
   });
+  const halfSent = intentsOf.get(HALF_SENT) ?? [];
   const keys = new Set(ledger.intents.map(({ idempotencyKey }) => idempotencyKey));
   return [
     ...(ledger.intentCount === payments.length
       ? []
       : [`${ledger.intentCount} intents for ${payments.length} payments`]),
     ...(keys.size === ledger.intentCount ? [] : [`${ledger.intentCount} intents under ${keys.size} keys`]),
+    ...(halfSent.length === 0
+      ? []
+      : [`${halfSent.length} intents of requests that were half-sent at the end of a drain`]),
     ...perPayment,
   ];
 }
@@ -152,6 +159,7 @@ function ledgerText({ seed, seconds }: ChaosOptions, report: ChaosReport): strin
     `instances   ${instances.starts} started, ${instances.kills} killed, ${instances.stops} stopped, ${instances.drains} drained; the slowest drain took ${inSeconds(instances.slowestExitMs)}`,
     `logs        ${instances.logPauses} not read for a while, ${instances.logClosures} not read any more`,
     `queue       left by ${instances.abandoned} requests before Stripe was called`,
+    `half-sent   ${instances.halfSent} at the end of a drain, ${instances.refused} read a 408`,
     `Stripe      ${report.callsToStripe} calls: ${list(faults)}`,
     `broken      ${report.broken.length === 0 ? 'nothing' : report.broken.length}`,
     ...report.broken.slice(0, 20).map((promise) => `  - ${promise}`),

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { sendInPart } from './halfSent.ts';
 import type { Random } from './random.ts';
 
 /** One process of the live server. */
@@ -36,6 +37,9 @@ export interface Instances {
     slowestExitMs: number;
     /** Requests whose clients left while they were queued: Stripe was not called for them. */
     abandoned: number;
+    halfSent: number;
+    /** How many of those read their 408. */
+    refused: number;
   };
   /** The promises that were broken. */
   readonly broken: string[];
@@ -45,6 +49,10 @@ export interface InstancesOptions {
   size: number;
   stripeUrl: string;
   apiKeys: string;
+  /** One of those keys, for payments that are half-sent when an instance is drained. */
+  apiKey: string;
+  /** Chooses how far they come. */
+  random: Random;
   /** What no line of any log may match. */
   secrets: RegExp;
 }
@@ -71,6 +79,10 @@ const DRAIN_MS = 1_500;
 /** Promise 7: the drain, the longest answer and a second. The last second is the machine's own, for a process to end. */
 const MAX_EXIT_MS = DRAIN_MS + 10_000 + 1_000 + 1_000;
 
+/** Half-sent requests wait for nobody but the drain. The rest is for a busy machine. */
+const MAX_HALF_SENT_MS = DRAIN_MS + 3_000;
+const HALF_SENT_COUNT = 3;
+
 /** Starts so many instances behind a load balancer, and resolves when all are ready. */
 export async function startInstances(options: InstancesOptions): Promise<Instances> {
   const all = new Set<Instance>();
@@ -84,6 +96,8 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
     logClosures: 0,
     slowestExitMs: 0,
     abandoned: 0,
+    halfSent: 0,
+    refused: 0,
   };
   const over = new AbortController();
 
@@ -180,13 +194,18 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
   };
 
   async function drain(instance: Instance): Promise<void> {
-    const drainedAt = performance.now();
     instance.state = 'draining';
     instance.wasDrained = true;
+    const halfSent = await sendInPart(instance.address!.url, options.apiKey, HALF_SENT_COUNT, options.random);
+    const drainedAt = performance.now();
     instance.process.kill('SIGTERM');
+    const halfSentEnded = halfSent.ended(MAX_HALF_SENT_MS);
     await once(instance.process, 'exit', { signal: AbortSignal.timeout(MAX_EXIT_MS) }).catch(() =>
       broken.push(`a drained instance had not ended after ${MAX_EXIT_MS} ms`),
     );
+    broken.push(...(await halfSentEnded));
+    tally.halfSent += HALF_SENT_COUNT;
+    tally.refused += halfSent.refused();
     tally.slowestExitMs = Math.max(tally.slowestExitMs, performance.now() - drainedAt);
   }
 

@@ -375,6 +375,31 @@ describe('the live server', () => {
     await client.closed;
   });
 
+  it.concurrent('closes the admin port to a client that sends headers for 5 seconds, too', async () => {
+    const observed = await observedServer();
+    onTestFinished(() => observed.close());
+    const client = rawClient(observed.adminUrl);
+    client.send('GET /livez HTTP/1.1\r\nX-Slow: ');
+    const startedAt = performance.now();
+    await client.closed;
+    expect(performance.now() - startedAt).toBeLessThan(9_000);
+  });
+
+  it.concurrent('loses no payment behind an upgrade unseen: the connection closes, and the payment is not made', async () => {
+    const observed = await observedServer();
+    onTestFinished(() => observed.close());
+    const client = rawClient(observed.url);
+    const upgrade = rawRequest(ACME, {
+      method: 'GET',
+      headers: ['Host: a', 'Connection: Upgrade', 'Upgrade: websocket'],
+      body: '',
+    });
+    client.send(Buffer.concat([upgrade, rawRequest(ACME)]));
+    await client.closed;
+    expect(client.received().answers).toMatchObject([{ status: 405, headers: { connection: 'close' } }]);
+    expect(observed.stripe.ledger.requestCount).toBe(0);
+  });
+
   it.concurrent('answers what was asked before a body that drips in: 200, then the end', async () => {
     const client = rawClient(target.baseUrl);
     client.send(rawRequest(target.apiKey));

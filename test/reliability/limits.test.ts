@@ -1,6 +1,8 @@
 /** Who asks too often is told when to come back, and nobody else feels it. */
-import { afterEach, describe, expect, it } from 'vitest';
-import { GLOBEX, observedServer, statusesOf, type ObservedServer } from '../support/observed.ts';
+import { once } from 'node:events';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ACME, GLOBEX, observedServer, statusesOf, type ObservedServer } from '../support/observed.ts';
+import { rawClient, rawRequest } from './rawHttp.ts';
 
 let server: ObservedServer | undefined;
 const started = async (overrides: Record<string, string>) => (server = await observedServer(overrides));
@@ -37,6 +39,37 @@ describe('a tenant', () => {
     const { pay } = await started({ ADDRESS_FAILURES_PER_MINUTE: '1' });
     expect(statusesOf(await inTurn(3, () => pay({ key: 'wrong' })))).toEqual([401, 429, 429]);
     expect((await pay()).status).toBe(200);
+  });
+});
+
+describe('MAX_CONNECTIONS', () => {
+  it('closes one connection too many at once, counts it and logs one line a second, and disturbs nobody who is connected', async () => {
+    const { url, log, metric } = await started({ MAX_CONNECTIONS: '2' });
+    const customer = rawClient(url);
+    customer.send(rawRequest(ACME));
+    await customer.answer();
+    const stranger = rawClient(url);
+    await once(stranger.socket, 'connect');
+    const tooMany = [1, 2, 3].map(() => rawClient(url));
+    await Promise.all(tooMany.map(({ closed }) => closed));
+    expect(tooMany.map((client) => client.received())).toEqual(tooMany.map(() => ({ answers: [], rest: '' })));
+    expect(await metric('http_connections_dropped_total')).toBe(3);
+    const dropped = () => log.filter(({ msg }) => msg.startsWith('connections dropped'));
+    await vi.waitUntil(() => dropped().length > 1, { timeout: 5_000 });
+    expect(dropped()).toMatchObject([{ level: 40 }, { level: 40, suppressed: 2 }]);
+
+    stranger.socket.destroy();
+    await vi.waitUntil(
+      () =>
+        server!.pay().then(
+          ({ status }) => status === 200,
+          () => false,
+        ),
+      { timeout: 5_000 },
+    );
+    customer.send(rawRequest(ACME));
+    expect((await customer.answer(2)).status).toBe(200);
+    customer.socket.destroy();
   });
 });
 

@@ -200,7 +200,7 @@ describe.concurrent('a signal in the middle of a start', () => {
 
 describe.concurrent('a stop', () => {
   it('loses no request: one under way is answered, and then the process ends well', async () => {
-    const child = run('dev.ts', { PORT: '0', LOG_LEVEL: 'info' });
+    const child = run('dev.ts', { PORT: '0', LOG_LEVEL: 'info', DRAIN_MS: '1000' });
     const said = await printed(child, LAST);
     const [, port] = /http:\/\/127\.0\.0\.1:(\d+)\n/.exec(said)!;
 

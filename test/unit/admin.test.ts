@@ -57,6 +57,11 @@ describe('the admin port', () => {
     await expect(serving({ port: Number(new URL(url).port) })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 
+  it('keeps a connection of Prometheus open between two scrapes', async () => {
+    const { headers } = await fetch(`${(await serving()).url}/metrics`);
+    expect(headers.get('keep-alive')).toBe('timeout=72');
+  });
+
   it('waits for nobody at its end', async () => {
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
     const endless = { contentType: TEXT, text: () => (begin(), new Promise<string>(() => {})) };

@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import document from '../../generated/openapi.json' with { type: 'json' };
@@ -13,6 +14,8 @@ import { send, sendBytes, type WireRequest } from '../support/exchange.ts';
 const INTENT = '/api/v1/payments/intent';
 const API_KEY = 'cv_key';
 
+/** The newest last. */
+const apps: FastifyInstance[] = [];
 const closers: (() => Promise<unknown>)[] = [];
 afterAll(() => Promise.all(closers.map((close) => close())));
 
@@ -30,6 +33,7 @@ async function listening({
     logger: pino({ level: 'silent' }),
     ...options,
   });
+  apps.push(app);
   closers.push(() => {
     app.server.closeAllConnections();
     return app.close();
@@ -453,7 +457,144 @@ async function leaving(url: string, moment: Promise<void>): Promise<void> {
   ends.stop();
 }
 
+const bodiless = (...more: string[]): RawRequest => ({ headers: [HOST, ...more, 'Content-Length: 0'], body: '' });
+
+/** The status and the header Keep-Alive of the responses to these requests, one behind another on one connection. */
+async function keptAlive(url: string, ...requests: RawRequest[]) {
+  const client = rawClient(url);
+  for (const [asked, one] of requests.entries()) {
+    client.send(rawRequest(API_KEY, one));
+    await client.answer(asked + 1);
+  }
+  client.socket.destroy();
+  return client.received().answers.map(({ status, headers }) => [status, headers['keep-alive']]);
+}
+
+describe('the connection of a stranger', () => {
+  // Without a body, whose rest would be a reason to close.
+  const refused = { target: '/other', headers: [HOST], body: '' };
+
+  it('may idle for 5 seconds, until a request on it has a good key', async () => {
+    const url = await listening({});
+    expect(await keptAlive(url, refused, bodiless(), {}, refused)).toEqual([
+      [404, 'timeout=5'],
+      [401, 'timeout=5'],
+      [200, 'timeout=72'],
+      [404, 'timeout=72'],
+    ]);
+  });
+
+  it.each([
+    ['a trusted proxy, which sends other clients over it: it may idle for 72', ['127.0.0.1'], 72],
+    ['somebody who only says to be a proxy: it may not', undefined, 5],
+    ['a client that is not among the trusted proxies: it may not', ['192.0.2.9'], 5],
+  ])('is that of %s', async (_whose, trustedProxies, seconds) => {
+    const url = await listening({ trustedProxies });
+    const forwarded = { ...refused, more: ['X-Forwarded-For: 192.0.2.1'] };
+    expect(await keptAlive(url, forwarded)).toEqual([[404, `timeout=${seconds}`]]);
+  });
+
+  it('closes behind each refusal of an address that has failed too often, without those before it', async () => {
+    const url = await listening({ limits: limits({ tenantRequestsPerMinute: 9, addressFailuresPerMinute: 1 }) });
+    const wrong = rawRequest('', bodiless('cv-api-key: wrong'));
+    const client = rawClient(url);
+    client.send(Buffer.concat([wrong, wrong, wrong]));
+    await client.closed;
+    expect(client.received().answers.map(({ status, headers }) => [status, headers['connection']])).toEqual([
+      [401, 'keep-alive'],
+      [429, 'keep-alive'],
+      [429, 'close'],
+    ]);
+  });
+
+  it('leaves a tenant that asks too often its connection', async () => {
+    const url = await listening({ limits: limits({ tenantRequestsPerMinute: 1, addressFailuresPerMinute: 9 }) });
+    expect(await keptAlive(url, bodiless(KEY), bodiless(KEY))).toEqual([
+      [400, 'timeout=72'],
+      [429, 'timeout=72'],
+    ]);
+  });
+});
+
+describe('a request that was refused in the middle of its body', () => {
+  it('has no effect, though Node should read the rest of it', async () => {
+    const operated = vi.fn<() => void>();
+    const url = await listening({ handlerOf: () => async () => (operated(), { example: 'created' as const }) });
+    const ends = serverEnds(url);
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    const whole = rawRequest(API_KEY);
+    client.send(whole.subarray(0, -1));
+    await vi.waitUntil(() => serverEnd.bytesRead === whole.length - 1, { interval: 5 });
+    const timeout = Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    apps.at(-1)!.server.emit('clientError', timeout, serverEnd);
+    serverEnd.resume();
+    client.send(whole.subarray(-1));
+    await client.closed;
+    ends.stop();
+    expect(serverEnd.bytesRead).toBe(whole.length);
+    expect(client.received().answers.map(({ status }) => status)).toEqual([408]);
+    expect(operated).not.toHaveBeenCalled();
+  });
+
+  it('has no effect either where its connection has ended behind the response to the request before it', async () => {
+    const released = Promise.withResolvers<void>();
+    const operated = vi.fn<() => void>();
+    const url = await listening({
+      handlerOf: () => async () => {
+        operated();
+        await released.promise;
+        return { example: 'created' };
+      },
+    });
+    const ends = serverEnds(url);
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    const whole = rawRequest(API_KEY);
+    client.send(Buffer.concat([whole, whole.subarray(0, -1)]));
+    await vi.waitUntil(() => operated.mock.calls.length === 1, { interval: 5 });
+    const timeout = Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    apps.at(-1)!.server.emit('clientError', timeout, serverEnd);
+    released.resolve();
+    await client.answer();
+    serverEnd.resume();
+    client.send(whole.subarray(-1));
+    await client.closed;
+    ends.stop();
+    expect(client.received().answers).toMatchObject([{ status: 200, headers: { connection: 'close' } }]);
+    expect(operated).toHaveBeenCalledTimes(1);
+  });
+});
+
 describe('whoever watches', () => {
+  it.each<[string, string, RawRequest | string, object]>([
+    ['of requests', 'request', { target: '/other' }, { status: 404, problem: 'notFound' }],
+    ['of strangers', 'request', { headers: [HOST] }, { status: 401, problem: 'invalidApiKey' }],
+    [
+      'of what is no request',
+      'refused before it was a request',
+      'no HTTP\r\n\r\n',
+      { status: 400, problem: 'invalidRequest' },
+    ],
+  ])('is told of the first refusal in a second and the number of the others, %s', async (_what, msg, asked, kind) => {
+    const { url, lines, counted } = await watched();
+    for (let count = 0; count < 3; count++)
+      await exchange(url, typeof asked === 'string' ? asked : rawRequest('', asked));
+    await vi.waitUntil(() => lines.length > 1, { timeout: 5_000, interval: 5 });
+    expect(lines).toMatchObject([
+      { ...kind, msg, requestId: expect.any(String) },
+      { ...kind, suppressed: 2, msg: 'more refusals of this kind within a second' },
+    ]);
+    expect((await counted()).map((line) => line.split(' ').at(-1))).toEqual(['3']);
+  });
+
+  it('is told of each request of a tenant that is refused', async () => {
+    const { url, lines } = await watched();
+    for (let count = 0; count < 3; count++) await send(url, request({}, { body: '{}' }));
+    await vi.waitFor(() => expect(lines).toHaveLength(3), { interval: 5 });
+    expect(lines.map(({ status, msg }) => [status, msg])).toEqual(lines.map(() => [400, 'request']));
+  });
+
   it('is told of a request when it is answered', async () => {
     const { url, line, counted, measures } = await watched({
       handlerOf: () => async () => ({ example: 'created', facts: { droppedMethodTypes: ['eps'] } }),

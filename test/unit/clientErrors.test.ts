@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import document from '../../generated/openapi.json' with { type: 'json' };
 import type { SentAnswer } from '../../src/answerCheck.ts';
 import { answerUnparsed, knowRequest, type Met } from '../../src/clientErrors.ts';
+import { endUnfinished } from '../../src/connections.ts';
 import { openContract, type Contract } from '../../src/contract.ts';
 import { rawClient, serverEnds } from '../reliability/rawHttp.ts';
 
@@ -14,16 +15,20 @@ beforeAll(async () => {
   contract = await openContract(structuredClone(document), () => async () => ({ example: 'created' }));
 });
 
+const SOON: ServerOptions = {
+  headersTimeout: 300,
+  requestTimeout: 300,
+  connectionsCheckingInterval: 50,
+  keepAliveTimeout: 5_000,
+};
+
 /** A server whose refusals are ours, with all that is told of them. */
-async function refusing(handle: (request: IncomingMessage, response: ServerResponse) => void = () => {}) {
+async function refusing({
+  handle = () => {},
+  timeouts = SOON,
+}: { handle?: (request: IncomingMessage, response: ServerResponse) => void; timeouts?: ServerOptions } = {}) {
   const told: { requestId: string; status: number; problem: string }[] = [];
   const shown: SentAnswer[] = [];
-  const timeouts = {
-    headersTimeout: 300,
-    requestTimeout: 300,
-    connectionsCheckingInterval: 50,
-    keepAliveTimeout: 5_000,
-  };
   const server = createServer(timeouts, handle);
   // What was there before, as Fastify's own.
   server.on('clientError', (_error, socket: Socket) => void socket.write('HTTP/1.1 400 Theirs\r\n\r\n'));
@@ -114,7 +119,7 @@ describe('what never becomes a request', () => {
 
   it('is not answered where an answer is due, for which it would be taken: that one is the last', async () => {
     const asked = Promise.withResolvers<ServerResponse>();
-    const { url, told } = await refusing((_request, response) => asked.resolve(response));
+    const { url, told } = await refusing({ handle: (_request, response) => asked.resolve(response) });
     const client = rawClient(url);
     client.send(WHOLE);
     const response = await asked.promise;
@@ -131,10 +136,12 @@ describe('what never becomes a request', () => {
 
   it('ends the connection behind an answer that is due, also where that one has begun and said otherwise', async () => {
     const begun = Promise.withResolvers<ServerResponse>();
-    const { url } = await refusing((_request, response) => {
-      response.setHeader('Content-Length', 2);
-      response.write('{');
-      begun.resolve(response);
+    const { url } = await refusing({
+      handle: (_request, response) => {
+        response.setHeader('Content-Length', 2);
+        response.write('{');
+        begun.resolve(response);
+      },
     });
     const client = rawClient(url);
     client.send(WHOLE);
@@ -160,7 +167,9 @@ describe('what never becomes a request', () => {
 
   it('is the rest of a request that was met: it is refused under its own name, and told of where it was met', async () => {
     let known: Met | undefined;
-    const { url, told } = await refusing((_request, response) => (known = knowRequest(response, 'its-own')));
+    const { url, told } = await refusing({
+      handle: (_request, response) => (known = knowRequest(response, 'its-own')),
+    });
     const client = rawClient(url);
     client.send(UNFINISHED);
     await vi.waitUntil(() => known);
@@ -241,9 +250,61 @@ describe('what never becomes a request', () => {
   });
 });
 
+describe('a request that has come in part when the server ends all connections', () => {
+  it.each([
+    ['headers', 'GET / HTTP/1.1\r\nX-Slow: '],
+    ['a body', UNFINISHED],
+    ['a body behind Upgrade', UNFINISHED.replace('Host', 'Connection: upgrade\r\nUpgrade: h2c\r\nHost')],
+  ])('gets one 408, however often it is ended: %s', async (_what, bytes) => {
+    const { server, url, ends, told } = await refusing({ timeouts: {} });
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    client.send(bytes);
+    await vi.waitUntil(() => serverEnd.bytesRead >= bytes.length, { interval: 5 });
+    endUnfinished(server);
+    endUnfinished(server);
+    await client.closed;
+    expect(client.received()).toMatchObject({ answers: [{ status: 408, headers: { connection: 'close' } }], rest: '' });
+    expect(told).toMatchObject([{ status: 408, problem: 'requestTimeout' }]);
+  });
+
+  it('gets none behind a request whose response is due: that one is the last', async () => {
+    const asked = Promise.withResolvers<ServerResponse>();
+    const { server, url, told } = await refusing({
+      timeouts: {},
+      handle: (request, response) => void (request.method === 'GET' && asked.resolve(response)),
+    });
+    const client = rawClient(url);
+    client.send(WHOLE + UNFINISHED);
+    const response = await asked.promise;
+    await nextTurn();
+    endUnfinished(server);
+    endUnfinished(server);
+    response.end('{}');
+    await client.closed;
+    expect(client.received()).toMatchObject({ answers: [{ status: 200, headers: { connection: 'close' } }], rest: '' });
+    expect(told).toEqual([]);
+  });
+});
+
+describe('a tunnel', () => {
+  it('behind a request waits for its response, and nothing behind the tunnel is a request', async () => {
+    const responses: ServerResponse[] = [];
+    const { url } = await refusing({ handle: (_request, response) => void responses.push(response) });
+    const client = rawClient(url);
+    client.send(`${WHOLE}CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n${WHOLE}`);
+    await vi.waitUntil(() => responses.length > 0, { interval: 5 });
+    await nextTurn();
+    responses[0]!.end('{}');
+    await client.closed;
+    expect(client.received()).toMatchObject({ answers: [{ status: 200, headers: { connection: 'close' } }], rest: '' });
+    expect(responses).toHaveLength(1);
+  });
+});
+
 describe('an expectation', () => {
   it('of 100 Continue is for the handler to meet, who knows whether the body is wanted', async () => {
-    const { url } = await refusing((_request, response) => response.end('{}'));
+    const { url } = await refusing({ handle: (_request, response) => response.end('{}') });
     const client = rawClient(url);
     client.send('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n');
     await expect(client.answer()).resolves.toMatchObject({ status: 200 });

@@ -36,6 +36,7 @@ describe('readConfig', () => {
       adminPort: 9090,
       corsOrigins: undefined,
       trustedProxies: undefined,
+      maxConnections: 10_000,
       drainMs: 5000,
       checkAnswers: false,
       docs: false,
@@ -78,6 +79,7 @@ describe('readConfig', () => {
     ['STRIPE_QUEUE_TIMEOUT_MS', '0', '4000'],
     ['TENANT_REQUESTS_PER_MINUTE', '1', '1000000000'],
     ['ADDRESS_FAILURES_PER_MINUTE', '1', '1000000000'],
+    ['MAX_CONNECTIONS', '1', '1000000'],
     ['DRAIN_MS', '0', '600000'],
   ])('takes %s from %s to %s, and surrounding space', (name, least, most) => {
     expect(faultsIn({ ...goodEnv, [name]: least })).toEqual([]);
@@ -98,6 +100,8 @@ describe('readConfig', () => {
     ['TENANT_REQUESTS_PER_MINUTE', '1000000001'],
     ['ADDRESS_FAILURES_PER_MINUTE', '0'],
     ['ADDRESS_FAILURES_PER_MINUTE', '1000000001'],
+    ['MAX_CONNECTIONS', '0'],
+    ['MAX_CONNECTIONS', '1000001'],
     ['DRAIN_MS', '600001'],
     ['DRAIN_MS', 'Infinity'],
     ['LOG_LEVEL', 'INFO'],
@@ -176,12 +180,17 @@ describe('readConfig', () => {
     expect(said).not.toContain(digestOf('cv_CANARY'));
   });
 
-  it.each(['API_KEY', 'API_KEYS_2', 'STRIPE_KEY', 'TENANT_REQUESTS', 'ADDRESS_FAILURES', 'DRAIN_SECONDS'])(
-    'takes %s, which it does not know, for a typing error',
-    (name) => {
-      expect(faultsIn({ ...goodEnv, [name]: '1' })).toEqual([`${name}: unknown; see .env.example`]);
-    },
-  );
+  it.each([
+    'API_KEY',
+    'API_KEYS_2',
+    'STRIPE_KEY',
+    'TENANT_REQUESTS',
+    'ADDRESS_FAILURES',
+    'MAX_CONNECTION',
+    'DRAIN_SECONDS',
+  ])('takes %s, which it does not know, for a typing error', (name) => {
+    expect(faultsIn({ ...goodEnv, [name]: '1' })).toEqual([`${name}: unknown; see .env.example`]);
+  });
 
   it('leaves the variables of others alone', () => {
     expect(faultsIn({ ...goodEnv, PATH: '/bin', NODE_TLS_REJECT_UNAUTHORIZED: '1', KUBERNETES_PORT: 'x' })).toEqual([]);

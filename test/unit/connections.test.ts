@@ -5,11 +5,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   answersDue,
+  connectionsClosed,
   endAfter,
+  endUnfinished,
   ending,
   followConnections,
   isNewest,
   isUnread,
+  keepOpen,
   newestAwaited,
 } from '../../src/connections.ts';
 import { rawClient, serverEnds } from '../reliability/rawHttp.ts';
@@ -30,7 +33,7 @@ async function keeping(handle: (request: IncomingMessage, response: ServerRespon
     server.closeAllConnections();
     server.close();
   });
-  return { url, ends, responses };
+  return { server, url, ends, responses };
 }
 
 /** The handlers of so many requests have begun. */
@@ -51,6 +54,8 @@ async function answeredEarly() {
   client.send(UNFINISHED);
   return { client, socket };
 }
+
+type Client = ReturnType<typeof rawClient>;
 
 const statuses = (client: ReturnType<typeof rawClient>) => client.received().answers.map(({ status }) => status);
 
@@ -211,6 +216,130 @@ describe('the last answer', () => {
     expect(statuses(client)).toEqual([200]);
     expect(socket.bytesRead).toBeLessThanOrEqual(256 * 1024);
     client.socket.destroy();
+  });
+});
+
+describe('an idle connection', () => {
+  it('closes after 5 seconds where nobody has authenticated, and says so', async () => {
+    const { url, ends } = await keeping((_request, response) => void response.end('{}'));
+    const client = rawClient(url);
+    client.send(ask('/'));
+    const { headers } = await client.answer();
+    expect(headers['keep-alive']).toBe('timeout=5');
+    expect((await ends.of(client)).timeout).toBe(6_000);
+    client.socket.destroy();
+  });
+
+  it('has the time that the server allows from the first request on that authenticates', async () => {
+    const { server, url, ends } = await keeping((request, response) => {
+      if (request.url === '/key') keepOpen(response);
+      response.end('{}');
+    });
+    const client = rawClient(url);
+    const socket = await ends.of(client);
+    const seen: unknown[] = [];
+    for (const [asked, path] of ['/', '/key', '/'].entries()) {
+      client.send(ask(path));
+      const { headers } = await client.answer(asked + 1);
+      seen.push([headers['keep-alive'], socket.timeout]);
+    }
+    const allowedMs = server.keepAliveTimeout + 1_000;
+    expect(seen).toEqual([
+      ['timeout=5', 6_000],
+      ['timeout=72', allowedMs],
+      ['timeout=20', allowedMs],
+    ]);
+    client.socket.destroy();
+  });
+
+  it('is none while a response is due', async () => {
+    const { url, ends, responses } = await keeping();
+    const client = rawClient(url);
+    client.send(ask('/1') + ask('/2'));
+    await begun(responses, 2);
+    const [first, second] = responses as [ServerResponse, ServerResponse];
+    first.end('{}');
+    await client.answer();
+    const socket = await ends.of(client);
+    expect(socket.timeout).not.toBe(6_000);
+    second.end('{}');
+    await client.answer(2);
+    expect(socket.timeout).toBe(6_000);
+    client.socket.destroy();
+  });
+});
+
+describe('a request with Upgrade', () => {
+  const UPGRADE = 'Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\nUpgrade: h2c\r\n';
+
+  it('is the last of its connection: Node loses what comes behind it in the same segment', async () => {
+    const { url, responses } = await keeping((_request, response) => void response.end('{}'));
+    const client = rawClient(url);
+    client.send(`GET / HTTP/1.1\r\nHost: a\r\n${UPGRADE}\r\n${ask('/behind')}`);
+    await client.closed;
+    expect(client.received().answers).toMatchObject([{ status: 200, headers: { connection: 'close' } }]);
+    expect(responses).toHaveLength(1);
+  });
+
+  it('is an ordinary one: its body is read to the end', async () => {
+    const { url } = await keeping((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.once('end', () => response.end(JSON.stringify({ read: Buffer.concat(chunks).toString() })));
+    });
+    const client = rawClient(url);
+    client.send(`POST / HTTP/1.1\r\nHost: a\r\n${UPGRADE}Content-Length: 2\r\n\r\na`);
+    await nextTurn();
+    client.send('b');
+    await client.closed;
+    expect(client.received().answers).toMatchObject([{ text: '{"read":"ab"}', headers: { connection: 'close' } }]);
+  });
+
+  it('has its response, too, where it comes whole behind the response to the one before it', async () => {
+    const { url, responses } = await keeping((request, response) => {
+      if (request.method === 'POST') request.resume().once('end', () => response.end('{"whole":true}'));
+    });
+    const client = rawClient(url);
+    client.send(`${ask('/')}POST / HTTP/1.1\r\nHost: a\r\n${UPGRADE}Content-Length: 2\r\n\r\na`);
+    await begun(responses, 2);
+    responses[0]!.end('{}');
+    await once(responses[0]!, 'close');
+    client.send('b');
+    await client.closed;
+    expect(client.received().answers.map(({ text }) => text)).toEqual(['{}', '{"whole":true}']);
+  });
+});
+
+describe('the end of all connections', () => {
+  it('is reported of those in the middle of a request, closes idle ones, and leaves alone those that wait for a response', async () => {
+    const { server, url, ends, responses } = await keeping((request, response) => {
+      if (request.url === '/idle') response.end('{}');
+    });
+    const [idle, inHead, inBody, waiting] = [1, 2, 3, 4].map(() => rawClient(url)) as [Client, Client, Client, Client];
+    idle.send(ask('/idle'));
+    await idle.answer();
+    inBody.send(UNFINISHED);
+    waiting.send(ask('/waiting'));
+    await begun(responses, 3);
+    const inHeadEnd = await ends.of(inHead);
+    inHead.send('GET / HTTP/1.1\r\nX-Slow: ');
+    await vi.waitUntil(() => inHeadEnd.bytesRead > 0, { interval: 5 });
+    const reported = new Map<Socket, string | undefined>();
+    server.on('clientError', ({ code }: NodeJS.ErrnoException, socket: Socket) => void reported.set(socket, code));
+
+    endUnfinished(server);
+    const closed = connectionsClosed(server);
+    await Promise.all([idle, inHead, inBody].map((client) => client.closed));
+    const waitingEnd = await ends.of(waiting);
+    await vi.waitUntil(() => ends.open.size === 1, { interval: 5 });
+    expect(waitingEnd.destroyed).toBe(false);
+    expect([...reported.values()]).toEqual(Array.from({ length: 3 }, () => 'ERR_HTTP_REQUEST_TIMEOUT'));
+    expect([inHeadEnd, waitingEnd].map((socket) => reported.has(socket))).toEqual([true, true]);
+    const response = responses.find(({ req }) => req.url === '/waiting')!;
+    endAfter(response);
+    response.end('{}');
+    await closed;
+    expect(statuses(waiting)).toEqual([200]);
   });
 });
 

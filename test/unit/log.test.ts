@@ -3,11 +3,11 @@ import { connect } from 'node:net';
 import { INVALID_SPAN_CONTEXT, trace, type SpanContext } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
 import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { sha256 } from '../../src/auth.ts';
 import { readConfig } from '../../src/config.ts';
 import { startFakeStripe, type FakeStripe, type Fault } from '../../src/fake-stripe/server.ts';
-import { logLine, wordless } from '../../src/log.ts';
+import { logLine, oncePerSecond, wordless } from '../../src/log.ts';
 import { Problem } from '../../src/problems.ts';
 import { serve, type LiveServer } from '../../src/serve.ts';
 import { send, sendBytes, type WireRequest, type WireResponse } from '../support/exchange.ts';
@@ -21,8 +21,10 @@ const lines = () =>
 
 let stripe: FakeStripe;
 let server: LiveServer;
-beforeAll(async () => {
-  stripe = await startFakeStripe();
+beforeAll(async () => void (stripe = await startFakeStripe()));
+afterAll(() => stripe.close());
+// Each test has a server of its own: of what strangers are refused, a server logs the first of each kind in a second only.
+beforeEach(async () => {
   const config = readConfig({
     HOST: '127.0.0.1',
     PORT: '0',
@@ -34,11 +36,8 @@ beforeAll(async () => {
   const logger = pino({ level: 'trace' }, { write: (line: string) => void text.push(line) });
   server = await serve(config, logger, new URL(stripe.url));
 });
-afterAll(async () => {
+afterEach(async () => {
   await server.stop();
-  await stripe.close();
-});
-beforeEach(() => {
   stripe.reset();
   text.length = 0;
 });
@@ -254,6 +253,45 @@ describe('logLine', () => {
       },
     ]);
     expect(lineOf({}, { status: 499 })).toMatchObject([{ level: 30 }]);
+  });
+});
+
+/** With the clock in the test's hand. */
+function counting() {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const repeated: object[] = [];
+  return { ...oncePerSecond<{ status: number }>((kind) => repeated.push(kind)), repeated };
+}
+
+describe('oncePerSecond', () => {
+  it('tells the first of each kind from its repeats, and gives their number when the second is over', () => {
+    const { isFirst, repeated } = counting();
+    const asked = [404, 404, 401, 404].map((status) => isFirst({ status }));
+    expect(asked).toEqual([true, false, true, false]);
+    vi.advanceTimersByTime(999);
+    expect(repeated).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(repeated).toEqual([{ status: 404, suppressed: 2 }]);
+  });
+
+  it('begins anew with the next second, and has nothing to say of one that is alone', () => {
+    const { isFirst, repeated } = counting();
+    expect(isFirst({ status: 404 })).toBe(true);
+    vi.advanceTimersByTime(1_000);
+    expect(isFirst({ status: 404 })).toBe(true);
+    vi.advanceTimersByTime(5_000);
+    expect(repeated).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('loses no number where the second is cut short', () => {
+    const { isFirst, flush, repeated } = counting();
+    isFirst({ status: 404 });
+    isFirst({ status: 404 });
+    flush();
+    vi.advanceTimersByTime(5_000);
+    expect(repeated).toEqual([{ status: 404, suppressed: 1 }]);
   });
 });
 

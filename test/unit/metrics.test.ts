@@ -81,6 +81,13 @@ it('a dropped payment method type is counted by its name', async () => {
   ]);
 });
 
+it('a dropped connection is counted', async () => {
+  const measures = metrics();
+  measures.countDroppedConnection();
+  measures.countDroppedConnection();
+  expect(await samplesOf(measures, 'http_connections_dropped_total')).toEqual(['http_connections_dropped_total 2']);
+});
+
 it('an answer that the contract does not allow is counted by operation and status', async () => {
   const measures = metrics();
   measures.countViolation({ operation: 'create', status: 200 });
@@ -123,6 +130,7 @@ describe('what is watched', () => {
     ['http_request_duration_seconds', 'histogram'],
     ['stripe_call_duration_seconds', 'histogram'],
     ['payment_method_types_dropped_total', 'counter'],
+    ['http_connections_dropped_total', 'counter'],
     ['contract_violations_total', 'counter'],
     ['log_lines_dropped_total', 'counter'],
     ['payments_in_flight', 'gauge'],

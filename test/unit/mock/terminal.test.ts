@@ -46,6 +46,7 @@ describe('in a terminal', () => {
       { level: 50, msg: 'wrong' },
       { level: 60, msg: 'broken' },
       { level: 30, msg: 'request' },
+      { level: 30, msg: 'more', suppressed: 2 },
     ]) {
       log.write(JSON.stringify(line));
     }
