@@ -3,6 +3,7 @@ import { METHODS, type IncomingMessage } from 'node:http';
 import type { Span } from '@opentelemetry/api';
 import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import fastify, {
+  type DoneFuncWithErrOrRes,
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
@@ -11,6 +12,7 @@ import fastify, {
 } from 'fastify';
 import type { CheckAnswer, SentAnswer } from './answerCheck.ts';
 import type { Authenticate } from './auth.ts';
+import { leaveUnread, readBody } from './body.ts';
 import { answerUnparsed, knowRequest, type Met } from './clientErrors.ts';
 import { endAfter, isUnread } from './connections.ts';
 import type { Answer, Contract, Operation } from './contract.ts';
@@ -70,6 +72,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { contract, logger, metrics } = options;
   const app = emptyApp(options, (error, request, reply) => {
     meet(request, reply);
+    // No hook runs here either.
+    if (isUnread(request.raw)) endAfter(reply.raw);
     answerError(error, request, reply);
   });
   answerUnparsed(app.server, {
@@ -93,8 +97,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     checkHead(request);
     // Here rather than in a handler, which runs after the body was read.
     if (request.is404) throw new Problem('notFound');
+    // A page has no use for a body.
+    if (request.routeOptions.config.label !== undefined) leaveUnread(request.raw);
     done();
   });
+  app.addHook('onSend', closeBehindUnreadBody);
   for (const operation of contract.operations) addOperation(operation);
   for (const [path, allowed] of methodsByPath(contract)) refuseOtherMethods(path, allowed);
   app.setNotFoundHandler(async () => {
@@ -107,7 +114,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     app.route({
       method: operation.method,
       url: routePattern(operation.path),
-      ...(operation.bodyLimitBytes && { bodyLimit: operation.bodyLimitBytes }),
       onRequest: async (request) => {
         const { exchange } = request;
         exchange.operation = operation;
@@ -124,8 +130,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
         done(null, payload);
       },
       handler: async (request, reply) => {
-        const body = request.body as Uint8Array | undefined;
-        if (body?.length) checkMediaType(request);
+        const body = await readBody(request.raw, { maxBytes: operation.bodyLimitBytes ?? 0 });
+        if (body.length > 0) checkMediaType(request);
         const { example, fields, headers } = await carryOut(request, operation, body);
         const answer = operation.answer(example);
         return write(reply, fields ? { ...answer, body: { ...answer.body, ...fields } } : answer, headers);
@@ -148,11 +154,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     const [apiKey, ...repeats] = valuesOf(request.raw, operation.apiKeyHeader);
     const tenant = apiKey && repeats.length === 0 ? options.authenticate(apiKey) : undefined;
     if (tenant !== undefined) return tenant;
+    // At once: what Node has read of the body comes while the failure is counted.
+    leaveUnread(request.raw);
     await options.limits?.countFailure(request.ip);
     throw new Problem('invalidApiKey');
   }
 
-  async function carryOut({ exchange, headers }: FastifyRequest, operation: Operation, body: Uint8Array | undefined) {
+  async function carryOut({ exchange, headers }: FastifyRequest, operation: Operation, body: Uint8Array) {
     const success = within(exchange.span, () => operation.run({ tenant: exchange.tenant!, headers, body }));
     exchange.running = success.then(
       ({ facts }) => {
@@ -189,14 +197,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     if (isOfContract && !refusal && reply.raw.headersSent) options.checkAnswer?.(sentAnswer(request, reply));
   }
 
-  function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     // The client left in the middle of its body: nobody is there to be answered, and it is no fault of ours.
-    if (error === request.raw.errored) return reply.hijack();
+    if (error === request.raw.errored) return void reply.hijack();
     const { exchange } = request;
     const problem = asProblem(error, request);
     exchange.problem = problem;
     const { example, headers } = problem;
-    return write(reply, exchange.operation?.answer(example) ?? contract.answer(example), headers);
+    void write(reply, exchange.operation?.answer(example) ?? contract.answer(example), headers);
   }
 }
 
@@ -231,17 +239,40 @@ function emptyApp(
   });
   // Node counts too, and older ones drop what is above 2,000 unseen: a second key, the idempotency key.
   app.server.maxHeadersCount = 0;
-  // The body stays bytes: the contract reads it, after the key was checked.
+  // The body is left where it is: its operation reads it. Fastify would close the connection behind an error in a body,
+  // also where the next request has come already.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   for (const method of METHODS) {
     if (!app.supportedMethods.includes(method) && method !== 'CONNECT') app.addHttpMethod(method);
   }
   return app;
 }
 
+/**
+ * Makes the response the last of its connection where its request's body is still on its way. What Node has read of it
+ * is parsed by the next turn of the event loop: where that is all of it, the connection stays.
+ */
+function closeBehindUnreadBody(
+  { raw }: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  done: DoneFuncWithErrOrRes,
+): void {
+  if (!isUnread(raw)) return done(null, payload);
+  leaveUnread(raw);
+  setImmediate(() => {
+    try {
+      if (isUnread(raw)) endAfter(reply.raw);
+      done(null, payload);
+    } catch (error) {
+      // What sends the response throws here, where nobody else would catch it.
+      done(error as Error);
+    }
+  });
+}
+
 function write(reply: FastifyReply, answer: Answer, headers: Readonly<Record<string, string>> = {}): FastifyReply {
-  if (isUnread(reply.request.raw)) endAfter(reply.raw);
   reply.request.exchange.answered = answer.body;
   return reply
     .code(answer.status)
@@ -265,14 +296,15 @@ const commonHeaders = (requestId: string) => ({
 
 /** What Fastify throws before a handler runs, said in the contract's words. Everything unknown is our fault. */
 function asProblem(error: unknown, request: FastifyRequest): Problem {
-  if (error instanceof Problem) return error;
+  if (error instanceof Problem) {
+    // Where the body comes in chunks, its media type is looked at behind it.
+    const isUnsupported = error.example === 'bodyTooLarge' && !isReadable(request);
+    return isUnsupported ? new Problem('unsupportedMediaType') : error;
+  }
   switch ((error as FastifyError).code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new Problem(isReadable(request) ? 'bodyTooLarge' : 'unsupportedMediaType');
     // A media type that is none. Where the body comes in chunks it is looked at only here.
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new Problem('unsupportedMediaType');
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
     case 'FST_ERR_BAD_URL':
       return new Problem('invalidRequest');
     default:

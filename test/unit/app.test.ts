@@ -12,6 +12,14 @@ import { send, sendBytes, type WireRequest } from '../support/exchange.ts';
 const INTENT = '/api/v1/payments/intent';
 const API_KEY = 'cv_key';
 
+const HOST = 'Host: a';
+const KEY = `cv-api-key: ${API_KEY}`;
+const JSON_TYPE = 'Content-Type: application/json';
+const BODY = '{"amount":100}';
+const LENGTH = `Content-Length: ${BODY.length}`;
+const CHUNKS = `e\r\n${BODY}\r\n0\r\n\r\n`;
+const CHUNKED = 'Transfer-Encoding: chunked';
+
 const closers: (() => Promise<unknown>)[] = [];
 afterAll(() => Promise.all(closers.map((close) => close())));
 
@@ -22,7 +30,10 @@ async function listening({
   contract = document,
   handlerOf = answered,
   ...options
-}: Partial<Omit<AppOptions, 'contract'>> & { contract?: object; handlerOf?: HandlerOf }): Promise<string> {
+}: Partial<Omit<AppOptions, 'contract'>> & {
+  contract?: object;
+  handlerOf?: HandlerOf;
+}): Promise<string> {
   const app = await buildApp({
     contract: await openContract(structuredClone(contract), handlerOf),
     authenticate: (apiKey) => (apiKey === API_KEY ? 'acme' : undefined),
@@ -283,14 +294,6 @@ async function statusesOf(changes: RawRequest, options: Parameters<typeof listen
   return answers.map(({ status }) => status);
 }
 
-const HOST = 'Host: a';
-const KEY = `cv-api-key: ${API_KEY}`;
-const JSON_TYPE = 'Content-Type: application/json';
-const BODY = '{"amount":100}';
-const LENGTH = `Content-Length: ${BODY.length}`;
-const CHUNKS = `e\r\n${BODY}\r\n0\r\n\r\n`;
-const CHUNKED = 'Transfer-Encoding: chunked';
-
 describe('a request', () => {
   it.each<[string, RawRequest, number]>([
     ['has one key', { headers: [HOST, KEY, KEY, JSON_TYPE, LENGTH] }, 401],
@@ -340,6 +343,56 @@ describe('a request', () => {
   ])('is told to go on, where its body %s', async (_what, changes, statuses) => {
     expect(await statusesOf(changes)).toEqual(statuses);
   });
+
+  it.each<[number, RawRequest, Parameters<typeof listening>[0]]>([
+    [401, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, LENGTH], body: BODY }, {}],
+    [401, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, CHUNKED], body: CHUNKS }, {}],
+    [404, { target: '/other' }, {}],
+    [404, { target: '/other', headers: [HOST, CHUNKED], body: CHUNKS }, {}],
+    [405, { method: 'PUT' }, {}],
+    [415, { headers: [HOST, KEY, 'Content-Type: text/plain', LENGTH] }, {}],
+    [429, {}, { limits: limits({ tenantRequestsPerMinute: 0, addressFailuresPerMinute: 9 }) }],
+  ])('leaves its connection open behind a %i, where all of its body has come: %o', async (status, changes, options) => {
+    const url = await listening(options);
+    const ends = serverEnds(url);
+    const client = rawClient(url);
+    for (const count of [1, 2]) {
+      client.send(rawRequest(API_KEY, { body: BODY, ...changes }));
+      expect(await client.answer(count)).toMatchObject({ status, headers: { connection: 'keep-alive' } });
+    }
+    expect((await ends.of(client)).destroyed).toBe(false);
+    ends.stop();
+    client.socket.destroy();
+  });
+
+  it('is carried out behind a refusal whose body came with it', async () => {
+    const refused = rawRequest(API_KEY, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, CHUNKED], body: CHUNKS });
+    const url = await listening({});
+    const { answers } = await exchange(
+      url,
+      Buffer.concat([refused, rawRequest(API_KEY), refused, rawRequest(API_KEY)]),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([401, 200, 401, 200]);
+  });
+
+  it.each<[string, number, RawRequest]>([
+    ['a tenant', 413, { headers: [HOST, KEY, JSON_TYPE, CHUNKED] }],
+    ['a tenant with another media type', 415, { headers: [HOST, KEY, 'Content-Type: text/plain', CHUNKED] }],
+    ['a stranger', 401, { headers: [HOST, JSON_TYPE, CHUNKED] }],
+    ['nobody, on a path that is not there', 404, { target: '/other', headers: [HOST, CHUNKED] }],
+    ['nobody, with another method', 405, { method: 'PUT', headers: [HOST, CHUNKED] }],
+  ])(
+    'is the last of its connection where its body has too many chunks: %s gets its %i',
+    async (_who, status, changes) => {
+      const body = `${'1\r\ny\r\n'.repeat(1_025)}0\r\n\r\n`;
+      const url = await listening({});
+      const { answers } = await exchange(
+        url,
+        Buffer.concat([rawRequest(API_KEY, { ...changes, body }), rawRequest(API_KEY)]),
+      );
+      expect(answers).toMatchObject([{ status, headers: { connection: 'close' } }]);
+    },
+  );
 
   it.each<[string, string | undefined]>([
     ['with PUT is told which methods there are', 'PUT'],
