@@ -86,6 +86,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     },
   });
 
+  const { body: internalErrorBody } = contract.answer('internalError');
+  const internalErrorBytes = Buffer.from(JSON.stringify(internalErrorBody));
+
   app.decorateRequest('exchange');
   // What needs no waiting uses no promise: these hooks run for every request.
   app.addHook('onRequest', (request, reply, done) => {
@@ -102,12 +105,16 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     done();
   });
   app.addHook('onSend', closeBehindUnreadBody);
+  // An error in a route's own error handler goes to the one of the app. Fastify's own would quote it.
+  app.setErrorHandler(sendInternalError);
+  app.addHook('onRoute', (route) => void (route.errorHandler = answerError));
   for (const operation of contract.operations) addOperation(operation);
   for (const [path, allowed] of methodsByPath(contract)) refuseOtherMethods(path, allowed);
-  app.setNotFoundHandler(async () => {
+  // Fastify takes it here as it does for a route; its types leave it out.
+  const notFoundOptions: object = { errorHandler: answerError };
+  app.setNotFoundHandler(notFoundOptions, async () => {
     throw new Problem('notFound');
   });
-  app.setErrorHandler(answerError);
   return app;
 
   function addOperation(operation: Operation): void {
@@ -201,10 +208,34 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     // The client left in the middle of its body: nobody is there to be answered, and it is no fault of ours.
     if (error === request.raw.errored) return void reply.hijack();
     const { exchange } = request;
-    const problem = asProblem(error, request);
-    exchange.problem = problem;
-    const { example, headers } = problem;
-    void write(reply, exchange.operation?.answer(example) ?? contract.answer(example), headers);
+    // What fails while a response is sent may fail again with the same headers.
+    if (exchange.answered) return sendInternalError(error, request, reply);
+    try {
+      const problem = asProblem(error, request);
+      exchange.problem = problem;
+      const { example, headers } = problem;
+      void write(reply, exchange.operation?.answer(example) ?? contract.answer(example), headers);
+    } catch (fault) {
+      sendInternalError(fault, request, reply);
+    }
+  }
+
+  /** The last resort: bytes that were made at the start, past everything that may have failed. */
+  function sendInternalError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const { raw } = reply.hijack();
+    if (raw.headersSent) return void raw.destroy();
+    request.exchange.problem = new Problem('internalError', { cause: error });
+    request.exchange.answered = internalErrorBody;
+    for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
+    const headers = {
+      ...commonHeaders(request.id),
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': String(internalErrorBytes.length),
+    };
+    // For the check of answers.
+    reply.code(500).headers(headers);
+    if (isUnread(request.raw)) endAfter(raw);
+    raw.writeHead(500, headers).end(internalErrorBytes);
   }
 }
 

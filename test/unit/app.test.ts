@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import document from '../../generated/openapi.json' with { type: 'json' };
@@ -6,6 +7,7 @@ import { buildApp, type AppOptions } from '../../src/app.ts';
 import { openContract, type HandlerOf } from '../../src/contract.ts';
 import { limits } from '../../src/limits.ts';
 import { metrics } from '../../src/metrics.ts';
+import { Problem } from '../../src/problems.ts';
 import { exchange, rawClient, rawRequest, serverEnds, type RawRequest } from '../reliability/rawHttp.ts';
 import { send, sendBytes, type WireRequest } from '../support/exchange.ts';
 
@@ -29,10 +31,12 @@ const answered: HandlerOf = () => async () => ({ example: 'created' });
 async function listening({
   contract = document,
   handlerOf = answered,
+  prepare = () => {},
   ...options
 }: Partial<Omit<AppOptions, 'contract'>> & {
   contract?: object;
   handlerOf?: HandlerOf;
+  prepare?: (app: FastifyInstance) => void;
 }): Promise<string> {
   const app = await buildApp({
     contract: await openContract(structuredClone(contract), handlerOf),
@@ -40,6 +44,7 @@ async function listening({
     logger: pino({ level: 'silent' }),
     ...options,
   });
+  prepare(app);
   closers.push(() => {
     app.server.closeAllConnections();
     return app.close();
@@ -177,6 +182,22 @@ describe('before a byte of the body is read', () => {
   });
 });
 
+const success =
+  (result: object): HandlerOf =>
+  () =>
+  async () => ({ example: 'created', ...result });
+const unprintable = {
+  get clientSecret() {
+    throw new Error('CANARY');
+  },
+};
+const onSend = (hook: () => void | Promise<never>) => (app: FastifyInstance) => {
+  app.addHook('onSend', async () => hook());
+};
+const throwing = (): never => {
+  throw new Error('CANARY');
+};
+
 describe('every answer', () => {
   it('has a request id of ours, another one each time, whatever the client calls its own', async () => {
     const url = await listening({});
@@ -210,6 +231,61 @@ describe('every answer', () => {
       text: '{"success":false,"message":"Internal server error"}',
     });
   });
+
+  it.each<[string, Parameters<typeof listening>[0], RawRequest?]>([
+    ['an example that is not there', { handlerOf: success({ example: 'none' }) }],
+    ['a body that JSON has no text for', { handlerOf: success({ fields: { data: { amount: 1n } } }) }],
+    ['a field that throws', { handlerOf: success({ fields: { data: unprintable } }) }],
+    ['a header that Node refuses', { handlerOf: success({ headers: { 'X-Odd': 'CANARY\n' } }) }],
+    [
+      'a header of a refusal that Node refuses',
+      { handlerOf: () => () => Promise.reject(new Problem('notFound', { headers: { 'X-Odd': 'CANARY\n' } })) },
+    ],
+    [
+      'a refusal that the contract has no words for',
+      { handlerOf: () => () => Promise.reject(new Problem('CANARY' as 'notFound')) },
+    ],
+    [
+      'a cause that throws',
+      {
+        handlerOf: () => () =>
+          Promise.reject({
+            get code() {
+              return throwing();
+            },
+          }),
+      },
+    ],
+    ['a hook that throws', { prepare: onSend(throwing) }],
+    ['a hook that throws, where nothing is', { prepare: onSend(throwing) }, { target: '/other' }],
+    [
+      'a hook that throws, before the body has come',
+      { prepare: onSend(throwing) },
+      { headers: [HOST, 'Content-Length: 9'], body: '' },
+    ],
+    ['a word that is no error', { handlerOf: () => () => Promise.reject('CANARY') }],
+  ])(
+    'is the 500 of the contract, with the usual headers, whatever fails on the way: %s',
+    async (_what, options, changes) => {
+      const client = rawClient(await listening(options));
+      client.send(rawRequest(API_KEY, changes));
+      const { status, headers, text } = await client.answer();
+      client.socket.destroy();
+      const { connection: _either, 'keep-alive': _too, ...others } = headers;
+      expect({ status, text, headers: others }).toEqual({
+        status: 500,
+        text: '{"success":false,"message":"Internal server error"}',
+        headers: {
+          'x-request-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
+          'cache-control': 'no-store',
+          'x-content-type-options': 'nosniff',
+          'content-type': 'application/json; charset=utf-8',
+          'content-length': '51',
+          date: expect.any(String),
+        },
+      });
+    },
+  );
 
   it('is of no use to a page in a browser, unless it is on the list', async () => {
     const asked = request({ Origin: 'https://shop.test' });
