@@ -124,8 +124,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       onRequest: async (request) => {
         const { exchange } = request;
         exchange.operation = operation;
-        exchange.span = requestSpan(operation.method, operation.path, request.headers);
         exchange.tenant = await authenticate(request, operation);
+        // Behind the key: a stranger must neither choose our traces nor make us export one.
+        exchange.span = requestSpan(operation.method, operation.path, request.headers['traceparent']);
         await options.limits?.countRequest(exchange.tenant);
         // Before the body is read, where its length is told; a body in chunks may turn out to be none.
         if (promisedBytes(request) > 0) checkMediaType(request);
