@@ -36,7 +36,7 @@ export function readBody(request: IncomingMessage, { maxBytes }: { maxBytes: num
     };
     if (chunks) chunks.onExceeded = refuse;
     request.on('error', reject);
-    request.on('end', () => resolve(body.subarray(0, length)));
+    request.on('end', () => resolve(length === body.length ? body : body.subarray(0, length)));
     request.on('data', take);
   });
 }
