@@ -223,7 +223,7 @@ export interface components {
                 readonly "application/json": components["schemas"]["Failure"];
             };
         };
-        /** @description The body is over 128 KiB. No valid body is that large, and no intent was created. */
+        /** @description The body is over 128 KiB, or in more than 1,024 chunks. No valid body is that large, and no intent was created. */
         readonly ContentTooLarge: {
             headers: {
                 readonly "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -3,6 +3,7 @@ import { METHODS, type IncomingMessage } from 'node:http';
 import type { Span } from '@opentelemetry/api';
 import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import fastify, {
+  type DoneFuncWithErrOrRes,
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
@@ -11,6 +12,7 @@ import fastify, {
 } from 'fastify';
 import type { CheckAnswer, SentAnswer } from './answerCheck.ts';
 import type { Authenticate } from './auth.ts';
+import { leaveUnread, readBody } from './body.ts';
 import { findCaller, trustRanges } from './callerAddress.ts';
 import { answerUnparsed, knowRequest, type Met } from './clientErrors.ts';
 import {
@@ -80,6 +82,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   );
   const app = emptyApp(options, (error, request, reply) => {
     meet(request, reply);
+    // No hook runs here either.
+    if (isUnread(request.raw)) endAfter(reply.raw);
     answerError(error, request, reply);
   });
   answerUnparsed(app.server, {
@@ -93,6 +97,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     },
   });
 
+  const { body: internalErrorBody } = contract.answer('internalError');
+  const internalErrorBytes = Buffer.from(JSON.stringify(internalErrorBody));
+
   app.decorateRequest('exchange');
   // What needs no waiting uses no promise: these hooks run for every request.
   app.addHook('onRequest', (request, reply, done) => {
@@ -104,14 +111,21 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     checkHead(request);
     // Here rather than in a handler, which runs after the body was read.
     if (request.is404) throw new Problem('notFound');
+    // A page has no use for a body.
+    if (request.routeOptions.config.label !== undefined) leaveUnread(request.raw);
     done();
   });
+  app.addHook('onSend', closeBehindUnreadBody);
+  // An error in a route's own error handler goes to the one of the app. Fastify's own would quote it.
+  app.setErrorHandler(sendInternalError);
+  app.addHook('onRoute', (route) => void (route.errorHandler = answerError));
   for (const operation of contract.operations) addOperation(operation);
   for (const [path, allowed] of methodsByPath(contract)) refuseOtherMethods(path, allowed);
-  app.setNotFoundHandler(async () => {
+  // Fastify takes it here as it does for a route; its types leave it out.
+  const notFoundOptions: object = { errorHandler: answerError };
+  app.setNotFoundHandler(notFoundOptions, async () => {
     throw new Problem('notFound');
   });
-  app.setErrorHandler(answerError);
   app.addHook('onClose', async () => refusals.flush());
   return app;
 
@@ -119,13 +133,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     app.route({
       method: operation.method,
       url: routePattern(operation.path),
-      ...(operation.bodyLimitBytes && { bodyLimit: operation.bodyLimitBytes }),
       onRequest: async (request, reply) => {
         const { exchange } = request;
         exchange.operation = operation;
-        exchange.span = requestSpan(operation.method, operation.path, request.headers);
         exchange.tenant = await authenticate(request, operation);
         keepOpen(reply.raw);
+        // Behind the key: a stranger must neither choose our traces nor make us export one.
+        exchange.span = requestSpan(operation.method, operation.path, request.headers['traceparent']);
         await options.limits?.countRequest(exchange.tenant);
         // Before the body is read, where its length is told; a body in chunks may turn out to be none.
         if (promisedBytes(request) > 0) checkMediaType(request);
@@ -137,10 +151,10 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
         done(null, payload);
       },
       handler: async (request, reply) => {
+        const body = await readBody(request.raw, { maxBytes: operation.bodyLimitBytes ?? 0 });
         // It was refused in the middle of its body, or its connection ended: nobody would be told of an effect.
         if (request.exchange.met.refusal || !request.raw.socket.writable) return reply.hijack();
-        const body = request.body as Uint8Array | undefined;
-        if (body?.length) checkMediaType(request);
+        if (body.length > 0) checkMediaType(request);
         const { example, fields, headers } = await carryOut(request, operation, body);
         const answer = operation.answer(example);
         return write(reply, fields ? { ...answer, body: { ...answer.body, ...fields } } : answer, headers);
@@ -163,11 +177,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     const [apiKey, ...repeats] = valuesOf(request.raw, operation.apiKeyHeader);
     const tenant = apiKey && repeats.length === 0 ? options.authenticate(apiKey) : undefined;
     if (tenant !== undefined) return tenant;
+    // At once: what Node has read of the body comes while the failure is counted.
+    leaveUnread(request.raw);
     await options.limits?.countFailure(findCaller(request.ips ?? [request.ip]));
     throw new Problem('invalidApiKey');
   }
 
-  async function carryOut(request: FastifyRequest, operation: Operation, body: Uint8Array | undefined) {
+  async function carryOut(request: FastifyRequest, operation: Operation, body: Uint8Array) {
     const { exchange, headers } = request;
     const { socket } = request.raw;
     // A client that hangs up looks like one that ends its side and reads on. That one is rare, and reads a 503: HAProxy's
@@ -220,14 +236,38 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     return isOfStranger && !refusals.isFirst({ status, problem: problem.example });
   }
 
-  function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     // The client left in the middle of its body: nobody is there to be answered, and it is no fault of ours.
-    if (error === request.raw.errored) return reply.hijack();
+    if (error === request.raw.errored) return void reply.hijack();
     const { exchange } = request;
-    const problem = asProblem(error, request);
-    exchange.problem = problem;
-    const { example, headers } = problem;
-    return write(reply, exchange.operation?.answer(example) ?? contract.answer(example), headers);
+    // What fails while a response is sent may fail again with the same headers.
+    if (exchange.answered) return sendInternalError(error, request, reply);
+    try {
+      const problem = asProblem(error, request);
+      exchange.problem = problem;
+      const { example, headers } = problem;
+      void write(reply, exchange.operation?.answer(example) ?? contract.answer(example), headers);
+    } catch (fault) {
+      sendInternalError(fault, request, reply);
+    }
+  }
+
+  /** The last resort: bytes that were made at the start, past everything that may have failed. */
+  function sendInternalError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const { raw } = reply.hijack();
+    if (raw.headersSent) return void raw.destroy();
+    request.exchange.problem = new Problem('internalError', { cause: error });
+    request.exchange.answered = internalErrorBody;
+    for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
+    const headers = {
+      ...commonHeaders(request.id),
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': String(internalErrorBytes.length),
+    };
+    // For the check of answers.
+    reply.code(500).headers(headers);
+    if (isUnread(request.raw)) endAfter(raw);
+    raw.writeHead(500, headers).end(internalErrorBytes);
   }
 }
 
@@ -259,20 +299,44 @@ function emptyApp(
   });
   // Node counts too, and older ones drop what is above 2,000 unseen: a second key, the idempotency key.
   app.server.maxHeadersCount = 0;
-  // The body stays bytes: the contract reads it, after the key was checked.
+  // The body is left where it is: its operation reads it. Fastify would close the connection behind an error in a body,
+  // also where the next request has come already.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   for (const method of METHODS) {
     if (!app.supportedMethods.includes(method) && method !== 'CONNECT') app.addHttpMethod(method);
   }
   return app;
 }
 
+/**
+ * Makes the response the last of its connection where its request's body is still on its way. What Node has read of it
+ * is parsed by the next turn of the event loop: where that is all of it, the connection stays.
+ */
+function closeBehindUnreadBody(
+  { raw }: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  done: DoneFuncWithErrOrRes,
+): void {
+  if (!isUnread(raw)) return done(null, payload);
+  leaveUnread(raw);
+  setImmediate(() => {
+    try {
+      if (isUnread(raw)) endAfter(reply.raw);
+      done(null, payload);
+    } catch (error) {
+      // What sends the response throws here, where nobody else would catch it.
+      done(error as Error);
+    }
+  });
+}
+
 function write(reply: FastifyReply, answer: Answer, headers: Readonly<Record<string, string>> = {}): FastifyReply {
   const { exchange } = reply.request;
   // An address above its limit of failures has to connect again each time.
   const isOverFailureLimit = answer.status === 429 && exchange.tenant === undefined;
-  if (isUnread(reply.request.raw) || (isOverFailureLimit && isNewest(reply.raw))) endAfter(reply.raw);
+  if (isOverFailureLimit && isNewest(reply.raw)) endAfter(reply.raw);
   exchange.answered = answer.body;
   return reply
     .code(answer.status)
@@ -296,14 +360,15 @@ const commonHeaders = (requestId: string) => ({
 
 /** What Fastify throws before a handler runs, said in the contract's words. Everything unknown is our fault. */
 function asProblem(error: unknown, request: FastifyRequest): Problem {
-  if (error instanceof Problem) return error;
+  if (error instanceof Problem) {
+    // Where the body comes in chunks, its media type is looked at behind it.
+    const isUnsupported = error.example === 'bodyTooLarge' && !isReadable(request);
+    return isUnsupported ? new Problem('unsupportedMediaType') : error;
+  }
   switch ((error as FastifyError).code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new Problem(isReadable(request) ? 'bodyTooLarge' : 'unsupportedMediaType');
     // A media type that is none. Where the body comes in chunks it is looked at only here.
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new Problem('unsupportedMediaType');
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
     case 'FST_ERR_BAD_URL':
       return new Problem('invalidRequest');
     default:

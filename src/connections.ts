@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { limitChunks, stopReading } from './body.ts';
 
 /** Limits of a connection on every port of this process, by their names in `node:http`: milliseconds, and bytes of headers. */
 export const HTTP_LIMITS = {
@@ -57,12 +58,7 @@ export function endAfter(response: ServerResponse): void {
   ending.add(req.socket);
   // Node says `Connection: close`.
   response.shouldKeepAlive = false;
-  if (!isUnread(req)) return;
-  // Node takes the whole body of a request that nobody reads, and throws it away. So it is read, as far as Node can see:
-  // some of it is taken, by a listener that never asks for more.
-  req.on('readable', () => {});
-  req._read(0);
-  response.once('finish', () => req.socket.pause());
+  if (isUnread(req)) stopReading(req);
 }
 
 /** Those whose request is whole, so that it may have an effect already. The others never get as far as a handler. */
@@ -119,6 +115,7 @@ export function followConnections(server: Server): void {
   server.removeAllListeners('request');
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request;
+    limitChunks(request);
     // RFC 9112, section 9.6: nobody would ever read the answer.
     if (ending.has(socket)) return;
     follow(socket, response);

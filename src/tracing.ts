@@ -40,10 +40,13 @@ const FLUSH_MS = 500;
 /** Undefined where nobody asked for traces: empty spans cost, too. */
 let tracer: Tracer | undefined;
 
-/** A span for a request, below the caller's own where the request names it (`traceparent`). */
-export function requestSpan(method: string, route: string, headers: object): Span | undefined {
+/**
+ * A span for a request, below the caller's own where the request names it. Nothing else is taken from the caller: its
+ * `tracestate` and `baggage` are text that would go to our collector as it stands.
+ */
+export function requestSpan(method: string, route: string, traceparent: unknown): Span | undefined {
   if (!tracer) return undefined;
-  const caller = propagation.extract(context.active(), headers);
+  const caller = propagation.extract(context.active(), { traceparent });
   const attributes = { 'http.request.method': method, 'http.route': route };
   return tracer.startSpan(`${method} ${route}`, { kind: SpanKind.SERVER, attributes }, caller);
 }

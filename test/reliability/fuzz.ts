@@ -134,6 +134,9 @@ function corpus(apiKey: string): readonly Buffer[] {
   return known;
 }
 
+/** Chunks of one space each, which JSON allows behind its text. */
+const spaces = (count: number) => '1\r\n \r\n'.repeat(count);
+
 function makeCorpus(apiKey: string): readonly Buffer[] {
   const good = rawRequest(apiKey);
   const framed = (line: string, body: string) =>
@@ -141,6 +144,21 @@ function makeCorpus(apiKey: string): readonly Buffer[] {
       headers: ['Host: a', `cv-api-key: ${apiKey}`, 'Content-Type: application/json', line],
       body,
     });
+  const inChunks = (key: string, body: string) =>
+    rawRequest(apiKey, {
+      headers: ['Host: a', key, 'Content-Type: application/json', 'Transfer-Encoding: chunked'],
+      body,
+    });
+  const tiny = '{"amount":100}'.replaceAll(/./g, '1\r\n$&\r\n');
+  const tinyChunks = [
+    `${tiny}0\r\n\r\n`,
+    `${tiny}${spaces(1_000)}0\r\n\r\n`,
+    `${tiny}${spaces(1_100)}0\r\n\r\n`,
+    `${tiny}${spaces(20_000)}`,
+    `${tiny.replaceAll('1\r\n', '1;a=b\r\n')}0\r\n\r\n`,
+    `${tiny}0\r\nX-Trailer: a\r\n\r\n`,
+    `${tiny}${spaces(10)}`,
+  ];
   const rich = JSON.stringify({
     amount: 19.99,
     paymentMethodTypes: ['card'],
@@ -180,6 +198,9 @@ function makeCorpus(apiKey: string): readonly Buffer[] {
     rawRequest('stranger'),
     framed('Transfer-Encoding: chunked', 'e\r\n{"amount":100}\r\n0\r\n\r\n'),
     framed('Transfer-Encoding: chunked', '7;a=b\r\n{"amoun\r\n7\r\nt":100}\r\n0\r\nX-Trailer: a\r\n\r\n'),
+    ...['cv-api-key: stranger', `cv-api-key: ${apiKey}`].flatMap((key) =>
+      tinyChunks.map((body) => inChunks(key, body)),
+    ),
     framed('Content-Encoding: gzip', '{"amount":100}'),
     framed('Content-Length: 140000', 'x'.repeat(140_000)),
     Buffer.concat([good, good]),

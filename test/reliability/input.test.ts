@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openContract } from '../../src/contract.ts';
+import { startFakeStripe } from '../../src/fake-stripe/server.ts';
 import { expectDocumented } from '../contract/judge.ts';
 import { document, operations } from '../support/contractDocument.ts';
-import { ACME, observedServer } from '../support/observed.ts';
+import { ACME, GLOBEX, observedProcess, observedServer, pay, settings, valueOf } from '../support/observed.ts';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
 import {
   exchange,
@@ -469,6 +470,95 @@ async function msOf(work: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   await work();
   return performance.now() - startedAt;
+}
+
+describe('a body in tiny chunks', () => {
+  const CHUNK = '1\r\ny\r\n';
+  const CHUNKED = 'Transfer-Encoding: chunked';
+  const bytes = (apiKey: string, count: number, more: RawRequest = {}) =>
+    rawRequest(apiKey, {
+      headers: ['Host: a', `cv-api-key: ${apiKey}`, 'Content-Type: application/json', CHUNKED],
+      body: CHUNK.repeat(count),
+      ...more,
+    });
+
+  it.each<[string, number, (apiKey: string) => Buffer]>([
+    ['a stranger', 16, () => bytes('stranger', 125_000)],
+    ['another path', 17, (apiKey) => bytes(apiKey, 125_000, { target: '/other' })],
+    ['another method', 17, (apiKey) => bytes(apiKey, 125_000, { method: 'PUT' })],
+    ['the API reference', 17, (apiKey) => bytes(apiKey, 125_000, { target: '/docs', method: 'GET' })],
+    ['an unmet expectation', 0, (apiKey) => bytes(apiKey, 125_000, { headers: ['Host: a', 'Expect: more', CHUNKED] })],
+    ['a tenant', 1_024, (apiKey) => bytes(apiKey, 125_000)],
+  ])('costs a callback for a few of them: of %s for %i at most, and one read', async (_who, most, sent) => {
+    const observed = await observedServer({ DOCS: 'on' });
+    const ends = serverEnds(observed.url);
+    onTestFinished(async () => {
+      ends.stop();
+      await observed.close();
+    });
+    const client = rawClient(observed.url);
+    const serverEnd = await ends.of(client);
+    const callbacks = countBodyCallbacks(serverEnd);
+    client.send(sent(ACME));
+    await client.answer();
+    // The last one is the one too many.
+    expect(callbacks()).toBeLessThanOrEqual(most + 1);
+    expect(serverEnd.bytesRead).toBeLessThanOrEqual(64 * 1024);
+    client.socket.destroy();
+  });
+
+  it('disturbs nobody and takes little memory, from 60 connections of a tenant and 40 of strangers', async () => {
+    const stripe = await startFakeStripe();
+    const server = await observedProcess(stripe.url, settings({ NODE_OPTIONS: '--max-old-space-size=384' }));
+    onTestFinished(async () => {
+      await server.end();
+      await stripe.close();
+    });
+    const first = await Promise.all(Array.from({ length: 20 }, () => pay(server.url, { key: GLOBEX })));
+    expect(new Set(first.map(({ status }) => status))).toEqual(new Set([200]));
+    const crowd = [
+      // Some may go on, and some are too many.
+      ...Array.from({ length: 30 }, () => bytes(ACME, 1_000)),
+      ...Array.from({ length: 30 }, () => bytes(ACME, 125_000)),
+      ...Array.from({ length: 40 }, () => bytes('stranger', 125_000)),
+    ].map((sent) => {
+      const client = rawClient(server.url);
+      client.send(sent);
+      return client;
+    });
+    let slowestMs = 0;
+    for (let count = 0; count < 50; count += 1) {
+      slowestMs = Math.max(slowestMs, await msOf(async () => void (await pay(server.url, { key: GLOBEX })).text()));
+    }
+    const metrics = async () => (await fetch(`${server.adminUrl}/metrics`)).text();
+    const count = (text: string, status: number) =>
+      valueOf(text, `http_requests_total{operation="createPaymentIntent",status="${status}"}`);
+    // Whoever sent too many has been told so; the others may still send the rest.
+    const text = await vi.waitFor(async () => {
+      const now = await metrics();
+      expect([count(now, 413), count(now, 401)]).toEqual([30, 40]);
+      return now;
+    });
+    const open = crowd.filter(({ socket }) => !socket.readableEnded && !socket.destroyed).length;
+    crowd.forEach(({ socket }) => void socket.destroy());
+    expect(open).toBeGreaterThanOrEqual(30);
+    expect(slowestMs).toBeLessThan(1_000);
+    expect(valueOf(text, 'process_resident_memory_bytes')! / 1024 / 1024).toBeLessThan(250);
+  });
+});
+
+/** Counts what Node's parser calls JavaScript for: each piece of a body. */
+function countBodyCallbacks(serverEnd: object): () => number {
+  const { parser } = serverEnd as { parser: Record<string, unknown> };
+  const [name, original] = Object.entries(parser).find(
+    ([, value]) => typeof value === 'function' && value.name === 'parserOnBody',
+  ) as [string, (this: unknown, bytes: Buffer) => void];
+  let count = 0;
+  parser[name] = function parserOnBody(bytes: Buffer) {
+    count += 1;
+    original.call(this, bytes);
+  };
+  return () => count;
 }
 
 const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;

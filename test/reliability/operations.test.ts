@@ -250,11 +250,15 @@ describe('traces', () => {
 
   const SERVER = 2;
   const CLIENT = 3;
-  it("go on where the caller's ends, down to the call to Stripe, and say nothing of either", async () => {
+  it("go on where the tenant's own ends, down to the call to Stripe, and say nothing of either", async () => {
     const traced = await startTraced(tracedTo(collector.url));
     const [traceId, parentSpanId] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
-    await pay(traced.url, { headers: { traceparent: `00-${traceId}-${parentSpanId}-01` } });
+    const headers = { traceparent: `00-${traceId}-${parentSpanId}-01`, tracestate: 'zq=canary', baggage: 'zq=canary' };
+    // A stranger's request makes no span, and is first: its own would have come with those of the payment.
+    await pay(traced.url, { headers, key: 'stranger' });
+    await pay(traced.url, { headers });
     await vi.waitFor(() => expect(collector.spans()).toHaveLength(2), { timeout: 5_000 });
+    expect(collector.received.join('')).not.toContain('canary');
 
     const server = collector.spans().find(({ kind }) => kind === SERVER)!;
     const client = collector.spans().find(({ kind }) => kind === CLIENT)!;

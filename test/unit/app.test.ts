@@ -16,6 +16,14 @@ const API_KEY = 'cv_key';
 
 /** The newest last. */
 const apps: FastifyInstance[] = [];
+const HOST = 'Host: a';
+const KEY = `cv-api-key: ${API_KEY}`;
+const JSON_TYPE = 'Content-Type: application/json';
+const BODY = '{"amount":100}';
+const LENGTH = `Content-Length: ${BODY.length}`;
+const CHUNKS = `e\r\n${BODY}\r\n0\r\n\r\n`;
+const CHUNKED = 'Transfer-Encoding: chunked';
+
 const closers: (() => Promise<unknown>)[] = [];
 afterAll(() => Promise.all(closers.map((close) => close())));
 
@@ -25,8 +33,13 @@ const answered: HandlerOf = () => async () => ({ example: 'created' });
 async function listening({
   contract = document,
   handlerOf = answered,
+  prepare = () => {},
   ...options
-}: Partial<Omit<AppOptions, 'contract'>> & { contract?: object; handlerOf?: HandlerOf }): Promise<string> {
+}: Partial<Omit<AppOptions, 'contract'>> & {
+  contract?: object;
+  handlerOf?: HandlerOf;
+  prepare?: (app: FastifyInstance) => void;
+}): Promise<string> {
   const app = await buildApp({
     contract: await openContract(structuredClone(contract), handlerOf),
     authenticate: (apiKey) => (apiKey === API_KEY ? 'acme' : undefined),
@@ -34,6 +47,7 @@ async function listening({
     ...options,
   });
   apps.push(app);
+  prepare(app);
   closers.push(() => {
     app.server.closeAllConnections();
     return app.close();
@@ -171,6 +185,22 @@ describe('before a byte of the body is read', () => {
   });
 });
 
+const success =
+  (result: object): HandlerOf =>
+  () =>
+  async () => ({ example: 'created', ...result });
+const unprintable = {
+  get clientSecret() {
+    throw new Error('CANARY');
+  },
+};
+const onSend = (hook: () => void | Promise<never>) => (app: FastifyInstance) => {
+  app.addHook('onSend', async () => hook());
+};
+const throwing = (): never => {
+  throw new Error('CANARY');
+};
+
 describe('every answer', () => {
   it('has a request id of ours, another one each time, whatever the client calls its own', async () => {
     const url = await listening({});
@@ -204,6 +234,61 @@ describe('every answer', () => {
       text: '{"success":false,"message":"Internal server error"}',
     });
   });
+
+  it.each<[string, Parameters<typeof listening>[0], RawRequest?]>([
+    ['an example that is not there', { handlerOf: success({ example: 'none' }) }],
+    ['a body that JSON has no text for', { handlerOf: success({ fields: { data: { amount: 1n } } }) }],
+    ['a field that throws', { handlerOf: success({ fields: { data: unprintable } }) }],
+    ['a header that Node refuses', { handlerOf: success({ headers: { 'X-Odd': 'CANARY\n' } }) }],
+    [
+      'a header of a refusal that Node refuses',
+      { handlerOf: () => () => Promise.reject(new Problem('notFound', { headers: { 'X-Odd': 'CANARY\n' } })) },
+    ],
+    [
+      'a refusal that the contract has no words for',
+      { handlerOf: () => () => Promise.reject(new Problem('CANARY' as 'notFound')) },
+    ],
+    [
+      'a cause that throws',
+      {
+        handlerOf: () => () =>
+          Promise.reject({
+            get code() {
+              return throwing();
+            },
+          }),
+      },
+    ],
+    ['a hook that throws', { prepare: onSend(throwing) }],
+    ['a hook that throws, where nothing is', { prepare: onSend(throwing) }, { target: '/other' }],
+    [
+      'a hook that throws, before the body has come',
+      { prepare: onSend(throwing) },
+      { headers: [HOST, 'Content-Length: 9'], body: '' },
+    ],
+    ['a word that is no error', { handlerOf: () => () => Promise.reject('CANARY') }],
+  ])(
+    'is the 500 of the contract, with the usual headers, whatever fails on the way: %s',
+    async (_what, options, changes) => {
+      const client = rawClient(await listening(options));
+      client.send(rawRequest(API_KEY, changes));
+      const { status, headers, text } = await client.answer();
+      client.socket.destroy();
+      const { connection: _either, 'keep-alive': _too, ...others } = headers;
+      expect({ status, text, headers: others }).toEqual({
+        status: 500,
+        text: '{"success":false,"message":"Internal server error"}',
+        headers: {
+          'x-request-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
+          'cache-control': 'no-store',
+          'x-content-type-options': 'nosniff',
+          'content-type': 'application/json; charset=utf-8',
+          'content-length': '51',
+          date: expect.any(String),
+        },
+      });
+    },
+  );
 
   it('is of no use to a page in a browser, unless it is on the list', async () => {
     const asked = request({ Origin: 'https://shop.test' });
@@ -288,14 +373,6 @@ async function statusesOf(changes: RawRequest, options: Parameters<typeof listen
   return answers.map(({ status }) => status);
 }
 
-const HOST = 'Host: a';
-const KEY = `cv-api-key: ${API_KEY}`;
-const JSON_TYPE = 'Content-Type: application/json';
-const BODY = '{"amount":100}';
-const LENGTH = `Content-Length: ${BODY.length}`;
-const CHUNKS = `e\r\n${BODY}\r\n0\r\n\r\n`;
-const CHUNKED = 'Transfer-Encoding: chunked';
-
 describe('a request', () => {
   it.each<[string, RawRequest, number]>([
     ['has one key', { headers: [HOST, KEY, KEY, JSON_TYPE, LENGTH] }, 401],
@@ -345,6 +422,56 @@ describe('a request', () => {
   ])('is told to go on, where its body %s', async (_what, changes, statuses) => {
     expect(await statusesOf(changes)).toEqual(statuses);
   });
+
+  it.each<[number, RawRequest, Parameters<typeof listening>[0]]>([
+    [401, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, LENGTH], body: BODY }, {}],
+    [401, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, CHUNKED], body: CHUNKS }, {}],
+    [404, { target: '/other' }, {}],
+    [404, { target: '/other', headers: [HOST, CHUNKED], body: CHUNKS }, {}],
+    [405, { method: 'PUT' }, {}],
+    [415, { headers: [HOST, KEY, 'Content-Type: text/plain', LENGTH] }, {}],
+    [429, {}, { limits: limits({ tenantRequestsPerMinute: 0, addressFailuresPerMinute: 9 }) }],
+  ])('leaves its connection open behind a %i, where all of its body has come: %o', async (status, changes, options) => {
+    const url = await listening(options);
+    const ends = serverEnds(url);
+    const client = rawClient(url);
+    for (const count of [1, 2]) {
+      client.send(rawRequest(API_KEY, { body: BODY, ...changes }));
+      expect(await client.answer(count)).toMatchObject({ status, headers: { connection: 'keep-alive' } });
+    }
+    expect((await ends.of(client)).destroyed).toBe(false);
+    ends.stop();
+    client.socket.destroy();
+  });
+
+  it('is carried out behind a refusal whose body came with it', async () => {
+    const refused = rawRequest(API_KEY, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, CHUNKED], body: CHUNKS });
+    const url = await listening({});
+    const { answers } = await exchange(
+      url,
+      Buffer.concat([refused, rawRequest(API_KEY), refused, rawRequest(API_KEY)]),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([401, 200, 401, 200]);
+  });
+
+  it.each<[string, number, RawRequest]>([
+    ['a tenant', 413, { headers: [HOST, KEY, JSON_TYPE, CHUNKED] }],
+    ['a tenant with another media type', 415, { headers: [HOST, KEY, 'Content-Type: text/plain', CHUNKED] }],
+    ['a stranger', 401, { headers: [HOST, JSON_TYPE, CHUNKED] }],
+    ['nobody, on a path that is not there', 404, { target: '/other', headers: [HOST, CHUNKED] }],
+    ['nobody, with another method', 405, { method: 'PUT', headers: [HOST, CHUNKED] }],
+  ])(
+    'is the last of its connection where its body has too many chunks: %s gets its %i',
+    async (_who, status, changes) => {
+      const body = `${'1\r\ny\r\n'.repeat(1_025)}0\r\n\r\n`;
+      const url = await listening({});
+      const { answers } = await exchange(
+        url,
+        Buffer.concat([rawRequest(API_KEY, { ...changes, body }), rawRequest(API_KEY)]),
+      );
+      expect(answers).toMatchObject([{ status, headers: { connection: 'close' } }]);
+    },
+  );
 
   it.each<[string, string | undefined]>([
     ['with PUT is told which methods there are', 'PUT'],

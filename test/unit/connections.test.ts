@@ -209,7 +209,6 @@ describe('the last answer', () => {
     await begun(responses, 1);
     const flood = Buffer.alloc(1024 * 1024, 'x');
     for (let count = 0; count < 8; count += 1) client.send(flood);
-    await vi.waitUntil(() => socket.bytesRead > 1024, { interval: 5 });
     await new Promise((resolve) => void setTimeout(resolve, 50));
     responses[0]!.end('{}');
     await once(socket, 'close');

@@ -13,7 +13,7 @@ const ROWS: readonly (readonly RegExp[])[] = [
   [/^(config|app|admin|curl)\.ts$/, /^mock\/(asked|contractFile|freshData|headerText|prefer|prism|scenarios)\.ts$/],
   [/^(answerCheck|clientErrors|metrics)\.ts$/],
   [/^connections\.ts$/],
-  [/^(contract|auth|limits|log)\.ts$/],
+  [/^(contract|auth|limits|log|body)\.ts$/],
   [/^operations\//],
   [/^problems\.ts$/],
   [/^payments\/(stripe\w*|bulkhead)\.ts$/],
