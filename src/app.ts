@@ -377,7 +377,7 @@ function asProblem(error: unknown, request: FastifyRequest): Problem {
 }
 
 /** Sent by a proxy that we trust. It sends others' requests over the same connection: closing it early could lose one. */
-const isForwarded = (request: FastifyRequest): boolean => request.ip !== request.socket.remoteAddress;
+const isForwarded = ({ ips = [] }: FastifyRequest): boolean => ips.length > 1;
 
 /** A browser's question whether a page may ask: no request to the API, and no part of the contract. */
 const isPreflight = ({ method, headers }: FastifyRequest): boolean =>
