@@ -532,12 +532,10 @@ describe('a body in tiny chunks', () => {
     }
     latenciesMs.sort((one, other) => one - other);
     const metrics = async () => (await fetch(`${server.adminUrl}/metrics`)).text();
-    const count = (text: string, status: number) =>
-      valueOf(text, `http_requests_total{operation="createPaymentIntent",status="${status}"}`);
     // Whoever sent too many has been told so; the others may still send the rest.
     const text = await vi.waitFor(async () => {
       const now = await metrics();
-      expect([count(now, 413), count(now, 401)]).toEqual([30, 40]);
+      expect([countOf(now, 413), countOf(now, 401)]).toEqual([30, 40]);
       return now;
     });
     const open = crowd.filter(({ socket }) => !socket.readableEnded && !socket.destroyed).length;
@@ -548,6 +546,10 @@ describe('a body in tiny chunks', () => {
     expect(valueOf(text, 'process_resident_memory_bytes')! / 1024 / 1024).toBeLessThan(250);
   });
 });
+
+/** How many requests for a payment had this status. */
+const countOf = (metrics: string, status: number) =>
+  valueOf(metrics, `http_requests_total{operation="createPaymentIntent",status="${status}"}`);
 
 /** Counts what Node's parser calls JavaScript for: each piece of a body. */
 function countBodyCallbacks(serverEnd: object): () => number {
