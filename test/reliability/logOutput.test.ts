@@ -142,9 +142,14 @@ describe('a server whose log can not be written', () => {
     expect(await server.payments(STOPPED_AFTER)).toEqual({ 200: STOPPED_AFTER });
     expect(await server.isAlive()).toBe(true);
     expect(await server.droppedLines()).toBe(0);
-    const written = text(server.child.stdout!);
+    let written = '';
+    server.child.stdout!.setEncoding('utf8').on('data', (part: string) => void (written += part));
+    const closed = once(server.child.stdout!, 'close');
+    // Before it ends: the end waits for a reader, but not as long as a busy machine may take to read.
+    await vi.waitFor(() => expect(written.match(/"stripeRequestId"/g)).toHaveLength(STOPPED_AFTER));
     expect(await server.end('SIGTERM')).toEqual([0, null]);
-    const lines = linesIn(await written);
+    await closed;
+    const lines = linesIn(written);
     expect(lines.filter(({ stripeRequestId }) => stripeRequestId)).toHaveLength(STOPPED_AFTER);
     expect(lines.at(-1)).toMatchObject({ msg: 'closed' });
   });
