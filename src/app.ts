@@ -365,7 +365,8 @@ function asProblem(error: unknown, request: FastifyRequest): Problem {
     const isUnsupported = error.example === 'bodyTooLarge' && !isReadable(request);
     return isUnsupported ? new Problem('unsupportedMediaType') : error;
   }
-  switch ((error as FastifyError).code) {
+  // Of what is thrown and is no error, nothing is read: that could throw as well.
+  switch (error instanceof Error ? (error as FastifyError).code : '') {
     // A media type that is none. Where the body comes in chunks it is looked at only here.
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new Problem('unsupportedMediaType');
