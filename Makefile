@@ -32,16 +32,16 @@ mock: $(INSTALLED) ## run the mock for frontend teams (PORT=4010 API_KEY=… LAT
 	@exec node --import ./src/startSignals.js --import ./src/compileCache.js src/mock.ts
 
 test: $(INSTALLED) ## run all tests: unit, contract on server and mock, the client, parity of 1,000 random requests
-	@$(VITEST) test/unit test/contract test/docs test/client
+	@$(VITEST) --project unit --project contract --project client --project docs
 
 reliability: $(INSTALLED) ## test each promise of reliability on real sockets and processes (redis-server where there is one)
-	@$(VITEST) test/reliability test/chaos
+	@$(VITEST) --project reliability
 
 chaos: $(INSTALLED) ## kill, stop and drain instances under load, and leave their logs unread: SECONDS=60 CLIENTS=16 INSTANCES=2 SEED=…
-	@node test/chaos/chaos.ts --seconds $(or $(SECONDS),60) --clients $(or $(CLIENTS),16) --instances $(or $(INSTANCES),2) $(if $(SEED),--seed $(SEED))
+	@node test/system/chaos/chaos.ts --seconds $(or $(SECONDS),60) --clients $(or $(CLIENTS),16) --instances $(or $(INSTANCES),2) $(if $(SEED),--seed $(SEED))
 
 fuzz: $(INSTALLED) ## send REQUESTS=30000 broken requests, byte by byte, over raw sockets (SEED=…)
-	@node test/reliability/fuzz.ts --requests $(or $(REQUESTS),30000) --seed $(or $(SEED),1)
+	@node test/system/fuzz/fuzz.ts --requests $(or $(REQUESTS),30000) --seed $(or $(SEED),1)
 
 bench: $(INSTALLED) test/bench/node_modules ## measure the server beside its peers: ROUNDS=5 REQUESTS=10000 (SHORT=1: payments only)
 	@node test/bench/bench.ts --rounds $(or $(ROUNDS),5) --requests $(or $(REQUESTS),10000) $(if $(SHORT),--short)
@@ -51,17 +51,17 @@ test/bench/node_modules: test/bench/package.json test/bench/package-lock.json
 	@touch $@
 
 production: $(INSTALLED) ## install the committed tree as production does, start it, and ask it
-	@test/supplyChain/production.sh
+	@test/system/production/production.sh
 
 docs: $(INSTALLED) ## write the API reference as a static site into site/
-	@node src/docsSite.ts site
+	@node src/tools/docsSite.ts site
 
 docs-test: $(INSTALLED) .venv/made ## use the API reference as a reader would, in headless Chromium, and run all samples and the README's commands
 	@[ -x "$${CHROMIUM:-/usr/bin/chromium}" ] || echo 'no Chromium: what needs one is skipped' >&2
-	@$(VITEST) --config vitest.slow.config.ts
+	@$(VITEST) --project browser
 
 checkout: $(INSTALLED) ## run a checkout to copy from, on the mock (PORT=4020, API_URL=…, API_KEY=…, STRIPE_PUBLISHABLE_KEY=…)
-	@exec node test/checkout/main.ts
+	@exec node test/browser/checkout/main.ts
 
 # Python's samples need requests. Without a Python, they are skipped.
 .venv/made:
@@ -74,10 +74,10 @@ contract: $(INSTALLED) ## test a deployment: BASE_URL=… API_KEY=… (CREATE=1 
 	@CONTRACT_API_KEY="$${API_KEY:-$$CONTRACT_API_KEY}" node test/contract/cli.ts $(if $(BASE_URL),'BASE_URL=$(BASE_URL)') $(if $(CREATE),'CREATE=$(CREATE)')
 
 parity: $(INSTALLED) ## compare server and mock on RUNS=10000 random requests (SEED=… repeats a run)
-	@PARITY_RUNS='$(or $(RUNS),10000)' PARITY_SEED='$(SEED)' $(VITEST) test/contract/parity.test.ts
+	@PARITY_RUNS='$(or $(RUNS),10000)' PARITY_SEED='$(SEED)' $(VITEST) --project contract test/contract/parity.test.ts
 
 conformance: $(INSTALLED) $(JUDGES) ## let others judge: Schemathesis, Stripe's description and stripe-mock, Prism (SEED=… EXAMPLES=1000)
-	@CONFORMANCE_SEED='$(SEED)' CONFORMANCE_EXAMPLES='$(EXAMPLES)' $(VITEST) --config vitest.conformance.config.ts
+	@CONFORMANCE_SEED='$(SEED)' CONFORMANCE_EXAMPLES='$(EXAMPLES)' $(VITEST) --project conformance
 
 # Judges in other languages. Where python3 or go is missing, their tests are skipped and say so.
 .conformance/venv/installed: test/conformance/requirements.txt
@@ -92,10 +92,10 @@ conformance: $(INSTALLED) $(JUDGES) ## let others judge: Schemathesis, Stripe's 
 	@touch $@
 
 package: $(INSTALLED) ## pack the client, the mock and the contract tests for other teams into dist/, install and use them in an empty project
-	@$(VITEST) test/package
+	@$(VITEST) --project packages
 
 money: $(INSTALLED) ## convert every amount there is, to the cent
-	@$(VITEST) --config vitest.exhaustive.config.ts
+	@$(VITEST) --project exhaustive
 
 generate: $(INSTALLED) ## make generated/ from openapi/openapi.yaml
 	@npm run --silent generate >/dev/null 2>&1 || npm run --silent generate
@@ -115,10 +115,10 @@ drift: generate ## fail when generated/ is not what openapi/ says
 	@git diff --exit-code --stat -- generated || { echo 'generated/ differs from openapi/: run make generate and commit' >&2; exit 1; }
 
 diff: $(INSTALLED) $(OASDIFF) ## fail on a change that breaks callers of BASE=<git ref> (default: the last release), unless it is a new major version
-	@node test/diff/diff.ts $(if $(BASE),'$(BASE)')
+	@node test/compatibility/diff.ts $(if $(BASE),'$(BASE)')
 
 # Where there is no Go, the comparison says that it went without.
-.conformance/bin/oasdiff: test/diff/oasdiff-version.txt
+.conformance/bin/oasdiff: test/compatibility/oasdiff-version.txt
 	@mkdir -p .conformance
 	@GOBIN='$(CURDIR)/.conformance/bin' GOMODCACHE='$(CURDIR)/.conformance/go' GOFLAGS=-modcacherw \
 		go install 'github.com/oasdiff/oasdiff@$(shell cat $<)' 2>.conformance/oasdiff.log || { cat .conformance/oasdiff.log >&2; exit 1; }
@@ -128,14 +128,14 @@ stryker: $(INSTALLED) ## change src/ in thousands of small ways, and fail where 
 	@node test/mutation/stryker.ts '$(PART)'
 
 mutants: $(INSTALLED) $(OASDIFF) ## change the contract and Stripe's answers in each way, and fail where nobody notices
-	@$(VITEST) --config vitest.mutants.config.ts
+	@$(VITEST) --project mutants
 
 format: $(INSTALLED) ## format the code
 	@npm run --silent format
 
 api-key: $(INSTALLED) ## make a key for TENANT=…: the key for its owner, and the line to configure
-	@node src/apiKey.ts '$(TENANT)'
+	@node src/tools/apiKey.ts '$(TENANT)'
 
 # As the key of `make contract`, KEY is handed on in the environment only, and may come from there.
 reference: $(INSTALLED) ## print how to find in Stripe what a request has created, by TENANT=… and its idempotency KEY=…
-	@node src/reference.ts
+	@node src/tools/reference.ts

@@ -1,12 +1,38 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
+type Settings = NonNullable<TestProjectInlineConfiguration['test']>;
+
+/** Tests of one kind, by the files that hold them. Real servers on a machine with two cores: only a hang takes this long. */
+const project = (name: string, include: string[], settings: Settings = {}): TestProjectInlineConfiguration => ({
+  test: { name, include, maxWorkers: 2, maxConcurrency: 20, testTimeout: 60_000, hookTimeout: 60_000, ...settings },
+});
+
+/** The Makefile says which verb runs which. */
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // Real servers on a machine with two cores: generous, so that only a hang fails.
-    maxWorkers: 2,
-    maxConcurrency: 20,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    projects: [
+      project('unit', ['test/unit/**/*.test.ts']),
+      project('contract', ['test/{contract,samples}/**/*.test.ts']),
+      project('client', ['test/system/client/**/*.test.ts']),
+      project('docs', ['test/system/docs/**/*.test.ts']),
+      project('reliability', ['test/system/{reliability,chaos,fuzz,production}/**/*.test.ts']),
+      project('packages', ['test/system/packages/**/*.test.ts']),
+      // Each file has processes of its own beside it.
+      project('conformance', ['test/conformance/**/*.conformance.ts'], { maxWorkers: 1, sequence: { groupOrder: 1 } }),
+      project('browser', ['test/browser/**/*.slow.ts'], {
+        // A busy machine draws a page slowly: only what never comes fails.
+        expect: { poll: { timeout: 15_000 } },
+        testTimeout: 120_000,
+        fileParallelism: false,
+        sequence: { groupOrder: 2 },
+      }),
+      // Tests of the tests: the contract and Stripe's answers are changed in each way, and somebody has to notice.
+      project('mutants', ['test/mutation/**/*.mutants.ts', 'test/compatibility/**/*.test.ts'], {
+        maxConcurrency: 8,
+        disableConsoleIntercept: true,
+      }),
+      // What goes through everything there is: too long for every run, short enough for each change that lands.
+      project('exhaustive', ['test/**/*.exhaustive.ts'], { testTimeout: 600_000 }),
+    ],
   },
 });

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
-import { parseRange } from './callerAddress.ts';
-import { isStripeSecretKey } from './payments/stripeSecretKey.ts';
-import type { TenantKey } from './auth.ts';
+import { parseRange } from './access/callerAddress.ts';
+import { isStripeSecretKey } from './payments/stripe/secretKey.ts';
+import type { TenantKey } from './access/apiKeys.ts';
 
 export interface Config {
   readonly host: string;

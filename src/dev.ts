@@ -1,11 +1,11 @@
 /** `make start`: the live server with a fake Stripe beside it, for a machine without an account. Never for production. */
 import document from '../generated/openapi.json' with { type: 'json' };
-import { sha256 } from './auth.ts';
+import { sha256 } from './access/apiKeys.ts';
 import { readConfig } from './config.ts';
-import { curlLines } from './curl.ts';
+import { curlLines } from './docs/curl.ts';
 import { startFakeStripe } from './fake-stripe/server.ts';
-import { openLog } from './log.ts';
-import { serve, stopOnSignals } from './serve.ts';
+import { openLog } from './observability/log.ts';
+import { serve, stopOnSignals } from './live.ts';
 
 const API_KEY = 'cv_dev_key';
 

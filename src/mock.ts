@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { styleText } from 'node:util';
 import { pino } from 'pino';
 import { readMockConfig } from './config.ts';
-import { openLog } from './log.ts';
+import { openLog } from './observability/log.ts';
 import { startMock } from './mock/server.ts';
-import { answeredLine, banner, terminalLog, type Paint } from './mock/terminal.ts';
+import { answeredLine, banner, terminalLog, type Paint } from './mock/console.ts';
 import { onStopSignal } from './stopSignals.ts';
 
 const CONTRACT = fileURLToPath(new URL('../openapi/openapi.yaml', import.meta.url));

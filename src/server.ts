@@ -1,9 +1,9 @@
 /** The production process. Everything it needs stands in the environment: see .env.example. */
 import './startSignals.js';
 import { readConfig } from './config.ts';
-import { openLog } from './log.ts';
-import { serve, stopOnSignals } from './serve.ts';
-import { startTracing } from './tracing.ts';
+import { openLog } from './observability/log.ts';
+import { serve, stopOnSignals } from './live.ts';
+import { startTracing } from './observability/tracing.ts';
 
 try {
   const config = readConfig(process.env);

@@ -1,5 +1,5 @@
 /** What a reference shows, made from the contract: nothing in it is written anywhere else. */
-import { resolveReferences } from '../references.ts';
+import { resolveReferences } from '../contract/references.ts';
 
 export interface DocumentedServer {
   /** Absolute, or relative to the document. */

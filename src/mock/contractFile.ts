@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit, type Document } from 'yaml';
-import { ContractError, type ContractFault } from '../contract.ts';
+import { ContractError, type ContractFault } from '../contract/contract.ts';
 
 /** The contract as it stands in a file, YAML or JSON. */
 export interface ContractFile {

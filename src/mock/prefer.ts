@@ -1,5 +1,5 @@
-import type { Scenario } from '../contract.ts';
-import type { OperationId, Success } from '../operations/handler.ts';
+import type { Scenario } from '../contract/contract.ts';
+import type { OperationId, Success } from '../contract/handler.ts';
 
 /** A scenario, by its status, the name of its example, or both. */
 interface Choice {

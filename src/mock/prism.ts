@@ -1,6 +1,6 @@
 import { createLogger } from '@stoplight/prism-core';
 import { createInstance, getHttpOperationsFromSpec, type IHttpConfig } from '@stoplight/prism-http';
-import { ContractError, type Answer, type ContractFault, type Operation } from '../contract.ts';
+import { ContractError, type Answer, type ContractFault, type Operation } from '../contract/contract.ts';
 
 /** The answer of Prism to an operation, by the name of an example. */
 export type PrismAnswers = (operation: Operation, example: string) => Answer;

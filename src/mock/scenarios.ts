@@ -1,5 +1,5 @@
-import { curlLine } from '../curl.ts';
-import { MOCK_HEADERS } from './asked.ts';
+import { curlLine } from '../docs/curl.ts';
+import { MOCK_HEADERS } from './directives.ts';
 
 /** Where the mock tells of itself. No path of a contract begins so. */
 export const SCENARIOS_PATH = '/_mock/scenarios';

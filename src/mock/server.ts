@@ -3,19 +3,19 @@ import { watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
-import { buildApp } from '../app.ts';
-import type { Authenticate } from '../auth.ts';
+import { buildApp } from '../http/app.ts';
+import type { Authenticate } from '../access/apiKeys.ts';
 import type { MockConfig } from '../config.ts';
-import { openContract, type Operation } from '../contract.ts';
+import { openContract, type Operation } from '../contract/contract.ts';
 import { registerDocs } from '../docs/routes.ts';
-import type { OperationId, OperationRequest, Success } from '../operations/handler.ts';
-import { askedOf, waitMs, type Asked } from './asked.ts';
+import type { OperationId, OperationRequest, Success } from '../contract/handler.ts';
+import { askedOf, waitMs, type Asked } from './directives.ts';
 import { readContractFile, type ContractFile } from './contractFile.ts';
-import { freshData } from './freshData.ts';
+import { freshData } from './dynamicData.ts';
 import { headerText } from './headerText.ts';
 import { chooseScenario, refusal } from './prefer.ts';
 import { prismAnswers } from './prism.ts';
-import { resolveReferences } from '../references.ts';
+import { resolveReferences } from '../contract/references.ts';
 import { listedScenarios, SCENARIOS_PATH, scenariosPage, successContent } from './scenarios.ts';
 
 export interface Mock {

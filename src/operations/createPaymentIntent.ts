@@ -1,8 +1,8 @@
 import { GatewayError, type GatewayFault, type IntentOrder, type PaymentGateway } from '../payments/gateway.ts';
 import { intentReference, parseClientKey, providerKey } from '../payments/idempotency.ts';
 import { dollarsToCents } from '../payments/money.ts';
-import { Problem, type ProblemName } from '../problems.ts';
-import type { Handler, OperationRequest } from './handler.ts';
+import { Problem, type ProblemName } from '../contract/problems.ts';
+import type { Handler, OperationRequest } from '../contract/handler.ts';
 
 type Request = OperationRequest<'createPaymentIntent'>;
 

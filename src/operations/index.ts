@@ -1,6 +1,6 @@
 import type { PaymentGateway } from '../payments/gateway.ts';
 import { createPaymentIntent } from './createPaymentIntent.ts';
-import type { Handlers } from './handler.ts';
+import type { Handlers } from '../contract/handler.ts';
 
 /** Every operation of the contract, carried out with this gateway. */
 export const liveHandlers = (gateway: PaymentGateway): Handlers => ({

@@ -3,13 +3,13 @@
  * Prints its milliseconds of CPU until it listened.
  */
 import document from '../../generated/openapi.json' with { type: 'json' };
-import { buildApp } from '../../src/app.ts';
-import { keyring } from '../../src/auth.ts';
+import { buildApp } from '../../src/http/app.ts';
+import { keyring } from '../../src/access/apiKeys.ts';
 import { readConfig } from '../../src/config.ts';
-import { openContract } from '../../src/contract.ts';
-import { limits } from '../../src/limits.ts';
+import { openContract } from '../../src/contract/contract.ts';
+import { limits } from '../../src/access/rateLimits.ts';
 import { pino } from 'pino';
-import { metrics } from '../../src/metrics.ts';
+import { metrics } from '../../src/observability/metrics.ts';
 
 const [[path, item]] = Object.entries(document.paths) as [
   [string, (typeof document.paths)[keyof typeof document.paths]],

@@ -8,16 +8,16 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildApp } from '../../src/app.ts';
-import { openContract, type Contract } from '../../src/contract.ts';
+import { buildApp } from '../../src/http/app.ts';
+import { openContract, type Contract } from '../../src/contract/contract.ts';
 import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
-import { limits } from '../../src/limits.ts';
+import { limits } from '../../src/access/rateLimits.ts';
 import { liveHandlers } from '../../src/operations/index.ts';
-import { stripeGateway } from '../../src/payments/stripe.ts';
+import { stripeGateway } from '../../src/payments/stripe/gateway.ts';
 import { json, requestTo, type Case } from '../contract/case.ts';
 import { cases } from '../contract/cases.ts';
 import { expectDocumented, expectExample } from '../contract/judge.ts';
-import { byOasdiff, byRedocly, OASDIFF } from '../diff/compare.ts';
+import { byOasdiff, byRedocly, OASDIFF } from '../compatibility/compare.ts';
 import { document, operationsOf, scenarios } from '../support/contractDocument.ts';
 import { send, sendBytes, type WireResponse } from '../support/exchange.ts';
 import { mockTarget } from '../support/targets.ts';
@@ -57,7 +57,7 @@ const explanations: Explanation[] = [
   },
   {
     mutants: /\/paymentMethodTypes\/maxItems( removed|: 58 → 59)$|\/PaymentMethodType\/type removed$/,
-    reason: 'the list of types and uniqueItems say as much; it bounds the cost: test/unit/contract.test.ts',
+    reason: 'the list of types and uniqueItems say as much; it bounds the cost: test/unit/contract/contract.test.ts',
   },
   { mutants: /\/Metadata\/properties\/email moved last$/, reason: 'both fields have the same answer' },
   {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFakeStripe, type FakeStripe, type Fault } from '../../src/fake-stripe/server.ts';
 import { GatewayError, type IntentOrder } from '../../src/payments/gateway.ts';
-import { stripeGateway } from '../../src/payments/stripe.ts';
+import { stripeGateway } from '../../src/payments/stripe/gateway.ts';
 import { printTable, verdictOn, type Explanation, type Noticer } from './table.ts';
 
 /** What is read of an intent: whose it is, and what is passed on. */

@@ -5,7 +5,7 @@
  * Part by part, so that a mutant is judged by the tests that state its file's promises, in milliseconds, and not by
  * hundreds of requests. Not changed: the fake Stripe, which is a tool of the tests; what `make drift` and `make package`
  * run (generate, packages/pack); the processes (server, dev, mock, apiKey, docsSite, reference) with what starts and ends
- * them (serve, tracing), whose tests start processes of their own that don't know which mutant is meant.
+ * them (live, tracing), whose tests start processes of their own that don't know which mutant is meant.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -20,53 +20,59 @@ interface Part {
 const parts: Record<string, Part> = {
   pure: {
     mutate: [
-      'src/auth.ts',
-      'src/callerAddress.ts',
+      'src/access/apiKeys.ts',
+      'src/access/callerAddress.ts',
       'src/config.ts',
-      'src/curl.ts',
+      'src/docs/curl.ts',
       'src/mock/prefer.ts',
       'src/operations/createPaymentIntent.ts',
       'src/payments/idempotency.ts',
       'src/payments/money.ts',
-      'src/payments/stripeFaults.ts',
-      'src/payments/stripeIntent.ts',
+      'src/payments/stripe/errors.ts',
+      'src/payments/stripe/intents.ts',
     ],
     tests: [
-      'test/unit/{auth,callerAddress,config,curl}.test.ts',
+      'test/unit/access/{apiKeys,callerAddress}.test.ts',
+      'test/unit/config.test.ts',
+      'test/unit/docs/curl.test.ts',
       'test/unit/mock/prefer.test.ts',
-      'test/unit/payments/{idempotency,money,stripeFaults,stripeIntent}.test.ts',
+      'test/unit/payments/{idempotency,money}.test.ts',
+      'test/unit/payments/stripe/{errors,intents}.test.ts',
       'test/unit/operations/*.test.ts',
     ],
   },
   contract: {
-    mutate: ['src/contract.ts', 'src/problems.ts', 'src/references.ts'],
-    tests: ['test/unit/{contract,problems,references}.test.ts'],
+    mutate: ['src/contract/contract.ts', 'src/contract/problems.ts', 'src/contract/references.ts'],
+    tests: ['test/unit/contract/{contract,problems,references}.test.ts'],
   },
-  shell: { mutate: ['src/app.ts'], tests: ['test/unit/app.test.ts'] },
+  shell: { mutate: ['src/http/app.ts'], tests: ['test/unit/http/app.test.ts'] },
   connections: {
-    mutate: ['src/clientErrors.ts', 'src/connections.ts'],
-    tests: ['test/unit/{clientErrors,connections}.test.ts'],
+    mutate: ['src/http/parserErrors.ts', 'src/http/connections.ts'],
+    tests: ['test/unit/http/{connections,parserErrors}.test.ts'],
   },
   stripe: {
-    mutate: ['src/payments/stripe.ts'],
-    tests: ['test/unit/payments/{stripe,stripeRetries}.test.ts'],
+    mutate: ['src/payments/stripe/gateway.ts'],
+    tests: ['test/unit/payments/stripe/{gateway,retries}.test.ts'],
   },
   stripeHttpClient: {
-    mutate: ['src/payments/stripeHttpClient.ts'],
-    tests: ['test/unit/payments/stripeHttpClient.test.ts'],
+    mutate: ['src/payments/stripe/httpClient.ts'],
+    tests: ['test/unit/payments/stripe/httpClient.test.ts'],
   },
   limits: {
-    mutate: ['src/limits.ts', 'src/redis.ts', 'src/payments/bulkhead.ts'],
-    tests: ['test/unit/limits.test.ts', 'test/unit/payments/bulkhead.test.ts'],
+    mutate: ['src/access/rateLimits.ts', 'src/access/redis.ts', 'src/payments/bulkhead.ts'],
+    tests: ['test/unit/access/rateLimits.test.ts', 'test/unit/payments/bulkhead.test.ts'],
   },
-  answers: { mutate: ['src/answerCheck.ts'], tests: ['test/unit/answerCheck.test.ts'] },
+  answers: { mutate: ['src/contract/responseValidation.ts'], tests: ['test/unit/contract/responseValidation.test.ts'] },
   client: { mutate: ['src/client/*.ts'], tests: ['test/unit/client/*.test.ts'] },
-  admin: { mutate: ['src/admin.ts'], tests: ['test/unit/admin.test.ts'] },
-  log: { mutate: ['src/log.ts', 'src/metrics.ts'], tests: ['test/unit/{log,metrics}.test.ts'] },
+  admin: { mutate: ['src/observability/admin.ts'], tests: ['test/unit/observability/admin.test.ts'] },
+  log: {
+    mutate: ['src/observability/log.ts', 'src/observability/metrics.ts'],
+    tests: ['test/unit/observability/{log,metrics}.test.ts'],
+  },
   docs: { mutate: ['src/docs/*.ts'], tests: ['test/unit/docs/*.test.ts'] },
   mock: {
     mutate: ['src/mock/*.ts', '!src/mock/prefer.ts', '!src/mock/server.ts'],
-    tests: ['test/unit/mock/{asked,contractFile,freshData,headerText,prism,scenarios,terminal}.test.ts'],
+    tests: ['test/unit/mock/{console,contractFile,directives,dynamicData,headerText,prism,scenarios}.test.ts'],
   },
   mockServer: { mutate: ['src/mock/server.ts'], tests: ['test/unit/mock/{server,daily}.test.ts'] },
 };
@@ -76,7 +82,7 @@ const THRESHOLD = 90;
 
 /** The mutants of a part by how they ended: `Killed`, `Survived`, `NoCoverage`, … */
 function outcomesOf({ mutate, tests }: Part): string[] {
-  const run = spawnSync('stryker', ['run', '--mutate', mutate.join(',')], {
+  const run = spawnSync('stryker', ['run', 'test/mutation/stryker.config.json', '--mutate', mutate.join(',')], {
     cwd: root,
     stdio: 'inherit',
     env: { ...process.env, MUTATION_TESTS: JSON.stringify(tests) },

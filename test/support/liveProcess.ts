@@ -3,8 +3,8 @@
  * `node test/support/liveProcess.ts http://127.0.0.1:12111`. Everything else stands in the environment. Only for tests.
  */
 import { readConfig } from '../../src/config.ts';
-import { openLog } from '../../src/log.ts';
-import { serve, stopOnSignals } from '../../src/serve.ts';
+import { openLog } from '../../src/observability/log.ts';
+import { serve, stopOnSignals } from '../../src/live.ts';
 
 // A test that is killed can't end what it started: whoever was forked by it goes when it is gone.
 process.once('disconnect', () => process.exit(1));

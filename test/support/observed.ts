@@ -4,10 +4,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
-import { sha256 } from '../../src/auth.ts';
+import { sha256 } from '../../src/access/apiKeys.ts';
 import { readConfig } from '../../src/config.ts';
 import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
-import { serve, type LiveServer } from '../../src/serve.ts';
+import { serve, type LiveServer } from '../../src/live.ts';
 
 export type LogLine = Record<string, unknown> & { msg: string; level: number };
 

@@ -4,9 +4,9 @@
  * and its words. Only for tests.
  */
 import { readConfig } from '../../src/config.ts';
-import { openLog } from '../../src/log.ts';
-import { serve, stopOnSignals } from '../../src/serve.ts';
-import { startTracing } from '../../src/tracing.ts';
+import { openLog } from '../../src/observability/log.ts';
+import { serve, stopOnSignals } from '../../src/live.ts';
+import { startTracing } from '../../src/observability/tracing.ts';
 
 const config = readConfig(process.env);
 const logger = openLog(config.logLevel);

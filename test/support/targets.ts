@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
-import { VIOLATION } from '../../src/answerCheck.ts';
-import { sha256 } from '../../src/auth.ts';
+import { VIOLATION } from '../../src/contract/responseValidation.ts';
+import { sha256 } from '../../src/access/apiKeys.ts';
 import { readConfig, readMockConfig, type MockConfig } from '../../src/config.ts';
 import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
 import { startMock } from '../../src/mock/server.ts';
-import { serve } from '../../src/serve.ts';
+import { serve } from '../../src/live.ts';
 
 /** Something that should keep the contract. */
 export interface Target {

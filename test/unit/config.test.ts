@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sha256 } from '../../src/auth.ts';
+import { sha256 } from '../../src/access/apiKeys.ts';
 import { readConfig, readMockConfig } from '../../src/config.ts';
 
 const digestOf = (apiKey: string) => sha256(apiKey).toString('hex');

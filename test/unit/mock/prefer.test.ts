@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Scenario } from '../../../src/contract.ts';
+import type { Scenario } from '../../../src/contract/contract.ts';
 import { chooseScenario, preference } from '../../../src/mock/prefer.ts';
 
 const scenarios: readonly Scenario[] = [

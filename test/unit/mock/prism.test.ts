@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
-import { openContract, type ContractError } from '../../../src/contract.ts';
+import { openContract, type ContractError } from '../../../src/contract/contract.ts';
 import { prismAnswers } from '../../../src/mock/prism.ts';
 import { freePort } from '../../support/freePort.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createPaymentIntent } from '../../../src/operations/createPaymentIntent.ts';
-import type { OperationRequest } from '../../../src/operations/handler.ts';
+import type { OperationRequest } from '../../../src/contract/handler.ts';
 import {
   GatewayError,
   type CreatedIntent,
@@ -8,7 +8,7 @@ import {
   type IntentOrder,
   type PaymentGateway,
 } from '../../../src/payments/gateway.ts';
-import { Problem } from '../../../src/problems.ts';
+import { Problem } from '../../../src/contract/problems.ts';
 
 type Request = OperationRequest<'createPaymentIntent'>;
 

@@ -1,0 +1,170 @@
+import type { Server } from 'node:http';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import type { FastifyBaseLogger } from 'fastify';
+import document from '../generated/openapi.json' with { type: 'json' };
+import { serveAdmin } from './observability/admin.ts';
+import { answerCheck } from './contract/responseValidation.ts';
+import { buildApp } from './http/app.ts';
+import { keyring } from './access/apiKeys.ts';
+import { connectionsClosed, endAfter, endUnfinished, isNewest } from './http/connections.ts';
+import type { Config } from './config.ts';
+import { openContract } from './contract/contract.ts';
+import { readersMock, type Docs } from './docs/files.ts';
+import { registerDocs } from './docs/routes.ts';
+import { limits } from './access/rateLimits.ts';
+import { oncePerSecond, wordless } from './observability/log.ts';
+import { metrics, type Metrics } from './observability/metrics.ts';
+import { liveHandlers } from './operations/index.ts';
+import { bulkhead } from './payments/bulkhead.ts';
+import { stripeGateway } from './payments/stripe/gateway.ts';
+import { onStopSignal } from './stopSignals.ts';
+
+export interface LiveServer {
+  /** `http://127.0.0.1:3000`. */
+  url: string;
+  /** Metrics and health: `http://127.0.0.1:9090`. */
+  adminUrl: string;
+  /** Goes on answering for the drain time, refuses nobody, then closes. */
+  stop(): Promise<void>;
+  stopsWithinMs: number;
+}
+
+/** Every accepted request is answered within this time, whatever Stripe does. */
+const DEADLINE_MS = 10_000;
+
+/**
+ * Starts the live server on the contract, with Stripe behind it: the real one, unless `stripeUrl` is another.
+ * `playground` says where the API reference sends requests, where it is served.
+ */
+export async function serve(
+  config: Config,
+  logger: FastifyBaseLogger,
+  stripeUrl?: URL,
+  playground: Omit<Docs, 'document'> = playgroundBeside(config),
+): Promise<LiveServer> {
+  const measures = metrics();
+  // Its client is loaded only where there is one: it is a sixth of what there is to load.
+  const redis = config.redisUrl ? (await import('./access/redis.ts')).sharedCounts(config.redisUrl, logger) : undefined;
+  const counts = limits(config, redis);
+  const gateway = bulkhead(
+    stripeGateway({
+      secretKey: config.stripeSecretKey,
+      deadlineMs: DEADLINE_MS - config.stripeQueueTimeoutMs,
+      onAttempt: measures.countAttempt,
+      ...(stripeUrl && { baseUrl: stripeUrl }),
+    }),
+    {
+      maxInFlight: config.stripeMaxInFlight,
+      maxQueued: config.stripeMaxQueued,
+      maxWaitMs: config.stripeQueueTimeoutMs,
+    },
+  );
+  measures.watch({ bulkhead: gateway, limits: counts });
+  const handlers = liveHandlers(gateway);
+  const contract = await openContract(document, (id) => handlers[id]);
+  const app = await buildApp({
+    contract,
+    authenticate: keyring(config.apiKeys),
+    limits: counts,
+    logger,
+    metrics: measures,
+    checkAnswer: config.checkAnswers ? answerCheck(contract.operations, { logger, metrics: measures }) : undefined,
+    corsOrigins: config.corsOrigins,
+    trustedProxies: config.trustedProxies,
+  });
+  if (config.docs) registerDocs(app, { document, ...playground });
+  let stopping: Promise<void> | undefined;
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (stopping && isNewest(reply.raw)) endAfter(reply.raw);
+    done(null, payload);
+  });
+  // Until here the start has been one turn of the event loop. A signal that came in it ends the process now, with nobody there.
+  await nextTurn();
+  const admin = await serveAdmin({
+    host: config.adminHost,
+    port: config.adminPort,
+    metrics: measures,
+    isReady: () => !stopping,
+  });
+  limitConnections(app.server, config.maxConnections, logger, measures);
+  const url = await app.listen({ host: config.host, port: config.port });
+  logger.info({ url, adminUrl: admin.url }, 'listening');
+
+  async function stop(): Promise<void> {
+    logger.info({ drainMs: config.drainMs }, 'draining');
+    await delay(config.drainMs);
+    const closed = app.close();
+    endUnfinished(app.server);
+    // Each answer closes its connection. Again until all are gone: some were accepted before the port was closed.
+    const sweep = setInterval(() => endUnfinished(app.server), 50);
+    // The last request was taken by now, and has its whole deadline.
+    const watchdog = setTimeout(() => app.server.closeAllConnections(), DEADLINE_MS + 1_000);
+    await closed;
+    await connectionsClosed(app.server);
+    clearInterval(sweep);
+    clearTimeout(watchdog);
+    await gateway.close();
+    counts.close();
+    await admin.close();
+    logger.info('closed');
+  }
+
+  return {
+    url,
+    adminUrl: admin.url,
+    stop: () => (stopping ??= stop()),
+    stopsWithinMs: config.drainMs + DEADLINE_MS + 1_000,
+  };
+}
+
+/** One connection too many is closed before anything is read of it: it costs no memory, and those that are there are served. */
+function limitConnections(server: Server, maxConnections: number, logger: FastifyBaseLogger, measures: Metrics): void {
+  const message = 'connections dropped: MAX_CONNECTIONS are open';
+  const drops = oncePerSecond<{ maxConnections: number }>((repeats) => logger.warn(repeats, message));
+  server.maxConnections = maxConnections;
+  server.on('drop', () => {
+    measures.countDroppedConnection();
+    if (drops.isFirst({ maxConnections })) logger.warn({ maxConnections }, message);
+  });
+}
+
+/** A reader who only tries something out must not move money: a server with a live key of Stripe's is asked by choice only. */
+function playgroundBeside({ stripeSecretKey }: Config): Omit<Docs, 'document'> {
+  if (!/^[sr]k_test_/.test(stripeSecretKey)) return readersMock;
+  return { ...readersMock, server: { url: '/', description: "This server, in Stripe's test mode" } };
+}
+
+/**
+ * Ends the process when it is asked to, and when it can't be trusted any more: not before everyone has their answer, and
+ * not later than the longest answer can take.
+ */
+export function stopOnSignals(server: LiveServer, logger: FastifyBaseLogger, lastly = async () => {}): void {
+  let exitCode = 0;
+  let isEnding = false;
+  const end = (code: number) => {
+    // A fault in the middle of a drain is a fault still.
+    exitCode = Math.max(exitCode, code);
+    if (isEnding) return;
+    isEnding = true;
+    setTimeout(() => process.exit(1), server.stopsWithinMs + 1_000).unref();
+    void server
+      .stop()
+      .then(lastly)
+      .then(
+        () => process.exit(exitCode),
+        () => process.exit(1),
+      );
+  };
+  onStopSignal(() => end(0));
+  for (const fault of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(fault, (error: unknown) => {
+      try {
+        logger.fatal({ fault, ...wordless(error) }, 'broken: draining, then ending');
+      } catch {
+        // An error that can't be read. Thrown from here, another one would end the process at once.
+        logger.fatal({ fault }, 'broken: draining, then ending');
+      }
+      end(1);
+    });
+  }
+}

@@ -1,0 +1,66 @@
+import { createServer } from 'node:http';
+import { CONNECTION_TIMEOUT_MS, HTTP_LIMITS } from '../http/connections.ts';
+import type { Metrics } from './metrics.ts';
+
+export interface AdminServer {
+  url: string;
+  close(): Promise<void>;
+}
+
+export interface AdminOptions {
+  host: string;
+  port: number;
+  metrics: Pick<Metrics, 'text' | 'contentType'>;
+  /** Whether a load balancer should send requests here. */
+  isReady: () => boolean;
+}
+
+/** What operators ask, on a port of its own that no customer reaches: `/livez`, `/readyz` and `/metrics`. */
+export async function serveAdmin({ host, port, metrics, isReady }: AdminOptions): Promise<AdminServer> {
+  const answers = new Map<string, () => Promise<Answer>>([
+    ['/livez', async () => text(200, 'ok')],
+    ['/readyz', async () => (isReady() ? text(200, 'ok') : text(503, 'draining'))],
+    ['/metrics', async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.text() })],
+  ]);
+  const server = createServer(HTTP_LIMITS, (request, response) => {
+    void answerOf(request.url!).then(({ status, contentType, body }) =>
+      response.writeHead(status, { 'Content-Type': contentType, ...HEADERS }).end(body),
+    );
+  });
+  server.setTimeout(CONNECTION_TIMEOUT_MS);
+  const answerOf = async (url: string): Promise<Answer> => {
+    const [path] = url.split('?', 1);
+    try {
+      return (await answers.get(path!)?.()) ?? text(404, 'not found');
+    } catch {
+      // An unhandled rejection would end the process, and metrics that can't be read are no reason.
+      return text(500, 'broken');
+    }
+  };
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, host, resolve);
+  });
+  const address = server.address() as { port: number };
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+interface Answer {
+  status: number;
+  contentType: string;
+  body: string;
+}
+
+const text = (status: number, word: string): Answer => ({
+  status,
+  contentType: 'text/plain; charset=utf-8',
+  body: `${word}\n`,
+});
+
+const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };

@@ -1,0 +1,100 @@
+import { isSpanContextValid } from '@opentelemetry/api';
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
+import { pino, type Logger } from 'pino';
+import { LogDestination } from './logDestination.ts';
+import { GatewayError } from '../payments/gateway.ts';
+import type { Problem } from '../contract/problems.ts';
+
+/**
+ * The log, on standard output. From here on, nothing that can't be written there or on standard error stops the process.
+ *
+ * Reading `process.stdout` makes a pipe one that does not block: a write to a reader who has stopped would hold a thread, for
+ * which the end of the process waits.
+ */
+export function openLog(level: string): Logger {
+  // What console.log writes: without a listener, an error of a stream is an uncaught exception.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  return pino({ level }, new LogDestination(process.stdout.fd));
+}
+
+/**
+ * Writes the one line that every request leaves in the log, when its connection is done with it, answered or not.
+ *
+ * Only what is named here is logged: no header, no URL, no body, nobody's words. The operation says which path it was.
+ */
+export function logLine(logger: FastifyBaseLogger, request: FastifyRequest, ending: Ending): void {
+  const { operation, tenant, problem, facts } = request.exchange;
+  const { status, durationMs, isAborted } = ending;
+  const line = {
+    requestId: request.id,
+    traceId: traceIdOf(request),
+    tenant,
+    operation: operation?.id,
+    method: request.method,
+    status: status || undefined,
+    durationMs: Math.round(durationMs * 10) / 10,
+    aborted: isAborted || undefined,
+    ...(problem && { problem: problem.example, cv_reference: problem.reference, cause: causeOf(problem) }),
+    ...facts,
+  };
+  if (status >= 500) logger.error(line, 'request');
+  else if (facts?.droppedMethodTypes) logger.warn(line, 'request: payment method types were dropped');
+  else logger.info(line, 'request');
+}
+
+/**
+ * Tells the first event of a kind in each second from its repeats, so that a flood costs two lines a second.
+ *
+ * `onRepeats` gets the fields of the kind, with the number of its repeats, when their second is over.
+ */
+export function oncePerSecond<Kind extends object>(onRepeats: (kind: Kind & { suppressed: number }) => void) {
+  const repeats = new Map<string, number>();
+  let timer: NodeJS.Timeout | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    for (const [kind, suppressed] of repeats) {
+      if (suppressed > 0) onRepeats({ ...(JSON.parse(kind) as Kind), suppressed });
+    }
+    repeats.clear();
+  };
+  return {
+    isFirst: (kind: Kind): boolean => {
+      const name = JSON.stringify(kind);
+      const count = repeats.get(name);
+      repeats.set(name, count === undefined ? 0 : count + 1);
+      timer ??= setTimeout(flush, 1_000).unref();
+      return count === undefined;
+    },
+    /** Ends the second early, so that no number is lost with the process. */
+    flush,
+  };
+}
+
+interface Ending {
+  /** 0 where nothing was answered. */
+  status: number;
+  durationMs: number;
+  /** The client left before the end of its answer. */
+  isAborted: boolean;
+}
+
+/** Where nothing is traced, the id is all zeros. */
+function traceIdOf({ exchange: { span } }: FastifyRequest): string | undefined {
+  const traced = span?.spanContext();
+  return traced && isSpanContextValid(traced) ? traced.traceId : undefined;
+}
+
+/** Only our own words are logged; of any other error the place and the code. */
+function causeOf({ cause }: Problem): object | undefined {
+  if (cause instanceof GatewayError) return { fault: cause.fault, reason: cause.message, ...cause.details };
+  return cause === undefined ? undefined : wordless(cause);
+}
+
+/** An error without its words, which can quote a key or a customer. */
+export function wordless(error: unknown): object {
+  if (!(error instanceof Error)) return { name: typeof error };
+  // The first lines are the message, which may look like places itself.
+  const places = error.stack?.split('\n').slice(String(error).split('\n').length) ?? [];
+  return { name: error.name, code: (error as NodeJS.ErrnoException).code, stack: places.map((line) => line.trim()) };
+}

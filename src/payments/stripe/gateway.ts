@@ -1,0 +1,229 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Stripe } from 'stripe';
+import { callSpan } from '../../observability/tracing.ts';
+import { GatewayError, type CreatedIntent, type IntentOrder, type PaymentGateway } from '../gateway.ts';
+import {
+  faultOf,
+  isOutOfStep,
+  isWorthRepeating,
+  loggable,
+  wordOf,
+  type FailedOutcome,
+  type Failure,
+} from './errors.ts';
+import { NoAnswer, stripeHttpClient, type AnswerHeaders } from './httpClient.ts';
+import { intentParams, mismatchIn, type IntentParams } from './intents.ts';
+
+/** Not the SDK's default, which an update would move: what a retry across a deploy sends and gets depends on it. */
+const API_VERSION = '2026-10-28.endive';
+
+const MAX_ATTEMPTS = 3;
+
+/** With less time left, one more attempt would add load and seldom an answer. */
+const MIN_ATTEMPT_MS = 250;
+
+/** Before the second attempt; twice as long before the third. At random, lest all callers come back at once. */
+const PAUSE_MS = { from: 300, to: 500 };
+
+/** The longest wait that we pass on to a caller. */
+const MAX_RETRY_AFTER_SECONDS = 60;
+
+export interface StripeGatewayOptions {
+  secretKey: string;
+  /** Another Stripe than the real one: a scheme, a host, a port. */
+  baseUrl?: URL;
+  /** For one order, all attempts and pauses included. */
+  deadlineMs?: number;
+  /** For one attempt, connecting and the whole answer included. Above Stripe's slow tail, or a retry meets our own call. */
+  attemptTimeoutMs?: number;
+  connectTimeoutMs?: number;
+  /** Called after each attempt, for metrics and logs. Must not throw. */
+  onAttempt?: (attempt: Attempt) => void;
+}
+
+export interface Attempt {
+  outcome: 'created' | FailedOutcome;
+  durationMs: number;
+  statusCode: number | undefined;
+  /** Stripe's name for its answer. */
+  requestId: string | undefined;
+}
+
+type Result = { outcome: 'created'; statusCode: number; headers: AnswerHeaders; intent: CreatedIntent } | Failure;
+
+/**
+ * Payments by Stripe.
+ *
+ * An order is asked for at most three times, with the same idempotency key and parameters, within one deadline. Only a
+ * response that shows itself to be this order's counts, as success or as refusal: until one does, the outcome is unknown.
+ */
+export function stripeGateway({
+  secretKey,
+  baseUrl = new URL('https://api.stripe.com'),
+  deadlineMs = 10_000,
+  attemptTimeoutMs = 6_000,
+  connectTimeoutMs = 1_000,
+  onAttempt = () => {},
+}: StripeGatewayOptions): PaymentGateway {
+  const http = stripeHttpClient({ connectTimeoutMs });
+  const stripe = stripeSdk(secretKey, baseUrl, http);
+  const closing = new AbortController();
+
+  async function createIntent(order: IntentOrder): Promise<CreatedIntent> {
+    checkOrder(order);
+    const endsAt = performance.now() + deadlineMs;
+    const params = intentParams(order);
+    let isUnderWay = false;
+    for (let attempt = 1; ; attempt++) {
+      const result = await attemptOnce(order, params, Math.min(attemptTimeoutMs, endsAt - performance.now()));
+      if (result.outcome === 'created') return result.intent;
+
+      const pauseMs = pauseAfter(attempt, result.headers);
+      const isLate = performance.now() + pauseMs + MIN_ATTEMPT_MS > endsAt;
+      // Our own earlier call, which Stripe is still working on, ends as what we ask for: that is worth all of the time left.
+      const isOurOwn = isUnderWay && faultOf(result) === 'keyInUse';
+      if ((attempt >= MAX_ATTEMPTS && !isOurOwn) || isLate || closing.signal.aborted || !isWorthRepeating(result)) {
+        throw gatewayError(result, isUnderWay);
+      }
+      isUnderWay ||= mayBeUnderWay(result);
+      await sleep(pauseMs, undefined, { signal: closing.signal }).catch(() => {});
+    }
+  }
+
+  async function attemptOnce(order: IntentOrder, params: IntentParams, timeoutMs: number): Promise<Result> {
+    const startedAt = performance.now();
+    // The SDK takes a timeout of 0 for none, and no fractions.
+    const options = { idempotencyKey: order.idempotencyKey, timeout: Math.max(1, Math.floor(timeoutMs)) };
+    const call = () =>
+      withoutStacks(() => stripe.paymentIntents.create(params, options)).then(
+        (intent) => resultOf(intent, params, order),
+        (error: unknown) => failureOf(error, order),
+      );
+    const result = await callSpan('Stripe paymentIntents.create', call, ({ outcome }) => outcome === 'created');
+    if (result.outcome !== 'created' && isOutOfStep(result)) http.renewConnections();
+    onAttempt({
+      outcome: result.outcome,
+      durationMs: performance.now() - startedAt,
+      statusCode: result.statusCode,
+      requestId: wordOf(result.headers['request-id']),
+    });
+    return result;
+  }
+
+  return {
+    createIntent,
+    async close() {
+      closing.abort();
+      await http.close();
+    },
+  };
+}
+
+function stripeSdk(secretKey: string, { protocol, hostname, port }: URL, httpClient: Stripe.HttpClient): Stripe {
+  const isPlain = protocol === 'http:';
+  return new Stripe(secretKey, {
+    apiVersion: API_VERSION,
+    httpClient,
+    protocol: isPlain ? 'http' : 'https',
+    host: hostname,
+    port: port || (isPlain ? 80 : 443),
+    // All repeating is done here: the SDK's ignores Retry-After and knows no deadline.
+    maxNetworkRetries: 0,
+    telemetry: false,
+    appInfo: { name: 'payments-service' },
+  });
+}
+
+/**
+ * The SDK notes in each call where it was made from, for errors that go no further than failureOf. To Node that is a
+ * sixth of the whole request. Errors made later, when the call is under way, have their stacks.
+ */
+function withoutStacks<Value>(begin: () => Value): Value {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return begin();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+/** Refuses what would be sent as something else, or not at all. */
+function checkOrder({ methodTypes, idempotencyKey }: IntentOrder): void {
+  if (methodTypes?.length === 0) {
+    // The SDK leaves an empty list out, and Stripe would then offer every type.
+    throw new GatewayError('methodTypesRefused', 'payment method types: expected at least one');
+  }
+  if (!/^[\x21-\x7e]{1,255}$/.test(idempotencyKey)) {
+    throw new GatewayError('broken', 'idempotency key: expected 1 to 255 visible ASCII characters');
+  }
+}
+
+function resultOf(intent: Stripe.Response<Stripe.PaymentIntent>, params: IntentParams, order: IntentOrder): Result {
+  const { statusCode } = intent.lastResponse;
+  const headers: AnswerHeaders = intent.lastResponse.headers;
+  const mismatch = keyMismatchIn(headers, order) ?? mismatchIn(intent, params, order.idempotencyKey, isEchoed(headers));
+  if (mismatch !== undefined) return { outcome: 'mismatched', reason: mismatch, statusCode, headers };
+  const created = {
+    clientSecret: String(intent.client_secret),
+    replayed: headers['idempotent-replayed'] === 'true',
+    requestId: wordOf(headers['request-id']),
+    droppedMethodTypes: missingFrom(intent.payment_method_types, order.methodTypes ?? []),
+  };
+  return { outcome: 'created', statusCode, headers, intent: created };
+}
+
+/** The error of an attempt as data. The SDK's own object goes no further: it holds headers and Stripe's words. */
+function failureOf(error: unknown, order: IntentOrder): Failure {
+  if (error instanceof Stripe.errors.StripeConnectionError && error.detail instanceof NoAnswer) {
+    const { kind, message, statusCode, headers } = error.detail;
+    return { outcome: kind, reason: message, statusCode, headers };
+  }
+  if (error instanceof Stripe.errors.StripeError && error.statusCode !== undefined) {
+    const { statusCode, rawType: type, code, param } = error;
+    const headers: AnswerHeaders = error.headers ?? {};
+    const mismatch = keyMismatchIn(headers, order);
+    if (mismatch !== undefined) return { outcome: 'mismatched', reason: mismatch, statusCode, headers };
+    const refusal = { statusCode, type, code, param, headers };
+    if (isEchoed(headers)) return { outcome: 'refused', reason: 'an error of the API', ...refusal };
+    return { outcome: 'unattributed', reason: 'an error that does not name our key', ...refusal };
+  }
+  return { outcome: 'unsent', reason: 'the request could not be written', headers: {} };
+}
+
+/** Whether a response names an idempotency key, as Stripe's do. Another key than ours is a mismatch before. */
+function isEchoed(headers: AnswerHeaders): boolean {
+  return headers['idempotency-key'] !== undefined;
+}
+
+function keyMismatchIn(headers: AnswerHeaders, { idempotencyKey }: IntentOrder): string | undefined {
+  return (headers['idempotency-key'] ?? idempotencyKey) === idempotencyKey ? undefined : 'an answer to another key';
+}
+
+function missingFrom(offered: unknown, asked: readonly string[]): readonly string[] {
+  return asked.filter((type) => !(Array.isArray(offered) && offered.includes(type)));
+}
+
+/** In milliseconds. Stripe's wish for more (Retry-After, in seconds) is honoured; one that is no number is none. */
+function pauseAfter(attempt: number, headers: AnswerHeaders): number {
+  const pauseMs = (PAUSE_MS.from + Math.random() * (PAUSE_MS.to - PAUSE_MS.from)) * 2 ** Math.min(attempt - 1, 1);
+  return Math.max(pauseMs, Number(headers['retry-after'] ?? 0) * 1000 || 0);
+}
+
+/** Whether Stripe may still be working on an attempt of ours that is over. */
+function mayBeUnderWay({ outcome }: Failure): boolean {
+  return outcome !== 'refused' && outcome !== 'unreachable';
+}
+
+function gatewayError(failure: Failure, isUnderWay: boolean): GatewayError {
+  const fault = faultOf(failure);
+  // The call that holds the key is our own earlier attempt: nothing the caller did, who may not even know of a key.
+  const ours = fault === 'keyInUse' && isUnderWay;
+  const reason = `${failure.outcome}: ${failure.reason}`;
+  return new GatewayError(ours ? 'unavailable' : fault, reason, loggable(failure), retryAfterSeconds(failure.headers));
+}
+
+/** Stripe's own wish, within reason: a proxy on the way could say anything. */
+function retryAfterSeconds({ 'retry-after': wish = '' }: AnswerHeaders): number | undefined {
+  return /^[1-9]\d{0,8}$/.test(wish) ? Math.min(Number(wish), MAX_RETRY_AFTER_SECONDS) : undefined;
+}

@@ -1,0 +1,82 @@
+import type { Stripe } from 'stripe';
+import type { IntentOrder } from '../gateway.ts';
+import { intentReference } from '../idempotency.ts';
+
+/** Stripe's limit: https://docs.stripe.com/api/metadata */
+const MAX_METADATA_KEYS = 50;
+
+/** The metadata keys of our reference, by which an answer is recognised as this order's: the first that the caller leaves free. */
+export const REFERENCE_KEYS = ['cv_reference', 'cv_reference_2'];
+
+/** The metadata key of the tenant, unless the caller uses it. */
+const TENANT_KEY = 'cv_tenant';
+
+export type IntentParams = Stripe.PaymentIntentCreateParams & { metadata: Record<string, string> };
+
+/**
+ * The parameters of an order. The same order gives the same bytes, now, on a retry, and after a deploy: Stripe refuses a
+ * retry that differs. So nothing of the moment may be among them, and their order is fixed.
+ */
+export function intentParams(order: IntentOrder): IntentParams {
+  const { cents, methodTypes } = order;
+  const params = {
+    amount: cents,
+    currency: 'usd',
+    metadata: storedMetadata(order),
+  } satisfies Stripe.PaymentIntentCreateParams;
+  if (methodTypes === undefined) return params;
+  // The SDK drops an empty list, and Stripe would then offer every type: callers of this function never have one.
+  return { ...params, allowed_payment_method_types: [...methodTypes] } satisfies Stripe.PaymentIntentCreateParams;
+}
+
+/**
+ * The caller's metadata and ours, as far as there is room: the reference first. Sorted by key, because a caller's map may
+ * have another order at each retry.
+ */
+function storedMetadata({ metadata, tenant, idempotencyKey }: IntentOrder): Record<string, string> {
+  const entries = Object.entries(metadata);
+  const name = REFERENCE_KEYS.find((key) => !Object.hasOwn(metadata, key));
+  if (name && entries.length < MAX_METADATA_KEYS) entries.push([name, intentReference(idempotencyKey)]);
+  const hasTenant = Object.hasOwn(metadata, TENANT_KEY);
+  if (!hasTenant && entries.length < MAX_METADATA_KEYS) entries.push([TENANT_KEY, tenant]);
+  // By code unit. Object.fromEntries keeps a key named __proto__ as what it is here: a key.
+  return Object.fromEntries(entries.toSorted(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+/**
+ * In what way the answer is not the intent asked for, in words for a log; undefined when it is that intent.
+ *
+ * A connection that is one answer behind brings another customer's secret with status 200, so nothing less will do.
+ * `isEchoed`: the answer names our idempotency key.
+ */
+export function mismatchIn(
+  intent: object,
+  params: IntentParams,
+  idempotencyKey: string,
+  isEchoed: boolean,
+): string | undefined {
+  const { object, id, client_secret: secret, amount, currency, metadata } = intent as Record<string, unknown>;
+  if (object !== 'payment_intent') return 'no payment intent';
+  if (typeof id !== 'string' || !/^pi_[A-Za-z0-9]+$/.test(id)) return 'no id';
+  const isOwnSecret = typeof secret === 'string' && secret.startsWith(`${id}_secret_`);
+  if (!isOwnSecret || !/^[A-Za-z0-9]+$/.test(secret.slice(`${id}_secret_`.length))) return 'no secret of its own';
+  if (amount !== params.amount) return 'another amount';
+  if (currency !== params.currency) return 'another currency';
+  if (typeof metadata !== 'object' || metadata === null) return 'another reference';
+  const reference = intentReference(idempotencyKey);
+  const name = REFERENCE_KEYS.find((key) => params.metadata[key] === reference);
+  const isOurs = name ? isReferred(metadata, name, reference) : isEchoed && isStored(metadata, params.metadata);
+  return isOurs ? undefined : 'another reference';
+}
+
+function isReferred(stored: object, name: string, reference: string): boolean {
+  return Object.hasOwn(stored, name) && (stored as Record<string, unknown>)[name] === reference;
+}
+
+/** Where our reference had no place: all of the metadata is there, and no more. */
+function isStored(stored: object, sent: Record<string, string>): boolean {
+  const kept = new Map<string, unknown>(Object.entries(stored));
+  // Stripe takes an empty value for "no such key".
+  const expected = Object.entries(sent).filter(([, value]) => value !== '');
+  return kept.size === expected.length && expected.every(([key, value]) => kept.get(key) === value);
+}

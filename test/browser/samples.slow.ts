@@ -1,0 +1,129 @@
+/** Every request sample that the API reference shows, copied as a reader copies it, and run. */
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createServer, request as forward, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json, text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { operations } from '../support/contractDocument.ts';
+import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
+import { hasChromium, openBrowser, type Browser, type Visit } from './chromium.ts';
+
+/** `make docs-test` makes this environment where the machine has Python. */
+const VENV_PYTHON = fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));
+const python = existsSync(VENV_PYTHON) ? VENV_PYTHON : 'python3';
+const hasRequests = spawnSync(python, ['-c', 'import requests']).status === 0;
+
+const run = promisify(execFile);
+const env = { ...process.env, NO_PROXY: '*', no_proxy: '*' };
+
+const LANGUAGES = [
+  { tab: 'Shell', isHere: true, execute: (sample: string) => run('bash', ['-c', sample], { env }) },
+  {
+    tab: 'JavaScript',
+    isHere: true,
+    execute: (sample: string) => run(process.execPath, ['--input-type=module', '--eval', sample], { env }),
+  },
+  {
+    tab: 'Python',
+    isHere: hasRequests,
+    // The sample is the call alone.
+    execute: (sample: string) => run(python, ['-c', `import requests\n${sample}`], { env }),
+  },
+];
+
+const EXAMPLES = operations.flatMap(({ requestExamples }) =>
+  Object.values(requestExamples).map(({ summary = '', value }) => ({ summary, value })),
+);
+
+const targets = {
+  'the live server': () => liveTarget({ DOCS: 'on' }),
+  'the mock': () => mockTarget({ docs: true, apiKey: undefined }),
+};
+
+let browser: Browser;
+beforeAll(async () => {
+  if (hasChromium) browser = await openBrowser();
+});
+afterAll(() => browser?.close());
+
+describe.skipIf(!hasChromium).each(Object.entries(targets))('the samples at /docs of %s', (_name, start) => {
+  let target: Target;
+  let ear: Ear;
+  let seen: Visit;
+  beforeAll(async () => {
+    target = await start();
+    ear = await earBefore(target);
+    seen = await browser.visit(`${ear.url}/docs#tag/payments/POST/api/v1/payments/intent`, {
+      permissions: ['clipboard-read', 'clipboard-write'],
+    });
+    // The samples carry the key that stands in the page.
+    await seen.page.getByRole('textbox', { name: 'Value' }).first().fill(target.apiKey);
+  });
+  afterAll(async () => {
+    ear?.close();
+    await target?.close();
+  });
+
+  for (const { tab, isHere, execute } of LANGUAGES) {
+    it.skipIf(!isHere).each(EXAMPLES)(
+      `${tab}, "$summary": sends that very request, and is answered 200`,
+      async (example) => {
+        const sample = await copied(seen.page, tab, example);
+        ear.heard.length = 0;
+        await execute(sample);
+        expect(ear.heard).toEqual([{ body: example.value, status: 200 }]);
+      },
+    );
+  }
+});
+
+async function copied(page: Page, tab: string, { summary, value }: (typeof EXAMPLES)[number]): Promise<string> {
+  const card = page.locator('.request-card');
+  await page.locator('.client-libraries', { hasText: tab }).first().click();
+  await card.getByTestId('example-picker').click();
+  await page.getByRole('option', { name: summary }).click();
+  for (const shown of [tab, summary, String(value['amount'])])
+    await expect.poll(() => card.innerText()).toContain(shown);
+  await page.evaluate("navigator.clipboard.writeText('')");
+  await card.getByRole('button', { name: /^Copy .* code$/ }).click();
+  const clipboard = () => page.evaluate<string>('navigator.clipboard.readText()');
+  await expect.poll(clipboard).not.toBe('');
+  return clipboard();
+}
+
+interface Ear {
+  url: string;
+  /** The payments that were asked for, and how they were answered. */
+  heard: { body: unknown; status: number }[];
+  close(): void;
+}
+
+/** Hands everything on to the target, and remembers the payments. */
+async function earBefore(target: Target): Promise<Ear> {
+  const heard: Ear['heard'] = [];
+  const server: Server = createServer((incoming, outgoing) => {
+    const { method = '', url = '', headers } = incoming;
+    const onward = forward(`${target.baseUrl}${url}`, { method, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode!, answer.headers);
+      answer.pipe(outgoing);
+      if (method === 'POST') void body.then((parsed) => heard.push({ body: parsed, status: answer.statusCode! }));
+    });
+    const body: Promise<unknown> = method === 'POST' ? json(incoming) : text(incoming);
+    incoming.pipe(onward);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    heard,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}

@@ -1,0 +1,218 @@
+/**
+ * One payment, one intent, whatever happens: instances of the live server that are killed, stopped and drained, a Stripe
+ * that fails in every way it can, requests that are half-sent when an instance is drained, and clients that repeat their requests until they are answered.
+ *
+ * `node test/system/chaos/chaos.ts --seconds 60 --clients 16 --instances 2 --seed 7`. Prints what happened, and exits with 1 when a
+ * promise was broken. The seed repeats all choices, but not their timing. `--break keys` lets the clients send another key
+ * with each retry: a run that must fail.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { sha256 } from '../../../src/access/apiKeys.ts';
+import { startFakeStripe, type FakeStripe } from '../../../src/fake-stripe/server.ts';
+import { chaoticClients, type Clients, type Payment, type Tenant } from './clients.ts';
+import { chooseFault } from './faults.ts';
+import { HALF_SENT } from './halfSent.ts';
+import { startInstances, type Instances } from './instances.ts';
+import { random } from './random.ts';
+
+export interface ChaosOptions {
+  /** How long there is chaos. What was begun by then is ended in calm. */
+  seconds: number;
+  clients: number;
+  instances: number;
+  seed: number;
+  breakKeys?: boolean;
+  /** Ends the run at once. */
+  signal?: AbortSignal;
+}
+
+export interface ChaosReport {
+  payments: number;
+  intents: number;
+  clients: Clients['tally'];
+  instances: Instances['tally'];
+  /** How often each kind of fault was played. */
+  faults: Record<string, number>;
+  callsToStripe: number;
+  /** The promises that were broken; none, when all is well. */
+  broken: string[];
+}
+
+/** How long the clients may take to be answered once there is calm. */
+const CALM_SECONDS = 30;
+
+const TENANTS: readonly Tenant[] = [
+  { name: 'north', apiKey: 'cv_chaos_north' },
+  { name: 'south', apiKey: 'cv_chaos_south' },
+];
+
+/** Client secrets, Stripe's key, our keys and the customers' idempotency keys. */
+const SECRETS = /_secret_|sk_test_|cv_chaos_|idem-/;
+
+export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
+  const over = AbortSignal.any([
+    AbortSignal.timeout((options.seconds + CALM_SECONDS) * 1000),
+    ...(options.signal ? [options.signal] : []),
+  ]);
+  const stripe = await startFakeStripe();
+  try {
+    const instances = await startInstances({
+      size: options.instances,
+      stripeUrl: stripe.url,
+      apiKeys: TENANTS.map(({ name, apiKey }) => `${name}:${sha256(apiKey).toString('hex')}`).join(),
+      apiKey: TENANTS[0]!.apiKey,
+      random: random(options.seed, 'half-sent'),
+      secrets: SECRETS,
+    });
+    const killAll = () => instances.killAll();
+    // Also when this process ends for a reason that nobody thought of.
+    process.once('exit', killAll);
+    try {
+      return await run(options, stripe, instances, over);
+    } finally {
+      killAll();
+      process.off('exit', killAll);
+    }
+  } finally {
+    await stripe.close();
+  }
+}
+
+async function run(options: ChaosOptions, stripe: FakeStripe, instances: Instances, over: AbortSignal) {
+  const faults = playFaults(stripe, options.seed);
+  const calm = AbortSignal.any([AbortSignal.timeout(options.seconds * 1000), over]);
+  calm.addEventListener('abort', () => stripe.playWith(undefined));
+  const clients = chaoticClients(instances, options.breakKeys ?? false, over);
+  // Two by two, one of each tenant, they use the same keys.
+  const runs = Array.from({ length: options.clients }, (_, i) => {
+    const tenant = TENANTS[i % TENANTS.length]!;
+    const name = String(Math.floor(i / TENANTS.length));
+    return clients.run({ tenant, name, calm, random: random(options.seed, `client ${i}`) });
+  });
+  await Promise.all([...runs, instances.harass(random(options.seed, 'instances'), calm)]);
+  // A client that gave up left its request behind, which may still become the payment's intent: never a second one.
+  await sleep(over.aborted ? 0 : 500);
+  if (!over.aborted) await instances.drainAll();
+  return {
+    payments: clients.payments.length,
+    intents: stripe.ledger.intentCount,
+    clients: clients.tally,
+    instances: instances.tally,
+    faults,
+    callsToStripe: stripe.ledger.requestCount,
+    broken: [...brokenInLedger(clients.payments, stripe), ...clients.broken, ...instances.broken],
+  };
+}
+
+function playFaults(stripe: FakeStripe, seed: number): Record<string, number> {
+  const played: Record<string, number> = {};
+  const choices = random(seed, 'faults');
+  stripe.playWith(() => {
+    const fault = chooseFault(choices);
+    const kind = fault?.kind ?? 'none';
+    played[kind] = (played[kind] ?? 0) + 1;
+    return fault;
+  });
+  return played;
+}
+
+/** Holds what the clients were told against what Stripe has. */
+function brokenInLedger(payments: readonly Payment[], { ledger }: FakeStripe): string[] {
+  const intentsOf = Map.groupBy(ledger.intents, ({ metadata }) => metadata['payment']);
+  const perPayment = payments.flatMap(({ id, cents, secrets, answered, asked }) => {
+    const intents = intentsOf.get(id) ?? [];
+    const [intent] = intents;
+    const strange = secrets.filter((secret) => secret !== intent?.clientSecret);
+    return [
+      ...(intents.length === 1 ? [] : [`${id} has ${intents.length} intents`]),
+      ...(intent && (intent.amount !== cents || intent.currency !== 'usd')
+        ? [`${id} has an intent over a wrong sum`]
+        : []),
+      ...(answered === asked ? [] : [`${id} asked ${asked} times and was answered ${answered} times`]),
+      ...strange.map((secret) => `${id} was given a secret that is not its own: ${secret}`),
+    ];
+  });
+  const halfSent = intentsOf.get(HALF_SENT) ?? [];
+  const keys = new Set(ledger.intents.map(({ idempotencyKey }) => idempotencyKey));
+  return [
+    ...(ledger.intentCount === payments.length
+      ? []
+      : [`${ledger.intentCount} intents for ${payments.length} payments`]),
+    ...(keys.size === ledger.intentCount ? [] : [`${ledger.intentCount} intents under ${keys.size} keys`]),
+    ...(halfSent.length === 0
+      ? []
+      : [`${halfSent.length} intents of requests that were half-sent at the end of a drain`]),
+    ...perPayment,
+  ];
+}
+
+/** The report as text. */
+function ledgerText({ seed, seconds }: ChaosOptions, report: ChaosReport): string {
+  const { clients, instances, faults } = report;
+  return [
+    `seed        ${seed}, ${seconds} s of chaos`,
+    `payments    ${report.payments}`,
+    `intents     ${report.intents}`,
+    `attempts    ${clients.attempts}, at most ${clients.mostAttempts} for one payment, ${clients.replayed} replayed`,
+    `answers     ${list(clients.answers)}; the slowest after ${inSeconds(clients.slowestAnswerMs)}`,
+    `instances   ${instances.starts} started, ${instances.kills} killed, ${instances.stops} stopped, ${instances.drains} drained; the slowest drain took ${inSeconds(instances.slowestExitMs)}`,
+    `logs        ${instances.logPauses} not read for a while, ${instances.logClosures} not read any more`,
+    `queue       left by ${instances.abandoned} requests before Stripe was called`,
+    `half-sent   ${instances.halfSent} at the end of a drain, ${instances.refused} read a 408`,
+    `Stripe      ${report.callsToStripe} calls: ${list(faults)}`,
+    `broken      ${report.broken.length === 0 ? 'nothing' : report.broken.length}`,
+    ...report.broken.slice(0, 20).map((promise) => `  - ${promise}`),
+  ].join('\n');
+}
+
+/** The most frequent first. */
+const list = (counts: Record<string, number>) =>
+  Object.entries(counts)
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
+
+const inSeconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+
+function readOptions(): ChaosOptions {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '60' },
+      clients: { type: 'string', default: '16' },
+      instances: { type: 'string', default: '2' },
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      break: { type: 'string' },
+    },
+  });
+  const wholeNumber = (name: 'seconds' | 'clients' | 'instances' | 'seed', max: number) => {
+    if (/^\d{1,9}$/.test(values[name]) && Number(values[name]) <= max) return Number(values[name]);
+    throw new Error(`--${name}: expected a whole number up to ${max}, got ${JSON.stringify(values[name])}`);
+  };
+  if (values.break !== undefined && values.break !== 'keys') throw new Error('--break: expected keys');
+  return {
+    seconds: wholeNumber('seconds', 3_600),
+    clients: wholeNumber('clients', 200),
+    instances: wholeNumber('instances', 10),
+    seed: wholeNumber('seed', 999_999_999),
+    breakKeys: values.break === 'keys',
+  };
+}
+
+async function main(): Promise<void> {
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
+  const options = readOptions();
+  const report = await chaos({ ...options, signal: stopping.signal });
+  console.log(ledgerText(options, report));
+  process.exitCode = report.broken.length === 0 && !stopping.signal.aborted ? 0 : 1;
+}
+
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exitCode = 2;
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * The client for consumers, against the live server on a fake Stripe with faults, the mock, and a network that fails.
+ * test/unit/client/ has its clock, its keys and its names.
+ */
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { problems } from '../../../generated/problems.ts';
+import { paymentsClient, type PaymentsClientOptions } from '../../../src/client/index.ts';
+import { scenarios } from '../../support/contractDocument.ts';
+import { liveTarget, mockTarget, type Target } from '../../support/targets.ts';
+
+const payment = { amount: 19.99, paymentMethodTypes: ['card'], metadata: { orderId: 'order-1' } } as const;
+const SECRET = /^pi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+$/;
+
+type Live = Awaited<ReturnType<typeof liveTarget>>;
+let live: Live;
+let mock: Target;
+beforeAll(async () => {
+  [live, mock] = await Promise.all([liveTarget(), mockTarget()]);
+});
+afterAll(() => Promise.all([live.close(), mock.close()]));
+beforeEach(() => live.stripe.reset());
+
+const clientOf = ({ baseUrl, apiKey }: Target, options: Partial<PaymentsClientOptions> = {}) =>
+  paymentsClient({ baseUrl, apiKey, ...options });
+
+describe.each([
+  ['the live server', () => live],
+  ['the mock', () => mock],
+])('on %s', (_name, target) => {
+  it('a payment is its secret', async () => {
+    const result = await clientOf(target()).createPaymentIntent(payment);
+    expect(result).toMatchObject({
+      ok: true,
+      data: { paymentIntentSecret: expect.stringMatching(SECRET) },
+      attempts: 1,
+    });
+    expect(result.requestId).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('a refusal is its name, its status and its words', async () => {
+    const result = await clientOf(target()).createPaymentIntent({ amount: 0.1 });
+    const { status, body } = problems.amountTooSmall;
+    expect(result).toMatchObject({ ok: false, problem: { name: 'amountTooSmall', status, body }, attempts: 1 });
+  });
+
+  it('a wrong key is said so, once', async () => {
+    const result = await clientOf(target(), { apiKey: 'cv_wrong' }).createPaymentIntent(payment);
+    expect(result).toMatchObject({ ok: false, problem: { name: 'invalidApiKey', status: 401 }, attempts: 1 });
+  });
+});
+
+describe('on the mock', () => {
+  const failures = scenarios.filter(({ status }) => status >= 400);
+
+  it('knows every failure of the contract by its name', async () => {
+    const client = clientOf(mock, { attempts: 1 });
+    const seen = await Promise.all(
+      failures.map(async ({ example }) => {
+        const result = await client.createPaymentIntent(payment, { headers: { 'Mock-Scenario': example } });
+        return result.ok ? 'ok' : result.problem.name;
+      }),
+    );
+    expect(seen).toEqual(failures.map(({ example }) => example));
+    expect(Object.keys(problems)).toEqual(failures.map(({ example }) => example));
+  });
+
+  it.each(failures.map(({ example, status }) => [example, status] as const))(
+    'asks again after %s (%d) where the contract says so, and only there',
+    async (example, status) => {
+      const again = [
+        'requestTimeout',
+        'idempotencyKeyInUse',
+        'tooManyRequests',
+        'internalError',
+        'providerUnavailable',
+      ];
+      const client = clientOf(mock, { attempts: 2 });
+      const result = await client.createPaymentIntent(payment, { headers: { 'Mock-Scenario': example } });
+      expect(result).toMatchObject({ problem: { status }, attempts: again.includes(example) ? 2 : 1 });
+    },
+  );
+});
+
+const outage = (count: number) =>
+  // Three per request are the server's own attempts.
+  Array.from({ length: count * 3 }, () => ({ kind: 'status', status: 500, effect: 'none' }) as const);
+
+describe('on the live server, with faults of Stripe', () => {
+  it('an outage is outlived, and the payment is made once', async () => {
+    live.stripe.play(...outage(1));
+    const result = await clientOf(live).createPaymentIntent(payment);
+    expect(result).toMatchObject({ ok: true, attempts: 2 });
+    expect(live.stripe.ledger.intentCount).toBe(1);
+  });
+
+  it('one whose answer was lost is found again under its key, not made again', async () => {
+    const client = clientOf(live);
+    const first = await client.createPaymentIntent(payment);
+    const again = await client.createPaymentIntent(payment, { idempotencyKey: first.idempotencyKey });
+    expect(again).toMatchObject({ ok: true, data: first.ok && first.data });
+    expect(live.stripe.ledger.intentCount).toBe(1);
+  });
+
+  it('two calls are two payments', async () => {
+    const client = clientOf(live);
+    await Promise.all([client.createPaymentIntent(payment), client.createPaymentIntent(payment)]);
+    expect(live.stripe.ledger.intentCount).toBe(2);
+  });
+
+  it('a key for another payment is a refusal of its own', async () => {
+    const client = clientOf(live);
+    await client.createPaymentIntent(payment, { idempotencyKey: 'order-7' });
+    const other = await client.createPaymentIntent({ amount: 5 }, { idempotencyKey: 'order-7' });
+    expect(other).toMatchObject({ problem: { name: 'idempotencyKeyReused', status: 409 }, attempts: 1 });
+  });
+});
+
+const closers: (() => void)[] = [];
+afterEach(() => closers.splice(0).forEach((close) => close()));
+
+interface Seen {
+  key: string | undefined;
+  apiKey: string | undefined;
+  body: string;
+}
+
+/** A server that plays one listener after the other, the last one again and again. */
+async function network(...plays: RequestListener[]) {
+  const seen: Seen[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const said = (name: string) => request.headers[name]?.toString();
+      seen.push({
+        key: said('idempotency-key'),
+        apiKey: said('cv-api-key'),
+        body: Buffer.concat(chunks).toString(),
+      });
+      plays[Math.min(seen.length, plays.length) - 1]!(request, response);
+    });
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  closers.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const client = (options: Partial<PaymentsClientOptions> = {}) =>
+    paymentsClient({ baseUrl, apiKey: 'cv_x', ...options });
+  return { baseUrl, seen, client };
+}
+
+const created = scenarios.find(({ example }) => example === 'created')!.body;
+const answer =
+  (status: number, body: object | string, headers: Record<string, string> = {}): RequestListener =>
+  (_request, response) => {
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(text);
+  };
+const good = answer(200, created);
+const reset: RequestListener = (request) => request.socket.resetAndDestroy();
+const silent: RequestListener = () => {};
+const cut: RequestListener = (_request, response) => {
+  response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': '200' }).write('{"status":');
+  setImmediate(() => response.destroy());
+};
+
+describe('on a network that fails', () => {
+  it.each<[string, RequestListener]>([
+    ['a reset', reset],
+    ['an answer that is cut', cut],
+    ['a success that is no JSON', answer(200, '<html>', { 'Content-Type': 'text/html' })],
+    ["a proxy's 502", answer(502, '<html>Bad gateway')],
+  ])('asks again after %s, with the same key and body', async (_what, failure) => {
+    const { seen, client } = await network(failure, failure, good);
+    expect(await client().createPaymentIntent(payment)).toMatchObject({ ok: true, attempts: 3 });
+    expect(new Set(seen.map(({ key, apiKey, body }) => `${key} ${apiKey} ${body}`)).size).toBe(1);
+    expect(seen[0]).toMatchObject({
+      key: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      apiKey: 'cv_x',
+      body: JSON.stringify(payment),
+    });
+  });
+
+  it('asks again after an attempt without an answer', async () => {
+    const { client } = await network(silent, good);
+    expect(await client({ attemptMs: 100 }).createPaymentIntent(payment)).toMatchObject({ ok: true, attempts: 2 });
+  });
+
+  const { status, body } = problems.providerUnavailable;
+
+  it('gives up after so much time', async () => {
+    const { client } = await network(silent);
+    const startedAt = performance.now();
+    const result = await client({ totalMs: 300, attempts: 100 }).createPaymentIntent(payment);
+    expect(result).toMatchObject({ problem: { name: 'noAnswer' } });
+    expect(performance.now() - startedAt).toBeLessThan(1_500);
+  });
+
+  it.each<[string, RequestListener]>([
+    ['during an attempt', silent],
+    ['during a wait', answer(status, body, { 'Retry-After': '30' })],
+  ])('ends %s when its signal does, with the reason', async (_what, play) => {
+    const { seen, client } = await network(play);
+    const ending = new AbortController();
+    const call = client().createPaymentIntent(payment, { signal: ending.signal });
+    await expect.poll(() => seen.length).toBe(1);
+    setTimeout(() => ending.abort(new Error('the customer left')), 50);
+    await expect(call).rejects.toThrow('the customer left');
+    expect(seen.length).toBe(1);
+  });
+
+  it('does not begin where its signal has ended', async () => {
+    const { seen, client } = await network(good);
+    const call = client().createPaymentIntent(payment, { signal: AbortSignal.abort(new Error('too late')) });
+    await expect(call).rejects.toThrow('too late');
+    expect(seen.length).toBe(0);
+  });
+});
+
+describe.each([301, 302, 303, 307, 308])('a redirect with %d', (status) => {
+  it.each<[string, Partial<PaymentsClientOptions>]>([
+    ['the global fetch', {}],
+    ['a fetch of its own', { fetch: (request) => globalThis.fetch(request) }],
+  ])('is a result, and nothing reaches the other origin by %s', async (_by, options) => {
+    const other = await network(good);
+    const { seen, client } = await network(answer(status, 'moved', { Location: `${other.baseUrl}/elsewhere` }));
+    const result = await client(options).createPaymentIntent(payment);
+    expect(result).toMatchObject({
+      ok: false,
+      problem: { name: 'unknownAnswer', status, body: 'moved' },
+      attempts: 1,
+    });
+    expect(seen.length).toBe(1);
+    expect(other.seen).toEqual([]);
+  });
+
+  it('is not followed within its origin either', async () => {
+    const { seen, client } = await network(answer(status, '', { Location: '/elsewhere' }), good);
+    expect(await client().createPaymentIntent(payment)).toMatchObject({ ok: false, problem: { status }, attempts: 1 });
+    expect(seen.length).toBe(1);
+  });
+});

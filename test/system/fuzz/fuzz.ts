@@ -1,0 +1,416 @@
+/**
+ * Bytes made worse: requests, good and odd, with some bytes changed, against the live server over many connections.
+ *
+ *     node test/system/fuzz/fuzz.ts --requests 30000 --seed 1
+ *
+ * Each answer must be one of the contract's to the byte, and none a 5xx. Every 200 must have its intent, and every intent
+ * its 200, but for clients that cut the connection. The input of a failure is printed as a line for a shell.
+ */
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { scenarios } from '../../support/contractDocument.ts';
+import { liveTarget, type Target } from '../../support/targets.ts';
+import {
+  INTENT_PATH,
+  rawClient,
+  rawRequest,
+  serverEnds,
+  type RawAnswer,
+  type Received,
+} from '../../support/rawHttp.ts';
+
+export interface FuzzOptions {
+  requests: number;
+  seed: number;
+}
+
+export interface FuzzResult {
+  /** How many answers had each status; under 0, the connections that were closed without one. */
+  statuses: Readonly<Record<number, number>>;
+  intents: number;
+  /** Connections that their client cut, and the intents that nobody read an answer for: at most one each. */
+  cut: number;
+  unread: number;
+  /** One line each: what was wrong, and the bytes that brought it about. */
+  failures: readonly string[];
+  /** Megabytes of heap that are held behind the run and were not behind its first part. */
+  heapGrowthMb: number;
+  /** Connections of the server's to clients that are all gone. */
+  connectionsLeft: number;
+}
+
+/** Connections at once. */
+const CLIENTS = 32;
+
+/** Requests between two looks into the ledger, which holds the latest 10,000 intents. */
+const ROUND = 1_000;
+
+/** Of each round, those whose clients go away at once. */
+const CUT_SHARE = 0.05;
+
+/** A server that has not ended a connection by then never will. */
+const PATIENCE_MS = 15_000;
+
+export async function fuzz({ requests, seed }: FuzzOptions): Promise<FuzzResult> {
+  const target = await liveTarget();
+  const ends = serverEnds(target.baseUrl);
+  const statuses: Record<number, number> = {};
+  const failures: string[] = [];
+  let heapBefore = 0;
+  let intents = 0;
+  let cut = 0;
+  let unread = 0;
+  try {
+    for (let first = 0; first < requests; first += ROUND) {
+      const count = Math.min(ROUND, requests - first);
+      const cutters = Math.floor(count * CUT_SHARE);
+      const inputs = Array.from({ length: count }, (_, i) => input(target.apiKey, seed, first + i));
+      const secrets = await readAll(target, inputs.slice(cutters), statuses, failures);
+      const made = [...target.stripe.ledger.intents];
+      const known = new Set(made.map(({ clientSecret }) => clientSecret));
+      const invented = [...secrets].filter((secret) => !known.has(secret)).length;
+      if (invented > 0) failures.push(`${invented} answers of 200 without an intent, from request ${first} on`);
+      const unanswered = made.filter(({ clientSecret }) => !secrets.has(clientSecret));
+      if (unanswered.length > 0) {
+        failures.push(`${unanswered.length} intents without an answer of 200, from request ${first} on`);
+      }
+      intents += made.length;
+      await inParallel(inputs.slice(0, cutters), (sent) => sendAndCut(target, sent));
+      cut += cutters;
+      const answered = await askOnce(target);
+      if (answered !== 200) failures.push(`a good request behind request ${first + count} was answered ${answered}`);
+      // But for the good request's own.
+      unread += target.stripe.ledger.intentCount - made.length - 1;
+      target.stripe.reset();
+      heapBefore ||= heapMb();
+    }
+    await settled(ends.open);
+    return {
+      statuses,
+      intents,
+      cut,
+      unread,
+      failures,
+      heapGrowthMb: heapMb() - heapBefore,
+      connectionsLeft: ends.open.size,
+    };
+  } finally {
+    ends.stop();
+    await target.close();
+  }
+}
+
+// --- what is sent ---
+
+interface Input {
+  bytes: Buffer;
+  /** Where it is split into two writes. */
+  splitAt: number;
+}
+
+type Random = (below: number) => number;
+
+/** By its number alone, so that a run is the same whatever answers first. */
+function input(apiKey: string, seed: number, index: number): Input {
+  const random = randomFrom(seed * 1_000_003 + index);
+  const known = corpus(apiKey);
+  let bytes = known[random(known.length)]!;
+  const other = known[random(known.length)]!;
+  for (let left = random(4); left > 0; left -= 1) bytes = MUTATIONS[random(MUTATIONS.length)]!(bytes, other, random);
+  return { bytes, splitAt: random(bytes.length + 1) };
+}
+
+/** mulberry32: small, and the same everywhere. */
+function randomFrom(seed: number): Random {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+const corpora = new Map<string, readonly Buffer[]>();
+
+function corpus(apiKey: string): readonly Buffer[] {
+  const known = corpora.get(apiKey) ?? makeCorpus(apiKey);
+  corpora.set(apiKey, known);
+  return known;
+}
+
+/** Chunks of one space each, which JSON allows behind its text. */
+const spaces = (count: number) => '1\r\n \r\n'.repeat(count);
+
+function makeCorpus(apiKey: string): readonly Buffer[] {
+  const good = rawRequest(apiKey);
+  const framed = (line: string, body: string) =>
+    rawRequest(apiKey, {
+      headers: ['Host: a', `cv-api-key: ${apiKey}`, 'Content-Type: application/json', line],
+      body,
+    });
+  const inChunks = (key: string, body: string) =>
+    rawRequest(apiKey, {
+      headers: ['Host: a', key, 'Content-Type: application/json', 'Transfer-Encoding: chunked'],
+      body,
+    });
+  const tiny = '{"amount":100}'.replaceAll(/./g, '1\r\n$&\r\n');
+  const tinyChunks = [
+    `${tiny}0\r\n\r\n`,
+    `${tiny}${spaces(1_000)}0\r\n\r\n`,
+    `${tiny}${spaces(1_100)}0\r\n\r\n`,
+    `${tiny}${spaces(20_000)}`,
+    `${tiny.replaceAll('1\r\n', '1;a=b\r\n')}0\r\n\r\n`,
+    `${tiny}0\r\nX-Trailer: a\r\n\r\n`,
+    `${tiny}${spaces(10)}`,
+  ];
+  const rich = JSON.stringify({
+    amount: 19.99,
+    paymentMethodTypes: ['card'],
+    metadata: { email: 'a@example.com', phone: '+1 555 0100', note: 'ünï 𝔐' },
+  });
+  const bodies = [
+    '',
+    '{}',
+    '[]',
+    '{"amount":0}',
+    '{"amount":1e400}',
+    '{"amount":1.155}',
+    '{"amount":',
+    '"\\ud800"',
+    rich,
+  ];
+  return [
+    good,
+    good,
+    good,
+    ...bodies.map((body) => rawRequest(apiKey, { body })),
+    rawRequest(apiKey, { body: `{"amount":100,"paymentMethodTypes":[${'1,'.repeat(5_000)}1]}` }),
+    rawRequest(apiKey, { more: ['Idempotency-Key: "fuzz"'] }),
+    rawRequest(apiKey, { more: ['Connection: close'] }),
+    rawRequest(apiKey, { more: ['Expect: 100-continue'] }),
+    rawRequest(apiKey, { more: ['Expect: more'] }),
+    rawRequest(apiKey, { more: ['Connection: Upgrade', 'Upgrade: websocket'] }),
+    rawRequest(apiKey, {
+      more: ['Origin: https://a.example', 'Access-Control-Request-Method: POST'],
+      method: 'OPTIONS',
+    }),
+    rawRequest(apiKey, { version: 'HTTP/1.0' }),
+    rawRequest(apiKey, { target: '*', method: 'OPTIONS' }),
+    rawRequest(apiKey, { target: `http://a${INTENT_PATH}?a=%zz` }),
+    rawRequest(apiKey, { method: 'HEAD', headers: ['Host: a'], body: '' }),
+    rawRequest(apiKey, { method: 'CONNECT', target: 'a:1', headers: ['Host: a'], body: '' }),
+    rawRequest('stranger'),
+    framed('Transfer-Encoding: chunked', 'e\r\n{"amount":100}\r\n0\r\n\r\n'),
+    framed('Transfer-Encoding: chunked', '7;a=b\r\n{"amoun\r\n7\r\nt":100}\r\n0\r\nX-Trailer: a\r\n\r\n'),
+    ...['cv-api-key: stranger', `cv-api-key: ${apiKey}`].flatMap((key) =>
+      tinyChunks.map((body) => inChunks(key, body)),
+    ),
+    framed('Content-Encoding: gzip', '{"amount":100}'),
+    framed('Content-Length: 140000', 'x'.repeat(140_000)),
+    Buffer.concat([good, good]),
+    Buffer.concat([good, rawRequest('stranger'), good]),
+  ];
+}
+
+type Mutation = (bytes: Buffer, other: Buffer, random: Random) => Buffer;
+
+/** Text that means something to HTTP or JSON: random bytes alone rarely hit on it. */
+const TOKENS = [
+  '\r\n',
+  '\r\n\r\n',
+  '\n',
+  '\r',
+  '\0',
+  ' ',
+  ':',
+  ',',
+  '0',
+  '-',
+  '%',
+  '"',
+  '{',
+  '}',
+  '[',
+  '\\u0000',
+  ';a=b',
+  'HTTP/1.1',
+  'Content-Length: 5\r\n',
+  'Transfer-Encoding: chunked\r\n',
+  'Host: b\r\n',
+  '\xff',
+  '\xef\xbb\xbf',
+].map((token) => Buffer.from(token, 'latin1'));
+
+const MUTATIONS: readonly Mutation[] = [
+  function flip(bytes, _other, random) {
+    const changed = Buffer.from(bytes);
+    const at = random(bytes.length || 1);
+    if (at < changed.length) changed[at] = changed[at]! ^ (1 << random(8));
+    return changed;
+  },
+  function insertByte(bytes, _other, random) {
+    return insert(bytes, random(bytes.length + 1), Buffer.of(random(256)));
+  },
+  function insertToken(bytes, _other, random) {
+    return insert(bytes, random(bytes.length + 1), TOKENS[random(TOKENS.length)]!);
+  },
+  function remove(bytes, _other, random) {
+    const at = random(bytes.length + 1);
+    return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1 + random(8))]);
+  },
+  function duplicate(bytes, _other, random) {
+    const at = random(bytes.length + 1);
+    const end = at + 1 + random(64);
+    return insert(bytes, end, bytes.subarray(at, end));
+  },
+  function truncate(bytes, _other, random) {
+    return bytes.subarray(0, random(bytes.length + 1));
+  },
+  function splice(bytes, other, random) {
+    return Buffer.concat([bytes.subarray(0, random(bytes.length + 1)), other.subarray(random(other.length + 1))]);
+  },
+  function pipeline(bytes, other) {
+    return Buffer.concat([bytes, other]);
+  },
+  function reorderHeaders(bytes, _other, random) {
+    const [head = '', ...rest] = bytes.toString('latin1').split('\r\n\r\n');
+    const [requestLine = '', ...lines] = head.split('\r\n');
+    const [moved = ''] = lines.splice(random(lines.length || 1), 1);
+    lines.splice(random(lines.length + 1), 0, moved);
+    return Buffer.from([[requestLine, ...lines].join('\r\n'), ...rest].join('\r\n\r\n'), 'latin1');
+  },
+];
+
+const insert = (bytes: Buffer, at: number, more: Buffer) =>
+  Buffer.concat([bytes.subarray(0, at), more, bytes.subarray(at)]);
+
+// --- what comes back ---
+
+/** Sends all, and gives the client secrets that came back. */
+async function readAll(
+  target: Target,
+  inputs: readonly Input[],
+  statuses: Record<number, number>,
+  failures: string[],
+): Promise<Set<string>> {
+  const secrets = new Set<string>();
+  await inParallel(inputs, async (sent) => {
+    const { answers, rest, ended } = await sendAndRead(target, sent);
+    const faults = [
+      ...answers.flatMap(faultsOf),
+      ...(rest === '' ? [] : [`no whole answer: ${JSON.stringify(rest.slice(0, 200))}`]),
+      ...(ended ? [] : [`not over after ${PATIENCE_MS} ms`]),
+    ];
+    failures.push(...faults.map((fault) => `${fault}\n  ${shellLine(target, sent.bytes)}`));
+    for (const status of answers.length === 0 ? [0] : answers.map((answer) => answer.status)) {
+      statuses[status] = (statuses[status] ?? 0) + 1;
+    }
+    for (const { text } of answers) secrets.add(SECRET.exec(text)?.[1] ?? '');
+  });
+  secrets.delete('');
+  return secrets;
+}
+
+/** Our side ends behind the bytes, so that nothing is waited for. */
+async function sendAndRead(target: Target, { bytes, splitAt }: Input): Promise<Received & { ended: boolean }> {
+  const client = rawClient(target.baseUrl);
+  client.send(bytes.subarray(0, splitAt));
+  await turn();
+  client.socket.end(bytes.subarray(splitAt));
+  let ended = true;
+  const patience = setTimeout(() => {
+    ended = false;
+    client.socket.destroy();
+  }, PATIENCE_MS);
+  await client.closed;
+  clearTimeout(patience);
+  return { ...client.received(), ended };
+}
+
+async function sendAndCut(target: Target, { bytes, splitAt }: Input): Promise<void> {
+  const client = rawClient(target.baseUrl);
+  client.send(bytes);
+  // At once, and in the middle of the work.
+  await delay(splitAt % 8);
+  client.socket.resetAndDestroy();
+  await client.closed;
+}
+
+async function askOnce(target: Target): Promise<number | undefined> {
+  const { answers } = await sendAndRead(target, { bytes: rawRequest(target.apiKey), splitAt: 0 });
+  return answers[0]?.status;
+}
+
+const SECRET = /"(pi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+)"/;
+
+const masked = (status: number, text: string) => `${status} ${text.replace(SECRET, '"<secret>"')}`;
+
+const documented = new Set(
+  scenarios.filter(({ status }) => status < 500).map(({ status, body }) => masked(status, JSON.stringify(body))),
+);
+
+/** What is wrong with an answer. HEAD gets no body, and 100 nothing but its line. */
+function faultsOf({ status, headers, text }: RawAnswer): string[] {
+  if (status === 100) return [];
+  return [
+    ...(documented.has(masked(status, text)) || (text === '' && status < 500) ? [] : [`answered ${status} ${text}`]),
+    ...Object.entries({
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    }).flatMap(([name, value]) => (headers[name] === value ? [] : [`${status} with ${name}: ${headers[name]}`])),
+    ...(headers['x-request-id'] ? [] : [`${status} without X-Request-Id`]),
+  ];
+}
+
+function shellLine({ baseUrl }: Target, bytes: Buffer): string {
+  const { hostname, port } = new URL(baseUrl);
+  return `echo '${bytes.toString('base64')}' | base64 -d | nc -N ${hostname} ${port}`;
+}
+
+async function inParallel<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const left = [...items];
+  await Promise.all(
+    Array.from({ length: CLIENTS }, async () => {
+      for (let item = left.pop(); item !== undefined; item = left.pop()) await work(item);
+    }),
+  );
+}
+
+// --- what is left ---
+
+/** A connection lingers for half a second behind its last answer. */
+async function settled(open: ReadonlySet<unknown>): Promise<void> {
+  const until = performance.now() + 2_000;
+  while (open.size > 0 && performance.now() < until) await delay(20);
+}
+
+function heapMb(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return Math.round(process.memoryUsage().heapUsed / 1024 / 102.4) / 10;
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: { requests: { type: 'string', default: '30000' }, seed: { type: 'string', default: '1' } },
+  });
+  const startedAt = performance.now();
+  const result = await fuzz({ requests: Number(values.requests), seed: Number(values.seed) });
+  console.log(
+    `${values.requests} requests, seed ${values.seed}, ${Math.round((performance.now() - startedAt) / 1000)} s`,
+  );
+  for (const [status, count] of Object.entries(result.statuses)) {
+    console.log(`${status === '0' ? 'closed' : status.padStart(6)}  ${count}`);
+  }
+  console.log(`intents ${result.intents}, each with its 200`);
+  console.log(`cut by their clients ${result.cut}, of them with an intent ${result.unread}`);
+  console.log(
+    `heap ${result.heapGrowthMb} MB more than behind the first round, connections left ${result.connectionsLeft}`,
+  );
+  for (const failure of result.failures) console.error(`FAILED: ${failure}`);
+  process.exitCode = result.failures.length > 0 ? 1 : 0;
+}

@@ -1,0 +1,232 @@
+/** A restart drops nobody: what was asked is answered, then the process ends, and in time. */
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { startFakeStripe } from '../../../src/fake-stripe/server.ts';
+import { ACME, observedProcess, observedServer, pay, settings, type ObservedServer } from '../../support/observed.ts';
+import { scenarios } from '../../support/contractDocument.ts';
+import { rawClient, rawRequest, type RawClient } from '../../support/rawHttp.ts';
+
+const DRAIN_MS = 3_000;
+const DEADLINE_MS = 10_000;
+
+/** Slow starts of others must not fail a test. */
+const PATIENT = { timeout: 10_000, interval: 10 };
+
+async function liveServer(): Promise<ObservedServer> {
+  const live = await observedServer({ DRAIN_MS: `${DRAIN_MS}` });
+  onTestFinished(() => live.close());
+  return live;
+}
+
+const good = rawRequest(ACME);
+const requestTimeout = JSON.stringify(scenarios.find(({ example }) => example === 'requestTimeout')!.body);
+
+/** Its last byte is missing. */
+const halfSent = good.subarray(0, -1);
+const lastByte = good.subarray(-1);
+
+/** Every call to Stripe takes so long. */
+const slowly = ({ stripe }: Pick<ObservedServer, 'stripe'>, delayMs: number) =>
+  stripe.playWith(() => ({ kind: 'delay', delayMs, effect: 'kept' }));
+
+async function connected(url: string): Promise<RawClient> {
+  const client = rawClient(url);
+  await once(client.socket, 'connect');
+  return client;
+}
+
+const outcomes = (client: RawClient) =>
+  client.received().answers.map(({ status, headers }) => [status, headers['connection']]);
+
+/** Asks again and again, each time over the connection it has, until the balancer says stop. */
+async function askUntil(isOver: () => boolean, url: string): Promise<string[]> {
+  const answers: string[] = [];
+  let client = rawClient(url);
+  for (let asked = 1; !isOver(); asked += 1) {
+    client.send(good);
+    const { status, headers } = await client.answer(asked);
+    answers.push(`${status} ${headers['connection']}`);
+    if (headers['connection'] === 'close') {
+      await client.closed;
+      client = rawClient(url);
+      asked = 0;
+    }
+  }
+  client.socket.destroy();
+  return answers;
+}
+
+it.concurrent('under load nobody fails, the answers say close, and readyz says 503 while the port still accepts', async () => {
+  const live = await liveServer();
+  slowly(live, 20);
+  let isOver = false;
+  const load = Promise.all(Array.from({ length: 12 }, () => askUntil(() => isOver, live.url)));
+  await vi.waitUntil(() => live.stripe.ledger.intentCount > 100, PATIENT);
+  expect((await fetch(`${live.adminUrl}/readyz`)).status).toBe(200);
+
+  const stopped = live.stop();
+  expect((await fetch(`${live.adminUrl}/readyz`)).status).toBe(503);
+  const before = live.stripe.ledger.intentCount;
+  await delay(DRAIN_MS / 2);
+  const late = await connected(live.url);
+  late.send(good);
+  await late.closed;
+  expect(outcomes(late)).toEqual([[200, 'close']]);
+  isOver = true;
+  const answers = (await load).flat();
+  await stopped;
+
+  expect(answers.filter((answer) => !answer.startsWith('200 '))).toEqual([]);
+  expect(live.stripe.ledger.intentCount).toBe(answers.length + 1);
+  expect(answers.filter((answer) => answer === '200 close').length).toBeGreaterThanOrEqual(
+    live.stripe.ledger.intentCount - before - 12,
+  );
+  expect(live.stripe.ledger.intentCount - before).toBeGreaterThan(50);
+});
+
+it.concurrent('requests that came together are all answered, and only the last answer says close', async () => {
+  const live = await liveServer();
+  slowly(live, 100);
+  const client = await connected(live.url);
+  const stopped = live.stop();
+  client.send(Buffer.concat([good, good, good]));
+  await client.closed;
+  expect(outcomes(client)).toEqual([
+    [200, 'keep-alive'],
+    [200, 'keep-alive'],
+    [200, 'close'],
+  ]);
+  await stopped;
+});
+
+it.concurrent('a request behind an answer that said close is not carried out', async () => {
+  const live = await liveServer();
+  const client = await connected(live.url);
+  const stopped = live.stop();
+  client.send(good);
+  await client.answer();
+  client.send(good);
+  await client.closed;
+  expect(outcomes(client)).toEqual([[200, 'close']]);
+  await stopped;
+  expect(live.stripe.ledger.intentCount).toBe(1);
+});
+
+it.concurrent('garbage behind an answer that said close is not answered either', async () => {
+  const live = await liveServer();
+  const client = await connected(live.url);
+  const stopped = live.stop();
+  client.send(good);
+  await client.answer();
+  client.send('garbage\r\n\r\n');
+  await client.closed;
+  expect(outcomes(client)).toEqual([[200, 'close']]);
+  await stopped;
+  expect(live.log.map(({ msg }) => msg)).not.toContain('refused before it was a request');
+});
+
+it.concurrent('what came whole in time is finished: half-sent requests, and responses that take longer than the drain', async () => {
+  const live = await liveServer();
+  const [inTime, slow, kept] = await Promise.all([1, 2, 3].map(() => connected(live.url)));
+  kept!.send(good);
+  await kept!.answer();
+  inTime!.send(halfSent);
+  const stopped = live.stop();
+  await delay(DRAIN_MS / 2);
+  slowly(live, DRAIN_MS);
+  // Behind the whole ones, so that nobody takes its refusal for theirs: it has none.
+  slow!.send(Buffer.concat([good, good, halfSent]));
+  await vi.waitUntil(() => live.stripe.ledger.intentCount === 3, PATIENT);
+  live.stripe.playWith(undefined);
+  inTime!.send(lastByte);
+  await delay(DRAIN_MS);
+  slow!.send(lastByte);
+  await stopped;
+  await Promise.all([inTime, slow, kept].map((client) => client!.closed));
+  expect(live.stripe.ledger.intentCount).toBe(4);
+  expect([inTime, slow, kept].map((client) => outcomes(client!))).toEqual([
+    [[200, 'close']],
+    [
+      [200, 'keep-alive'],
+      [200, 'close'],
+    ],
+    // Idle since before the drain: closed behind it.
+    [[200, 'keep-alive']],
+  ]);
+});
+
+it.concurrent('half-sent requests get 408 when the drain is over, have no effect though the rest comes, and hold up nobody', async () => {
+  const live = await liveServer();
+  const [idle, silent, inHead, inBody, late] = await Promise.all([1, 2, 3, 4, 5].map(() => connected(live.url)));
+  idle!.send(good);
+  await idle!.answer();
+  inHead!.send(good.subarray(0, 60));
+  inBody!.send(halfSent);
+  const startedAt = performance.now();
+  const stopped = live.stop();
+  await delay(DRAIN_MS / 2);
+  late!.send(halfSent);
+  const refusals = await Promise.all([inHead, inBody, late].map((client) => client!.answer()));
+  inHead!.send(good.subarray(60));
+  inBody!.send(lastByte);
+  late!.send(lastByte);
+  await stopped;
+  expect(performance.now() - startedAt).toBeLessThan(DRAIN_MS + DEADLINE_MS / 2);
+  await Promise.all([idle, silent, inHead, inBody, late].map((client) => client!.closed));
+
+  expect(refusals).toMatchObject(refusals.map(() => ({ status: 408, headers: { connection: 'close' } })));
+  expect(refusals.map(({ text }) => text)).toEqual(refusals.map(() => requestTimeout));
+  expect([idle, silent, inHead, inBody, late].map((client) => client!.received().answers.length)).toEqual([
+    1, 0, 1, 1, 1,
+  ]);
+  expect(live.stripe.ledger.intentCount).toBe(1);
+  const refused = live.log.filter(({ status }) => status === 408).map(({ requestId }) => requestId);
+  expect(new Set(refused)).toEqual(new Set(refusals.map(({ headers }) => headers['x-request-id'])));
+  expect(refused).toHaveLength(3);
+  expect(live.log.at(-1)).toMatchObject({ msg: 'closed' });
+});
+
+it.concurrent('a process ends with 0 behind its last answer, and a second SIGTERM cuts nobody', async () => {
+  const stripe = await startFakeStripe();
+  const child = await observedProcess(stripe.url, settings({ DRAIN_MS: `${DRAIN_MS}` }));
+  slowly({ stripe }, DRAIN_MS + 1_000);
+  const client = await connected(child.url);
+  client.send(good);
+  await vi.waitUntil(() => stripe.ledger.intentCount === 1, PATIENT);
+  const first = child.end();
+  await delay(200);
+  const second = child.end();
+  await client.closed;
+  expect(outcomes(client)).toEqual([[200, 'close']]);
+  expect(await first).toMatchObject({ code: 0 });
+  expect((await second).ms).toBeLessThan(DRAIN_MS + DEADLINE_MS);
+  await stripe.close();
+});
+
+it.concurrent.each(['exception', 'rejection'] as const)(
+  'an unhandled %s is logged without its words, those who wait are answered, and the process ends with 1',
+  async (kind) => {
+    const stripe = await startFakeStripe();
+    const child = await observedProcess(stripe.url, settings({ DRAIN_MS: '300' }));
+    slowly({ stripe }, 1_000);
+    const answer = pay(child.url);
+    await vi.waitUntil(() => stripe.ledger.intentCount === 1, PATIENT);
+    child.crash(kind, 'zqcanary');
+    expect((await answer).status).toBe(200);
+    expect(await child.exited).toBe(1);
+    expect(child.output()).toContain('broken: draining, then ending');
+    expect(child.output()).not.toContain('zqcanary');
+    await stripe.close();
+  },
+);
+
+it.concurrent('a fault in the middle of a drain still ends with 1', async () => {
+  const stripe = await startFakeStripe();
+  const child = await observedProcess(stripe.url, settings({ DRAIN_MS: '500' }));
+  const ended = child.end();
+  await vi.waitUntil(() => child.output().includes('"draining"'), PATIENT);
+  child.crash('exception', 'zqcanary');
+  expect(await ended).toMatchObject({ code: 1 });
+  await stripe.close();
+});

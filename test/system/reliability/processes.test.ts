@@ -1,0 +1,226 @@
+/** The real processes, from outside. */
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import manifest from '../../../package.json' with { type: 'json' };
+import { ACME, INTENT_PATH, settings } from '../../support/observed.ts';
+
+const started = new Set<ChildProcess>();
+// At the end, not after each test: the tests run at the same time.
+afterAll(() => {
+  for (const child of started) child.kill('SIGKILL');
+});
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** A process with nothing in its environment but this. */
+function runCommand([command, ...args]: readonly string[], env: Record<string, string> = {}): ChildProcess {
+  const child = spawn(command!, args, { cwd: ROOT, env: { PATH: process.env['PATH'], ...env } });
+  started.add(child);
+  return child;
+}
+
+/** A process of ours. */
+const run = (file: string, env: Record<string, string> = {}): ChildProcess =>
+  runCommand([process.execPath, '--import', './src/compileCache.js', `src/${file}`], env);
+
+/** What `npm start` runs, and what a container runs without npm. */
+const START = manifest.scripts.start.replace(/^(exec )?node /, '').split(' ');
+
+async function ended(child: ChildProcess) {
+  const [stdout, stderr, [exitCode]] = await Promise.all([
+    text(child.stdout!),
+    text(child.stderr!),
+    once(child, 'exit'),
+  ]);
+  return { exitCode: exitCode as number | null, stdout, stderr };
+}
+
+/** What a process prints until it has printed this, which is the last that it prints when it is ready. */
+async function printed(child: ChildProcess, last: string): Promise<string> {
+  let said = '';
+  return new Promise((resolve, reject) => {
+    child.stdout!.on('data', (chunk) => {
+      said += chunk;
+      if (said.includes(last)) resolve(said);
+    });
+    child.once('exit', () => reject(new Error(`It ended, having said:\n${said}`)));
+  });
+}
+
+const LAST = "-d '";
+
+describe.concurrent('the production process', () => {
+  it('does not start without its configuration, and names all that is missing', async () => {
+    expect(await ended(run('server.ts', { PORT: 'x' }))).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr: `The configuration is wrong:
+- PORT: expected an integer from 0 to 65535, got "x"
+- API_KEYS: missing
+- STRIPE_SECRET_KEY: missing
+`,
+    });
+  });
+
+  it('can not be led to another Stripe', async () => {
+    const env = {
+      API_KEYS: `acme:${'0'.repeat(64)}`,
+      STRIPE_SECRET_KEY: 'sk_test_1',
+      STRIPE_URL: 'http://127.0.0.1:1',
+    };
+    expect(await ended(run('server.ts', env))).toMatchObject({
+      exitCode: 1,
+      stderr: 'The configuration is wrong:\n- STRIPE_URL: unknown; see .env.example\n',
+    });
+  });
+});
+
+describe.concurrent.each(['dev.ts', 'mock.ts'])('%s', (file) => {
+  it('prints an address, a key and a command that works as it stands', async () => {
+    const child = run(file, { PORT: '0', LOG_LEVEL: 'silent' });
+    const said = await printed(child, LAST);
+    expect(said).toMatch(/^(Live server|Mock) +http:\/\/127\.0\.0\.1:\d+$/m);
+    expect(said).toMatch(/^API key +(cv_dev_key|any)$/m);
+
+    const command = said.slice(said.indexOf('curl '));
+    const { stdout } = await promisify(execFile)('bash', ['-c', command], { env: { ...process.env, NO_PROXY: '*' } });
+    expect(JSON.parse(stdout)).toMatchObject({ status: 200, success: true });
+  });
+
+  it.each(['SIGINT', 'SIGHUP'] as const)('ends in order on %s', async (signal) => {
+    const child = run(file, { PORT: '0', LOG_LEVEL: 'silent' });
+    await printed(child, LAST);
+    child.kill(signal);
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+});
+
+/** As a process of its own, the only one of its namespace: PID 1, as in a container. */
+const PID_1 = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
+if (process.getuid?.() !== 0) PID_1.push('--map-root-user');
+const canBePid1 = spawnSync(PID_1[0]!, [...PID_1.slice(1), 'true']).status === 0;
+if (!canBePid1) console.warn('No PID namespace can be had here: the tests of PID 1 are skipped.');
+
+/** What is started, who gets the signal, and which. */
+type Signalled = [
+  what: string,
+  signal: NodeJS.Signals,
+  command: readonly string[],
+  pidOf: (child: ChildProcess) => number,
+];
+
+const itself = ({ pid }: ChildProcess) => pid!;
+const itsChild = ({ pid }: ChildProcess) => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'));
+
+const ifPid1 = ([what, signal, command]: Signalled): Signalled[] =>
+  canBePid1 ? [[`${what} as PID 1`, signal, [...PID_1, ...command], itsChild]] : [];
+
+const production = [process.execPath, ...START];
+const withoutPreload = [process.execPath, 'src/server.ts'];
+
+describe.concurrent('a server', () => {
+  it.each<Signalled>([
+    ['npm start', 'SIGTERM', ['npm', 'start'], itself],
+    ['the command of npm start', 'SIGTERM', production, itself],
+    ['the command of npm start', 'SIGHUP', production, itself],
+    ['node src/server.ts', 'SIGHUP', withoutPreload, itself],
+    ...ifPid1(['the command of npm start', 'SIGTERM', production, itself]),
+  ])('started by %s, responds, frees its port and ends with 0 on %s', async (_how, signal, command, pidOf) => {
+    const child = runCommand(command, settings({ DRAIN_MS: '200', npm_config_update_notifier: 'false' }));
+    const output = ended(child);
+    const [, port] = /"url":"[^"]+:(\d+)"/.exec(await printed(child, '"msg":"listening"'))!;
+    const socket = connect(Number(port), '127.0.0.1');
+    const response = text(socket);
+    socket.write(
+      `POST ${INTENT_PATH} HTTP/1.1\r\nHost: a\r\ncv-api-key: ${ACME}\r\nContent-Type: application/json\r\n` +
+        'Content-Length: 2\r\nExpect: 100-continue\r\n\r\n',
+    );
+    // The server has the head of the request, and waits for its body.
+    await once(socket, 'readable');
+    const draining = printed(child, '"msg":"draining"');
+    process.kill(pidOf(child), signal);
+    await draining;
+    socket.write('{}');
+
+    expect(await response).toMatch(/\r\n\r\nHTTP\/1\.1 400 /);
+    expect(await output).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('"msg":"closed"') });
+    await expect(once(connect(Number(port), '127.0.0.1'), 'connect')).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it.each([
+    ['the command of npm start', production],
+    ['node src/server.ts', withoutPreload],
+  ])('started by %s, opens no debugger on SIGUSR1', async (_how, command) => {
+    const child = runCommand(command, settings());
+    const output = ended(child);
+    await printed(child, '"msg":"listening"');
+    child.kill('SIGUSR1');
+    child.kill('SIGTERM');
+    expect(await output).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+});
+
+/**
+ * Whether a process has a listener for SIGHUP by now, and so for the other signals: for some of them, Node has listeners of its own.
+ * False where the process is not there yet.
+ */
+function hearsSignals(pid: number): boolean {
+  const status = existsSync(`/proc/${pid}/status`) ? readFileSync(`/proc/${pid}/status`, 'utf8') : '';
+  const [, caught = '0'] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status) ?? [];
+  return (BigInt(`0x${caught}`) & 1n) !== 0n;
+}
+
+describe.concurrent('a signal in the middle of a start', () => {
+  const dev = [...production.slice(0, -1), 'src/dev.ts'];
+  const cases: Signalled[] = [
+    ['server.ts', 'SIGTERM', production, itself],
+    ['server.ts', 'SIGHUP', production, itself],
+    ['dev.ts', 'SIGTERM', dev, itself],
+    ...ifPid1(['server.ts', 'SIGTERM', production, itself]),
+  ];
+
+  // /proc says when a process listens to signals.
+  it.runIf(process.platform === 'linux').each(cases)(
+    'ends %s with 0, before it listens on a port: %s',
+    async (_what, signal, command, pidOf) => {
+      const child = runCommand(command, settings());
+      const output = ended(child);
+      await vi.waitUntil(() => hearsSignals(pidOf(child)), { timeout: 40_000, interval: 1 });
+      process.kill(pidOf(child), signal);
+      expect(await output).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    },
+  );
+});
+
+describe.concurrent('a stop', () => {
+  it('loses no request: one under way is answered, and then the process ends well', async () => {
+    const child = run('dev.ts', { PORT: '0', LOG_LEVEL: 'info', DRAIN_MS: '1000' });
+    const said = await printed(child, LAST);
+    const [, port] = /http:\/\/127\.0\.0\.1:(\d+)\n/.exec(said)!;
+
+    const socket = connect(Number(port), '127.0.0.1');
+    const answer = text(socket);
+    const body = '{"amount":1}';
+    socket.write(
+      'POST /api/v1/payments/intent HTTP/1.1\r\nHost: a\r\ncv-api-key: cv_dev_key\r\nContent-Type: application/json\r\n' +
+        `Content-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`,
+    );
+    // The server has the head of the request, and waits for its body.
+    await once(socket, 'readable');
+
+    const draining = printed(child, '"msg":"draining"');
+    const exit = once(child, 'exit');
+    child.kill('SIGTERM');
+    await draining;
+    socket.write(body);
+
+    expect(await answer).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
+    expect(await exit).toEqual([0, null]);
+  });
+});

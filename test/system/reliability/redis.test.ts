@@ -1,0 +1,189 @@
+/** Redis makes instances count together, and is never needed. */
+import { Redis } from 'ioredis';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { GLOBEX, observedServer, pay, statusesOf, type ObservedServer } from '../../support/observed.ts';
+import {
+  hasRedis,
+  needsRedis,
+  startBabbler,
+  startRedis,
+  startSlowProxy,
+  type RedisServer,
+} from '../../support/redis.ts';
+import { freePort } from '../../support/freePort.ts';
+
+/** Redis may take 100 ms of it. The rest is for two cores that others use too; a request that waits for Redis takes seconds. */
+const SOON_MS = 1_000;
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+const later = <Part extends { close(): Promise<void> }>(part: Part): Part => {
+  closing.push(() => part.close());
+  return part;
+};
+
+const redis = async (options?: Parameters<typeof startRedis>[0]) => later(await startRedis(options));
+const server = async (redisUrl: string, overrides: Record<string, string> = {}) =>
+  later(await observedServer({ REDIS_URL: redisUrl, ...overrides }));
+
+const isShared = async ({ metric }: ObservedServer) => (await metric('limits_shared')) === 1;
+const whenShared = (observed: ObservedServer, expected = true) =>
+  vi.waitFor(async () => expect(await isShared(observed)).toBe(expected), { timeout: 8_000, interval: 25 });
+const aboutRedis = ({ log }: ObservedServer) => log.filter(({ msg }) => msg.startsWith('Redis')).map(({ msg }) => msg);
+
+const LOST = 'Redis does not answer: each instance counts its limits for itself';
+const FOUND = 'Redis answers: the limits are shared';
+
+async function timed(ask: () => Promise<Response>): Promise<{ status: number; ms: number }> {
+  const startedAt = performance.now();
+  const { status } = await ask();
+  return { status, ms: performance.now() - startedAt };
+}
+
+async function expectUndisturbed(observed: ObservedServer): Promise<void> {
+  for (let request = 0; request < 5; request++) {
+    const { status, ms } = await timed(() => observed.pay());
+    expect(status).toBe(200);
+    expect(ms).toBeLessThan(SOON_MS);
+  }
+}
+
+describe.skipIf(!hasRedis)(`with Redis${needsRedis}`, () => {
+  it('two instances share one count', async () => {
+    const { url } = await redis();
+    const instances = [
+      await server(url, { TENANT_REQUESTS_PER_MINUTE: '4', ADDRESS_FAILURES_PER_MINUTE: '2' }),
+      await server(url, { TENANT_REQUESTS_PER_MINUTE: '4', ADDRESS_FAILURES_PER_MINUTE: '2' }),
+    ];
+    await Promise.all(instances.map((one) => whenShared(one)));
+    const urls = [...instances, ...instances, ...instances].map((one) => one.url);
+    const paid = await Promise.all(urls.map((one) => pay(one)));
+    const failed = await Promise.all(urls.map((one) => pay(one, { key: 'wrong' })));
+    expect(statusesOf(paid).toSorted((a, b) => a - b)).toEqual([200, 200, 200, 200, 429, 429]);
+    expect(statusesOf(failed).toSorted((a, b) => a - b)).toEqual([401, 401, 429, 429, 429, 429]);
+  });
+
+  it('a password in the URL is used', async () => {
+    const { port } = await redis({ password: 'p@ss:w/rd' });
+    const observed = await server(`redis://:${encodeURIComponent('p@ss:w/rd')}@127.0.0.1:${port}`);
+    await whenShared(observed);
+    expect(aboutRedis(observed)).toEqual([FOUND]);
+  });
+
+  it('a window that its own clock, set back, has made longer begins anew', async () => {
+    const { url } = await redis();
+    const observed = await server(url, { TENANT_REQUESTS_PER_MINUTE: '1' });
+    await whenShared(observed);
+    expect((await observed.pay()).status).toBe(200);
+    const operator = new Redis(url);
+    const key = 'payments-service:tenant:acme';
+    await operator.pexpire(key, 3_659_000);
+    expect((await observed.pay()).status).toBe(200);
+    const leftMs = await operator.pttl(key);
+    operator.disconnect();
+    expect(leftMs).toBeGreaterThan(0);
+    expect(leftMs).toBeLessThanOrEqual(60_000);
+    expect((await observed.pay()).status).toBe(429);
+  });
+
+  const failures: [string, (server: RedisServer) => unknown, (server: RedisServer) => unknown][] = [
+    ['frozen', (one) => one.freeze(), (one) => one.thaw()],
+    ['killed', (one) => one.kill(), (one) => one.restart()],
+  ];
+  it.each(failures)('requests go on while it is %s, are limited, and share again after', async (_how, fail, mend) => {
+    const shared = await redis();
+    const observed = await server(shared.url, { TENANT_REQUESTS_PER_MINUTE: '20' });
+    await whenShared(observed);
+
+    await fail(shared);
+    // Those that find out are counted as well.
+    const crowd = await Promise.all(Array.from({ length: 30 }, () => observed.pay({ key: GLOBEX })));
+    expect(statusesOf(crowd).filter((status) => status === 200)).toHaveLength(20);
+    await expectUndisturbed(observed);
+    expect(await isShared(observed)).toBe(false);
+
+    const mendedAt = performance.now();
+    await mend(shared);
+    await whenShared(observed);
+    console.log(`shared again ${Math.round(performance.now() - mendedAt)} ms after Redis was back`);
+    expect(aboutRedis(observed)).toEqual([FOUND, LOST, FOUND]);
+  });
+
+  it('one that turns slow costs one request its 100 ms, and the others nothing', async () => {
+    const { port } = await redis();
+    const proxy = later(await startSlowProxy(port));
+    const observed = await server(`redis://127.0.0.1:${proxy.port}`);
+    await whenShared(observed);
+    proxy.delayMs = 400;
+    await expectUndisturbed(observed);
+    await whenShared(observed, false);
+    proxy.delayMs = 0;
+    await whenShared(observed);
+    expect(aboutRedis(observed)).toEqual([FOUND, LOST, FOUND]);
+  });
+
+  it('one that takes no writes is not counted on', async () => {
+    const other = await redis();
+    const readOnly = await redis({ replicaOf: other.port });
+    const observed = await server(readOnly.url);
+    await vi.waitFor(() => expect(aboutRedis(observed)).toEqual([LOST]), { timeout: 5_000 });
+    await expectUndisturbed(observed);
+    expect(aboutRedis(observed)).toEqual([LOST]);
+  });
+
+  it('one that was absent at the start is found without a restart', async () => {
+    const shared = await redis();
+    await shared.kill();
+    const observed = await server(shared.url);
+    await expectUndisturbed(observed);
+    await shared.restart();
+    await whenShared(observed);
+    expect(aboutRedis(observed)).toEqual([LOST, FOUND]);
+  });
+
+  it('a wrong password is as good as no Redis, and is not logged', async () => {
+    const { port } = await redis({ password: 'right' });
+    const observed = await server(`redis://:canary-wrong-password@127.0.0.1:${port}`);
+    await expectUndisturbed(observed);
+    await vi.waitFor(() => expect(aboutRedis(observed)).toEqual([LOST]), { timeout: 5_000 });
+    expect(JSON.stringify(observed.log)).not.toContain('canary-wrong-password');
+  });
+
+  it('a farewell of our own is no failure', async () => {
+    const shared = await redis();
+    const observed = await observedServer({ REDIS_URL: shared.url });
+    await whenShared(observed);
+    await observed.close();
+    // By its end every connection to it is closed.
+    await shared.kill();
+    expect(aboutRedis(observed)).toEqual([FOUND]);
+  });
+});
+
+describe('what is no Redis', () => {
+  it.each([
+    ['speaks HTTP', 'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n'],
+    ['babbles', '\u0000\u0001babble\r\n$-7\r\n*x\r\n'],
+    ['says nothing', ''],
+    ['never ends', '$1000000000\r\nand so on'],
+    ['refuses everything', "-ERR unknown command 'x'\r\n".repeat(8)],
+    ['says OK to everything', '+OK\r\n'.repeat(8)],
+  ])('and %s is as good as none', async (_what, bytes) => {
+    const { port } = later(await startBabbler(bytes));
+    const observed = await server(`redis://127.0.0.1:${port}`, { TENANT_REQUESTS_PER_MINUTE: '8' });
+    await expectUndisturbed(observed);
+    const many = await Promise.all(Array.from({ length: 10 }, () => observed.pay()));
+    expect(statusesOf(many)).toContain(429);
+    expect(await isShared(observed)).toBe(false);
+  });
+
+  it('and is not there at all is warned about once, and not at each request', async () => {
+    const observed = await server(`redis://127.0.0.1:${await freePort()}`);
+    await vi.waitFor(() => expect(aboutRedis(observed)).toEqual([LOST]));
+    await expectUndisturbed(observed);
+    expect(aboutRedis(observed)).toEqual([LOST]);
+    expect(await isShared(observed)).toBe(false);
+  });
+});

@@ -1,0 +1,173 @@
+/**
+ * Nothing secret in any log, metric, trace or answer: strings that stand nowhere else are sent through every door, in good,
+ * refused, failing and broken requests, to the real process, and all that comes out is searched for them.
+ */
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { sha256 } from '../../../src/access/apiKeys.ts';
+import { startFakeStripe, type Fault } from '../../../src/fake-stripe/server.ts';
+import { sendBytes } from '../../support/exchange.ts';
+import { INTENT_PATH, observedProcess, pay, settings, startCollector, tracedTo } from '../../support/observed.ts';
+import { freePort } from '../../support/freePort.ts';
+
+const CANARIES = {
+  'API key': 'cv_canaryApiKey',
+  'unknown API key': 'cv_canaryUnknownKey',
+  'key of Stripe': 'canaryStripeKey',
+  'e-mail': 'canary@mail.example',
+  phone: '+1555canary',
+  'key in the metadata': 'canaryMetaKey',
+  'value in the metadata': 'canaryMetaValue',
+  'unknown field': 'canaryField',
+  'idempotency key': 'canaryIdempotencyKey',
+  "Stripe's words": 'canaryStripesWords',
+  'query string': 'canaryQuery',
+  path: 'canaryPath',
+  'other header': 'canaryHeader',
+  baggage: 'canaryBaggage',
+  'password of Redis': 'canaryRedisPassword',
+  'broken body': 'canaryBrokenBody',
+  'bytes that are no request': 'canaryBytes',
+  'words of an exception': 'canaryException',
+} as const;
+type Kind = keyof typeof CANARIES;
+
+const ORDER = JSON.stringify({
+  amount: 12.34,
+  metadata: {
+    email: CANARIES['e-mail'],
+    phone: CANARIES.phone,
+    [CANARIES['key in the metadata']]: CANARIES['value in the metadata'],
+  },
+  [CANARIES['unknown field']]: 1,
+});
+const HEADERS = {
+  Authorization: `Bearer ${CANARIES['other header']}`,
+  'User-Agent': CANARIES['other header'],
+  Cookie: `session=${CANARIES['other header']}`,
+  baggage: `secret=${CANARIES.baggage}`,
+};
+const WORDS = { message: CANARIES["Stripe's words"] };
+
+/** Each ends a request in another way. */
+const FAULTS: Fault[] = [
+  { kind: 'status', status: 401, effect: 'none', ...WORDS, code: CANARIES["Stripe's words"] + ' with spaces' },
+  { kind: 'status', status: 400, param: `metadata[${CANARIES['key in the metadata']}]`, effect: 'none', ...WORDS },
+  { kind: 'status', status: 402, type: 'card_error', effect: 'none', ...WORDS },
+  { kind: 'status', status: 429, effect: 'none', ...WORDS, headers: { 'Stripe-Notice': CANARIES["Stripe's words"] } },
+  { kind: 'raw', status: 200, contentType: 'text/html', body: `<p>${CANARIES["Stripe's words"]}`, effect: 'none' },
+  { kind: 'raw', status: 400, contentType: 'text/html', body: `<p>${CANARIES["Stripe's words"]}`, effect: 'none' },
+  { kind: 'anotherIntent', sameAmount: true },
+  { kind: 'strayResponse', stray: { sameAmount: false, echo: 'none' }, when: 'with' },
+  { kind: 'reset', effect: 'kept' },
+  { kind: 'truncated' },
+];
+
+const KEY = CANARIES['API key'];
+
+/** What came out: everything that was written, and every answer. */
+const found: { output: string; answers: string[]; secrets: string[]; ownSecrets: string[]; exitCode: number | null } = {
+  output: '',
+  answers: [],
+  secrets: [],
+  ownSecrets: [],
+  exitCode: 0,
+};
+
+async function exchangeEverything(): Promise<void> {
+  const [stripe, collector] = await Promise.all([startFakeStripe(), startCollector()]);
+  const server = await observedProcess(stripe.url, {
+    ...settings(tracedTo(collector.url)),
+    API_KEYS: `acme:${sha256(KEY).toString('hex')}`,
+    STRIPE_SECRET_KEY: `sk_test_${CANARIES['key of Stripe']}`,
+    REDIS_URL: `redis://:${CANARIES['password of Redis']}@127.0.0.1:${await freePort()}`,
+    LOG_LEVEL: 'trace',
+  });
+  const url = server.url;
+  const keep = async (answer: Promise<Response>) => {
+    const { headers, text } = await answer.then(async (one) => ({ headers: one.headers, text: await one.text() }));
+    const secret = /"paymentIntentSecret":"([^"]+)"/.exec(text)?.[1];
+    found.ownSecrets.push(...(secret === undefined ? [] : [secret]));
+    found.answers.push(JSON.stringify([...headers]) + text.replace(secret ?? '', ''));
+  };
+  const order = (idempotencyKey: string) =>
+    pay(url, { key: KEY, body: ORDER, headers: { ...HEADERS, 'Idempotency-Key': idempotencyKey } });
+
+  await keep(order(CANARIES['idempotency key']));
+  await keep(order(CANARIES['idempotency key']));
+  await keep(pay(url, { key: KEY, headers: { 'Idempotency-Key': CANARIES['idempotency key'] } }));
+  for (const [index, fault] of FAULTS.entries()) {
+    stripe.play(fault);
+    await keep(order(`${CANARIES['idempotency key']}-${index}`));
+  }
+  await keep(pay(url, { key: CANARIES['unknown API key'], headers: HEADERS, body: ORDER }));
+  await keep(pay(url, { key: KEY, body: `{"amount":${CANARIES['broken body']}` }));
+  await keep(pay(url, { key: KEY, body: `{"amount":"${CANARIES['broken body']}"}` }));
+  await keep(pay(url, { key: KEY, body: `{"amount":1,"paymentMethodTypes":["${CANARIES['broken body']}"]}` }));
+  await keep(pay(url, { key: KEY, headers: { 'Idempotency-Key': `${CANARIES['idempotency key']} no key` } }));
+  await keep(pay(url, { key: KEY, headers: { 'Content-Type': `text/${CANARIES['other header']}` } }));
+  await keep(pay(`${url}/${CANARIES.path}`, { key: KEY, body: ORDER }));
+  await keep(pay(url, { key: `${KEY}, ${KEY}` }));
+  await keep(fetch(`${url}${INTENT_PATH}?token=${CANARIES['query string']}`, { headers: { 'cv-api-key': KEY } }));
+  await keep(fetch(`${url}/%zz${CANARIES.path}?token=${CANARIES['query string']}`));
+  for (const bytes of [
+    `${CANARIES['bytes that are no request']}\r\n\r\n`,
+    `GET /${CANARIES.path} HTTP/1.1\r\nHost: x\r\nExpect: ${CANARIES['other header']}\r\nConnection: close\r\n\r\n`,
+    `GET http://user:${CANARIES['other header']}@host/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    `GET / HTTP/1.1\r\nHost: x\r\nX-Flood: ${CANARIES['other header'].repeat(2_000)}\r\n\r\n`,
+  ]) {
+    found.answers.push(JSON.stringify(await sendBytes(url, bytes)));
+  }
+  // A client that leaves in the middle of its body, and one that leaves before its answer.
+  for (const body of [ORDER.slice(0, 60), ORDER]) {
+    stripe.play({ kind: 'delay', delayMs: 300, effect: 'kept' });
+    const { hostname, port } = new URL(url);
+    const head = `POST ${INTENT_PATH} HTTP/1.1\r\nHost: x\r\ncv-api-key: ${KEY}\r\nContent-Type: application/json\r\n`;
+    const socket = connect(Number(port), hostname);
+    socket.write(`${head}Content-Length: ${ORDER.length}\r\n\r\n${body}`);
+    await delay(100);
+    socket.destroy();
+  }
+  await delay(400);
+  found.answers.push(await (await fetch(`${server.adminUrl}/metrics`)).text());
+  found.answers.push(await (await fetch(`${server.adminUrl}/${CANARIES.path}`)).text());
+  server.crash('rejection', CANARIES['words of an exception']);
+  server.crash('exception', `${CANARIES['words of an exception']}\n    at ${CANARIES['words of an exception']}`);
+  found.exitCode = await server.exited;
+  found.secrets = stripe.ledger.intents.map(({ clientSecret }) => clientSecret);
+  found.output = server.output() + collector.received.join('\n');
+  await Promise.all([stripe.close(), collector.close()]);
+}
+
+describe('whatever happens', () => {
+  beforeAll(exchangeEverything, 60_000);
+
+  it.each(Object.keys(CANARIES) as Kind[])('no %s is written', (kind) => {
+    expect(found.output.split('\n').filter((line) => line.includes(CANARIES[kind]))).toEqual([]);
+  });
+
+  it.each(Object.keys(CANARIES) as Kind[])('no %s is answered', (kind) => {
+    expect(found.answers.filter((answer) => answer.includes(CANARIES[kind]))).toEqual([]);
+  });
+
+  it('no client secret is written, or answered to another request', () => {
+    expect(found.secrets.length).toBeGreaterThanOrEqual(8);
+    const everything = found.output + found.answers.join('\n');
+    expect(found.secrets.filter((secret) => everything.includes(secret.split('_secret_')[1]!))).toEqual([]);
+    expect(everything).not.toMatch(/_secret_\w/);
+  });
+
+  it('the requests got as far as they were meant to', () => {
+    const statuses = [...found.output.matchAll(/"status":(\d+),"durationMs"/g)].map(([, status]) => Number(status));
+    expect(new Set(statuses)).toEqual(new Set([200, 400, 401, 404, 405, 409, 415, 500, 503]));
+    expect(found.ownSecrets.length).toBeGreaterThanOrEqual(5);
+    expect(found.output).toContain('Redis does not answer');
+    expect(found.output).toContain('resourceSpans');
+  });
+
+  it('a process that can not be trusted any more says so and ends with 1', () => {
+    expect(found.output).toContain('broken: draining, then ending');
+    expect(found.exitCode).toBe(1);
+  });
+});

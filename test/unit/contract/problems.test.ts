@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { Problem } from '../../../src/contract/problems.ts';
+
+describe('a problem', () => {
+  it('is an example of the contract, with no more than that', () => {
+    expect(new Problem('notFound')).toMatchObject({
+      name: 'Problem',
+      message: 'notFound',
+      example: 'notFound',
+      headers: {},
+      cause: undefined,
+      reference: undefined,
+      why: undefined,
+    });
+  });
+
+  it('keeps what caused it, its own headers, and the reference of an intent that may exist', () => {
+    const cause = new Error('ours');
+    const problem = new Problem('tooManyRequests', { cause, headers: { 'Retry-After': '3' }, reference: 'be29' });
+    expect(problem).toMatchObject({ cause, headers: { 'Retry-After': '3' }, reference: 'be29' });
+  });
+
+  it('costs no stack, and leaves other errors theirs', () => {
+    expect(new Problem('notFound').stack).not.toContain('    at ');
+    expect(new Error('another').stack).toContain('    at ');
+  });
+
+  it('of a rule says why, when it is asked', () => {
+    const problem = Problem.ofRule('invalidAmount', () => 'body/amount must be > 0');
+    expect(problem.example).toBe('invalidAmount');
+    expect(problem.why?.()).toBe('body/amount must be > 0');
+  });
+});

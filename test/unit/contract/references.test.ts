@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { resolveReferences } from '../../../src/contract/references.ts';
+
+describe('a reference', () => {
+  it('is what it refers to, through other references and escapes', () => {
+    const document = {
+      used: [{ $ref: '#/one' }, { $ref: '#/paths/~1a~0b{id}/get' }],
+      one: { $ref: '#/two' },
+      two: { deep: { $ref: '#/three' } },
+      three: 3,
+      paths: { '/a~b{id}': { get: 'got' } },
+    };
+    expect(resolveReferences(document)).toMatchObject({ used: [{ deep: 3 }, 'got'], one: { deep: 3 } });
+  });
+
+  it('is one thing wherever it stands', () => {
+    const [first, second] = resolveReferences({ used: [{ $ref: '#/one' }, { $ref: '#/one' }], one: {} }).used;
+    expect(first).toBe(second);
+  });
+
+  it('leaves the document as it was', () => {
+    const document = { used: { $ref: '#/one' }, one: 1 };
+    resolveReferences(document);
+    expect(document).toEqual({ used: { $ref: '#/one' }, one: 1 });
+  });
+
+  it('is no reference where a property is called so', () => {
+    const document = { properties: { $ref: { type: 'string' } }, none: null };
+    expect(resolveReferences(document)).toEqual(document);
+  });
+
+  it.each<[string, object, string]>([
+    ['leads nowhere', { used: { $ref: '#/none' } }, '$ref leads nowhere: #/none'],
+    ['leads through what is no object', { used: { $ref: '#/one/a' }, one: null }, '$ref leads nowhere: #/one/a'],
+    ['leads out of the document', { used: { $ref: 'other.yaml#/one' } }, '$ref leads nowhere: other.yaml#/one'],
+    ['leads back to itself', { one: { part: { $ref: '#/one' } } }, '$ref leads back to itself: #/one'],
+    [
+      'leads back to itself by another',
+      { one: { $ref: '#/two' }, two: { $ref: '#/one' } },
+      '$ref leads back to itself: #/two',
+    ],
+  ])('that %s is refused: a rule behind it would not be checked', (_how, document, words) => {
+    expect(() => resolveReferences(document)).toThrow(words);
+  });
+
+  it('is refused together with all others', () => {
+    const document = { used: [{ $ref: '#/a' }, { $ref: '#/b' }, { $ref: '#/a' }] };
+    expect(() => resolveReferences(document)).toThrow(/^\$ref leads nowhere: #\/a\n- \$ref leads nowhere: #\/b$/);
+  });
+});

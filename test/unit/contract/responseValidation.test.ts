@@ -1,0 +1,129 @@
+import { pino } from 'pino';
+import { describe, expect, it, vi } from 'vitest';
+import document from '../../../generated/openapi.json' with { type: 'json' };
+import { answerCheck, type SentAnswer } from '../../../src/contract/responseValidation.ts';
+import { openContract } from '../../../src/contract/contract.ts';
+
+const { operations } = await openContract(document, () => async () => ({ example: 'created' }));
+
+/** What the check says of an answer: the lines it logs, and what it counts. */
+function verdictOn(answer: Partial<SentAnswer>) {
+  const lines: { violations: string[] }[] = [];
+  const counted: object[] = [];
+  const check = answerCheck(operations, {
+    logger: pino({ base: null, timestamp: false }, { write: (line) => void lines.push(JSON.parse(line)) }),
+    metrics: { countViolation: (violation) => counted.push(violation) },
+  });
+  check({ ...good, ...answer });
+  return { violations: lines.flatMap((line) => line.violations), lines, counted };
+}
+
+const good: SentAnswer = {
+  requestId: 'r1',
+  operation: 'createPaymentIntent',
+  status: 400,
+  headers: {
+    'content-type': 'application/json; charset=utf-8',
+    'x-request-id': 'r1',
+    'cache-control': 'no-store',
+  },
+  body: { success: false, message: 'Amount is required' },
+};
+const created = {
+  status: 200,
+  success: true,
+  message: 'Payment intent created successfully',
+  data: { paymentIntentSecret: 'pi_1_secret_2' },
+};
+const { 'cache-control': _, ...cacheable } = good.headers;
+
+describe('an answer that the contract allows', () => {
+  it.each<[string, Partial<SentAnswer>]>([
+    ['a refusal', {}],
+    ['a success', { status: 200, body: created }],
+    ['a refusal of what belongs to no operation', { operation: undefined, status: 404 }],
+    ['JSON without a word on its characters', { headers: { ...good.headers, 'content-type': 'application/json' } }],
+    ['a text of digits in a header', { headers: { ...good.headers, 'x-request-id': '7' } }],
+    ['a number in a header', { status: 503, headers: { ...good.headers, 'retry-after': '17' } }],
+    ['headers that the contract does not name', { headers: { ...good.headers, vary: 'Origin' } }],
+  ])('leaves no trace: %s', (_what, answer) => {
+    expect(verdictOn(answer)).toEqual({ violations: [], lines: [], counted: [] });
+  });
+});
+
+describe('an answer that the contract does not allow', () => {
+  it.each<[string, Partial<SentAnswer>, string[]]>([
+    ['another status', { status: 422 }, ['status: not documented']],
+    [
+      'another status, to what belongs to no operation',
+      { operation: undefined, status: 500.5 },
+      ['status: not documented'],
+    ],
+    ['another operation', { operation: 'refund' }, ['operation: not in the contract']],
+    [
+      'another media type',
+      { headers: { ...good.headers, 'content-type': 'text/html' } },
+      ['header Content-Type: no JSON'],
+    ],
+    [
+      'a media type that only ends like JSON',
+      { headers: { ...good.headers, 'content-type': 'x-application/json' } },
+      ['header Content-Type: no JSON'],
+    ],
+    ['a header too few', { headers: cacheable }, ['header Cache-Control: required']],
+    [
+      'a header that says something else',
+      { headers: { ...cacheable, 'cache-control': 'public' } },
+      ['header Cache-Control: enum'],
+    ],
+    ...['soon', 'in 7', '7 s', ''].map((text): [string, Partial<SentAnswer>, string[]] => [
+      `a number that is none, "${text}"`,
+      { status: 503, headers: { ...good.headers, 'retry-after': text } },
+      ['header Retry-After: type'],
+    ]),
+    [
+      'a number out of range',
+      { status: 503, headers: { ...good.headers, 'retry-after': '0' } },
+      ['header Retry-After: minimum'],
+    ],
+    ['no body', { body: undefined }, ['body: type']],
+    ['a field too few', { body: { success: false } }, ['body: required']],
+    [
+      'a field too many',
+      { body: { success: false, message: 'x', stack: 'sk_live_1' } },
+      ['body: additionalProperties'],
+    ],
+    [
+      'a secret of another shape',
+      { status: 200, body: { ...created, data: { paymentIntentSecret: 'sk_live_1' } } },
+      ['body/data/paymentIntentSecret: pattern'],
+    ],
+  ])('is told by its rules: %s', (_what, answer, violations) => {
+    expect(verdictOn(answer).violations).toEqual(violations);
+  });
+
+  it('is logged and counted once, with nothing of what it says', () => {
+    const body = { ...created, data: { paymentIntentSecret: 'sk_live_1' }, email: 'a@b.c' };
+    const { lines, counted } = verdictOn({ status: 200, body });
+    expect(lines).toEqual([
+      {
+        level: 50,
+        requestId: 'r1',
+        operation: 'createPaymentIntent',
+        status: 200,
+        violations: ['body: additionalProperties', 'body/data/paymentIntentSecret: pattern'],
+        msg: 'an answer that the contract does not allow',
+      },
+    ]);
+    expect(counted).toEqual([{ operation: 'createPaymentIntent', status: 200 }]);
+  });
+});
+
+it('says nothing past the log of a format that only describes', async () => {
+  const said = vi.spyOn(console, 'warn');
+  const dated = structuredClone(document);
+  Object.assign(dated.components.schemas.Failure.properties.message, { format: 'a sentence' });
+  const { operations: some } = await openContract(dated, () => async () => ({ example: 'created' }));
+  answerCheck(some, { logger: pino({ level: 'silent' }), metrics: { countViolation: () => {} } })(good);
+  expect(said).not.toHaveBeenCalled();
+});

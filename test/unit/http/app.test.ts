@@ -1,0 +1,829 @@
+import type { FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import document from '../../../generated/openapi.json' with { type: 'json' };
+import type { SentAnswer } from '../../../src/contract/responseValidation.ts';
+import { buildApp, type AppOptions } from '../../../src/http/app.ts';
+import { openContract, type HandlerOf } from '../../../src/contract/contract.ts';
+import { limits } from '../../../src/access/rateLimits.ts';
+import { metrics } from '../../../src/observability/metrics.ts';
+import { Problem } from '../../../src/contract/problems.ts';
+import { exchange, rawClient, rawRequest, serverEnds, type RawRequest } from '../../support/rawHttp.ts';
+import { send, sendBytes, type WireRequest } from '../../support/exchange.ts';
+
+const INTENT = '/api/v1/payments/intent';
+const API_KEY = 'cv_key';
+
+/** The newest last. */
+const apps: FastifyInstance[] = [];
+const HOST = 'Host: a';
+const KEY = `cv-api-key: ${API_KEY}`;
+const JSON_TYPE = 'Content-Type: application/json';
+const BODY = '{"amount":100}';
+const LENGTH = `Content-Length: ${BODY.length}`;
+const CHUNKS = `e\r\n${BODY}\r\n0\r\n\r\n`;
+const CHUNKED = 'Transfer-Encoding: chunked';
+
+const closers: (() => Promise<unknown>)[] = [];
+afterAll(() => Promise.all(closers.map((close) => close())));
+
+const answered: HandlerOf = () => async () => ({ example: 'created' });
+
+/** The shell on a contract, listening. Lets one key in. */
+async function listening({
+  contract = document,
+  handlerOf = answered,
+  prepare = () => {},
+  ...options
+}: Partial<Omit<AppOptions, 'contract'>> & {
+  contract?: object;
+  handlerOf?: HandlerOf;
+  prepare?: (app: FastifyInstance) => void;
+}): Promise<string> {
+  const app = await buildApp({
+    contract: await openContract(structuredClone(contract), handlerOf),
+    authenticate: (apiKey) => (apiKey === API_KEY ? 'acme' : undefined),
+    logger: pino({ level: 'silent' }),
+    ...options,
+  });
+  apps.push(app);
+  prepare(app);
+  closers.push(() => {
+    app.server.closeAllConnections();
+    return app.close();
+  });
+  return app.listen({ host: '127.0.0.1', port: 0 });
+}
+
+const HEADERS = { Host: 'app.test', 'cv-api-key': API_KEY, 'Content-Type': 'application/json' };
+
+/** A valid request with some headers more, or other ones. */
+function request(headers: Record<string, string> = {}, changes: Partial<WireRequest> = {}): WireRequest {
+  const all = Object.entries({ ...HEADERS, ...headers });
+  return { method: 'POST', path: INTENT, headers: all, body: '{"amount":1}', ...changes };
+}
+
+const refundOf = (body: string, headers: Record<string, string> = {}) =>
+  request(headers, { path: '/api/v1/payments/refund', body });
+
+describe('a second operation', () => {
+  const { components, ...rest } = structuredClone(document);
+  const { post } = rest.paths[INTENT];
+  const { '200': _created, ...failures } = post.responses;
+
+  const refund = {
+    operationId: 'createRefund',
+    parameters: [
+      { name: 'X-Reason', in: 'header', schema: { type: 'string', maxLength: 3, 'x-problems': 'invalidRequest' } },
+    ],
+    requestBody: {
+      required: true,
+      'x-body-limit-bytes': 100,
+      content: {
+        'application/json': {
+          schema: {
+            type: 'object',
+            required: ['amount'],
+            properties: { amount: { type: 'number', 'x-problems': 'invalidAmount' } },
+            'x-problems': { type: 'invalidBody', required: 'amountRequired' },
+          },
+        },
+      },
+    },
+    responses: {
+      200: {
+        description: 'Refunded.',
+        content: {
+          'application/json': { schema: {}, examples: { refunded: { value: { status: 200, refund: 're_1' } } } },
+        },
+      },
+      ...failures,
+    },
+  };
+  const change = { ...refund, operationId: 'changeIntent' };
+  const paths = { [INTENT]: { post, put: change }, '/api/v1/payments/refund': { post: refund } };
+  const contract = { ...rest, components, paths };
+
+  const handlers: Record<string, (request: object) => Promise<object>> = {
+    createPaymentIntent: async () => ({ example: 'created' }),
+    changeIntent: async () => ({ example: 'refunded' }),
+    createRefund: async (given) => ({ example: 'refunded', fields: { refund: given } }),
+  };
+  let url: string;
+  beforeAll(async () => {
+    url = await listening({ contract, handlerOf: ((id: string) => handlers[id]) as unknown as HandlerOf });
+  });
+
+  it('needs one new handler, which gets what was checked', async () => {
+    const { status, text } = await send(url, refundOf('{"amount":1}', { 'X-Reason': 'why' }));
+    expect({ status, body: JSON.parse(text) }).toEqual({
+      status: 200,
+      body: {
+        status: 200,
+        refund: {
+          operationId: 'createRefund',
+          tenant: 'acme',
+          body: { amount: 1 },
+          headers: expect.objectContaining({ 'x-reason': 'why' }),
+        },
+      },
+    });
+  });
+
+  it('leaves the first one as it was', async () => {
+    expect(await send(url, request())).toMatchObject({ status: 200 });
+  });
+
+  it.each<[string, WireRequest, number, string]>([
+    ['authenticated', refundOf('{"amount":1}', { 'cv-api-key': 'other' }), 401, 'Invalid API key'],
+    ['held to its media type', refundOf('{"amount":1}', { 'Content-Type': 'text/plain' }), 415, 'application/json'],
+    ['held to its own size', refundOf('{"amount":1}'.padEnd(101)), 413, 'too large'],
+    ['validated in its body', refundOf('{"amount":"1"}'), 400, 'Amount must be a positive number'],
+    ['validated in its fields', refundOf('{}'), 400, 'Amount is required'],
+    ['validated in its headers', refundOf('{"amount":1}', { 'X-Reason': 'long' }), 400, 'Bad request'],
+    ['held to its method', { ...refundOf('{"amount":1}'), method: 'GET' }, 405, 'Method not allowed'],
+  ])('is %s', async (_what, wrong, status, words) => {
+    expect(await send(url, wrong)).toMatchObject({ status, text: expect.stringContaining(words) });
+  });
+
+  it('may stand on the same path: then both methods are allowed', async () => {
+    const { headers } = await send(url, request({}, { method: 'GET' }));
+    expect(headers['allow']!.toString().split(', ').sort()).toEqual(['POST', 'PUT']);
+  });
+
+  it('may have no body', async () => {
+    const { requestBody: _none, ...list } = refund;
+    const listed = {
+      ...rest,
+      components,
+      paths: { ...paths, [INTENT]: { post, get: { ...list, operationId: 'list' } } },
+    };
+    const another = await listening({ contract: listed, handlerOf: () => async () => ({ example: 'refunded' }) });
+    expect(await send(another, request({}, { method: 'GET', body: undefined }))).toMatchObject({ status: 200 });
+    expect(await send(another, request({}, { method: 'HEAD', body: undefined }))).toMatchObject({ status: 405 });
+  });
+});
+
+/** Promises a body that never comes, and reads what is answered until the connection closes. */
+async function promising(headers: Record<string, string>, path = INTENT) {
+  const lines = Object.entries({ ...HEADERS, 'Content-Length': '1000', ...headers }).map((line) => line.join(': '));
+  return sendBytes(await listening({}), `POST ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+}
+
+describe('before a byte of the body is read', () => {
+  it.each<[number, Record<string, string>]>([
+    [401, { 'cv-api-key': 'other' }],
+    [401, { 'cv-api-key': 'other', 'Content-Length': '1000000000' }],
+    [415, { 'Content-Type': 'text/plain' }],
+    [413, { 'Content-Length': '131073' }],
+  ])('answers %d to %o, and closes', async (status, headers) => {
+    expect(await promising(headers)).toMatchObject({ status, headers: { connection: 'close' } });
+  });
+
+  it('answers 404 where nothing is, and closes', async () => {
+    expect(await promising({}, '/other')).toMatchObject({ status: 404, headers: { connection: 'close' } });
+  });
+});
+
+const success =
+  (result: object): HandlerOf =>
+  () =>
+  async () => ({ example: 'created', ...result });
+const unprintable = {
+  get clientSecret() {
+    throw new Error('CANARY');
+  },
+};
+const onSend = (hook: () => void | Promise<never>) => (app: FastifyInstance) => {
+  app.addHook('onSend', async () => hook());
+};
+const throwing = (): never => {
+  throw new Error('CANARY');
+};
+
+describe('every answer', () => {
+  it('has a request id of ours, another one each time, whatever the client calls its own', async () => {
+    const url = await listening({});
+    const ids = [];
+    for (let i = 0; i < 3; i++) {
+      const { headers } = await send(url, request({ 'X-Request-Id': 'theirs', 'Request-Id': 'theirs' }));
+      ids.push(headers['x-request-id']);
+    }
+    expect(ids.join(' ')).toMatch(/^[0-9a-f-]{36} [0-9a-f-]{36} [0-9a-f-]{36}$/);
+    expect(new Set(ids).size).toBe(3);
+  });
+
+  it.each([
+    [
+      'a 200',
+      `POST ${INTENT} HTTP/1.1\r\nHost: a\r\ncv-api-key: ${API_KEY}\r\nContent-Type: application/json\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{"amount":1}`,
+    ],
+    ['a 404', 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'],
+    ['what is no HTTP', 'no HTTP\r\n\r\n'],
+    ['an unmet expectation', 'GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\nConnection: close\r\n\r\n'],
+    ['a URL that can not be read', 'GET /%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'],
+  ])('keeps caches and browsers from guessing: %s', async (_what, bytes) => {
+    const { headers } = await sendBytes(await listening({}), bytes);
+    expect(headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+  });
+
+  it('says nothing of an error that we did not foresee', async () => {
+    const broken = await listening({ handlerOf: () => () => Promise.reject(new Error('CANARY of /srv/app.ts')) });
+    expect(await send(broken, request())).toMatchObject({
+      status: 500,
+      text: '{"success":false,"message":"Internal server error"}',
+    });
+  });
+
+  it.each<[string, Parameters<typeof listening>[0], RawRequest?]>([
+    ['an example that is not there', { handlerOf: success({ example: 'none' }) }],
+    ['a body that JSON has no text for', { handlerOf: success({ fields: { data: { amount: 1n } } }) }],
+    ['a field that throws', { handlerOf: success({ fields: { data: unprintable } }) }],
+    ['a header that Node refuses', { handlerOf: success({ headers: { 'X-Odd': 'CANARY\n' } }) }],
+    [
+      'a header of a refusal that Node refuses',
+      { handlerOf: () => () => Promise.reject(new Problem('notFound', { headers: { 'X-Odd': 'CANARY\n' } })) },
+    ],
+    [
+      'a refusal that the contract has no words for',
+      { handlerOf: () => () => Promise.reject(new Problem('CANARY' as 'notFound')) },
+    ],
+    [
+      'a cause that throws',
+      {
+        handlerOf: () => () =>
+          Promise.reject({
+            get code() {
+              return throwing();
+            },
+          }),
+      },
+    ],
+    ['a hook that throws', { prepare: onSend(throwing) }],
+    ['a hook that throws, where nothing is', { prepare: onSend(throwing) }, { target: '/other' }],
+    [
+      'a hook that throws, before the body has come',
+      { prepare: onSend(throwing) },
+      { headers: [HOST, 'Content-Length: 9'], body: '' },
+    ],
+    ['a word that is no error', { handlerOf: () => () => Promise.reject('CANARY') }],
+  ])(
+    'is the 500 of the contract, with the usual headers, whatever fails on the way: %s',
+    async (_what, options, changes) => {
+      const client = rawClient(await listening(options));
+      client.send(rawRequest(API_KEY, changes));
+      const { status, headers, text } = await client.answer();
+      client.socket.destroy();
+      const { connection: _either, 'keep-alive': _too, ...others } = headers;
+      expect({ status, text, headers: others }).toEqual({
+        status: 500,
+        text: '{"success":false,"message":"Internal server error"}',
+        headers: {
+          'x-request-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
+          'cache-control': 'no-store',
+          'x-content-type-options': 'nosniff',
+          'content-type': 'application/json; charset=utf-8',
+          'content-length': '51',
+          date: expect.any(String),
+        },
+      });
+    },
+  );
+
+  it('is of no use to a page in a browser, unless it is on the list', async () => {
+    const asked = request({ Origin: 'https://shop.test' });
+    const { headers } = await send(await listening({}), asked);
+    expect(Object.keys(headers).filter((name) => name.startsWith('access-control-'))).toEqual([]);
+
+    const listed = await send(await listening({ corsOrigins: ['https://shop.test'] }), asked);
+    expect(listed.headers).toMatchObject({ 'access-control-allow-origin': 'https://shop.test' });
+  });
+});
+
+const strict = () =>
+  listening({
+    limits: limits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 2 }),
+  });
+
+/** What the check of answers is shown of the one answer that it should be shown. */
+async function shown(ask: (url: string) => Promise<unknown>, corsOrigins?: string[]): Promise<SentAnswer> {
+  const answers: SentAnswer[] = [];
+  const url = await listening({ checkAnswer: (answer) => void answers.push(answer), corsOrigins });
+  await ask(url);
+  // The client may have its answer before the check does.
+  await vi.waitFor(() => expect(answers).toHaveLength(1));
+  return answers[0]!;
+}
+
+describe('the check of answers', () => {
+  it.each<[string, number, string | undefined, (url: string) => Promise<unknown>]>([
+    ['a success', 200, 'createPaymentIntent', (url) => send(url, request())],
+    ['a refusal', 400, 'createPaymentIntent', (url) => send(url, request({}, { body: '{}' }))],
+    ['a request that asks as a browser would', 200, 'createPaymentIntent', (url) => send(url, request(AS_A_BROWSER))],
+    ['what belongs to no operation', 404, undefined, (url) => send(url, request({}, { path: '/' }))],
+    ['a URL that cannot be read', 400, undefined, (url) => send(url, request({}, { path: '/%zz' }))],
+    ['bytes that are no HTTP', 400, undefined, (url) => sendBytes(url, 'no HTTP\r\n\r\n')],
+    ['an expectation', 417, undefined, (url) => sendBytes(url, EXPECTING)],
+  ])('is shown each, with headers and body: %s', async (_what, status, operation, ask) => {
+    expect(await shown(ask)).toEqual({
+      requestId: expect.any(String),
+      operation,
+      status,
+      headers: expect.objectContaining({ 'cache-control': 'no-store', 'content-type': expect.stringMatching(/json/) }),
+      body: expect.objectContaining({ message: expect.any(String) }),
+    });
+  });
+
+  it('is not shown the answer to a question of a browser, which is no part of the contract', async () => {
+    const asked = request(AS_A_BROWSER, { method: 'OPTIONS' });
+    const { status } = await shown(
+      async (url) => {
+        expect(await send(url, asked)).toMatchObject({ status: 204 });
+        await send(url, request());
+      },
+      ['https://shop.test'],
+    );
+    expect(status).toBe(200);
+  });
+});
+
+const AS_A_BROWSER = { Origin: 'https://shop.test', 'Access-Control-Request-Method': 'POST' };
+
+const EXPECTING = `POST ${INTENT} HTTP/1.1\r\nHost: a\r\nExpect: the-best\r\nConnection: close\r\n\r\n`;
+
+describe('a stranger', () => {
+  it('may guess so many keys a minute', async () => {
+    const url = await strict();
+    const statuses = [];
+    for (let i = 0; i < 4; i++) statuses.push((await send(url, request({ 'cv-api-key': `guess ${i}` }))).status);
+    expect(statuses).toEqual([401, 401, 429, 429]);
+  });
+
+  it('does not slow a customer at the same address', async () => {
+    const url = await strict();
+    for (let i = 0; i < 4; i++) await send(url, request({ 'cv-api-key': `guess ${i}` }));
+    expect(await send(url, request())).toMatchObject({ status: 200 });
+  });
+});
+
+/** What the bytes of a request get, in order; it is a good one of the key that is let in, but for what is said. */
+async function statusesOf(changes: RawRequest, options: Parameters<typeof listening>[0] = {}): Promise<number[]> {
+  const { answers, rest } = await exchange(await listening(options), rawRequest(API_KEY, changes));
+  expect(rest).toBe('');
+  return answers.map(({ status }) => status);
+}
+
+describe('a request', () => {
+  it.each<[string, RawRequest, number]>([
+    ['has one key', { headers: [HOST, KEY, KEY, JSON_TYPE, LENGTH] }, 401],
+    ['has a key that is not empty', { headers: [HOST, 'cv-api-key:', JSON_TYPE, LENGTH] }, 401],
+    ['has its key in a header of any case', { headers: [HOST, `CV-Api-Key: ${API_KEY}`, JSON_TYPE, LENGTH] }, 200],
+    ['says its host', { headers: [KEY, JSON_TYPE, LENGTH] }, 400],
+    ['says its host once', { headers: [HOST, HOST, KEY, JSON_TYPE, LENGTH] }, 400],
+    ['needs no host by HTTP/1.0', { version: 'HTTP/1.0', headers: [KEY, JSON_TYPE, LENGTH] }, 200],
+    ['has at most one host by HTTP/1.0', { version: 'HTTP/1.0', headers: [HOST, HOST, KEY, JSON_TYPE, LENGTH] }, 400],
+    ['is of a version that we speak', { version: 'HTTP/2.0' }, 400],
+    ['has a path that is there', { target: '/other' }, 404],
+    ['has a path that can be read', { target: '/%zz' }, 400],
+    ['has a method that is there', { method: 'PUT' }, 405],
+    ['has a method that is there, however odd', { method: 'PROPFIND' }, 405],
+    ['has an odd method only where there is a path', { method: 'PROPFIND', target: '/other' }, 404],
+    ['has one media type', { headers: [HOST, KEY, JSON_TYPE, JSON_TYPE, LENGTH] }, 415],
+    ['has a media type in any case', { headers: [HOST, KEY, 'Content-Type: Application/JSON ; a=b', LENGTH] }, 200],
+    ['has a media type that is one', { headers: [HOST, KEY, 'Content-Type: json', CHUNKED], body: CHUNKS }, 415],
+    ['has a media type where it has a body', { headers: [HOST, KEY, LENGTH] }, 415],
+    ['has one in chunks, too', { headers: [HOST, KEY, 'Content-Type: text/plain', CHUNKED], body: CHUNKS }, 415],
+    ['needs none for no chunks', { headers: [HOST, KEY, CHUNKED], body: '0\r\n\r\n' }, 400],
+    ['is not packed', { headers: [HOST, KEY, JSON_TYPE, LENGTH, 'Content-Encoding: gzip'] }, 415],
+    ['may say that it is not packed', { headers: [HOST, KEY, JSON_TYPE, LENGTH, 'Content-Encoding: Identity'] }, 200],
+    [
+      'is not packed in chunks',
+      { headers: [HOST, KEY, JSON_TYPE, 'Transfer-Encoding: gzip, chunked'], body: CHUNKS },
+      415,
+    ],
+    ['may come in chunks', { headers: [HOST, KEY, JSON_TYPE, 'Transfer-Encoding: Chunked'], body: CHUNKS }, 200],
+  ])('%s', async (_what, changes, status) => {
+    expect(await statusesOf(changes)).toEqual([status]);
+  });
+
+  it('that is too large in chunks is said to be of no type where it is of none, too', async () => {
+    const body = `21000\r\n${'x'.repeat(0x2_1000)}\r\n0\r\n\r\n`;
+    expect(await statusesOf({ headers: [HOST, KEY, JSON_TYPE, CHUNKED], body })).toEqual([413]);
+    expect(await statusesOf({ headers: [HOST, KEY, 'Content-Type: text/plain', CHUNKED], body })).toEqual([415]);
+  });
+
+  it.each<[string, RawRequest, number[]]>([
+    ['is wanted', { more: ['Expect: 100-continue'] }, [100, 200]],
+    ['is as large as it may be', { more: ['Expect: 100-continue'], body: BODY.padEnd(131_072) }, [100, 200]],
+    ['is not asked about', {}, [200]],
+    ['comes by HTTP/1.0, which has no such question', { version: 'HTTP/1.0', more: ['Expect: 100-continue'] }, [200]],
+    ["is a stranger's", { headers: [HOST, LENGTH, 'Expect: 100-continue'] }, [401]],
+    ['is too large', { more: ['Expect: 100-continue'], body: BODY.padEnd(131_073) }, [413]],
+  ])('is told to go on, where its body %s', async (_what, changes, statuses) => {
+    expect(await statusesOf(changes)).toEqual(statuses);
+  });
+
+  it.each<[number, RawRequest, Parameters<typeof listening>[0]]>([
+    [401, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, LENGTH], body: BODY }, {}],
+    [401, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, CHUNKED], body: CHUNKS }, {}],
+    [404, { target: '/other' }, {}],
+    [404, { target: '/other', headers: [HOST, CHUNKED], body: CHUNKS }, {}],
+    [405, { method: 'PUT' }, {}],
+    [415, { headers: [HOST, KEY, 'Content-Type: text/plain', LENGTH] }, {}],
+    [429, {}, { limits: limits({ tenantRequestsPerMinute: 0, addressFailuresPerMinute: 9 }) }],
+  ])('leaves its connection open behind a %i, where all of its body has come: %o', async (status, changes, options) => {
+    const url = await listening(options);
+    const ends = serverEnds(url);
+    const client = rawClient(url);
+    for (const count of [1, 2]) {
+      client.send(rawRequest(API_KEY, { body: BODY, ...changes }));
+      expect(await client.answer(count)).toMatchObject({ status, headers: { connection: 'keep-alive' } });
+    }
+    expect((await ends.of(client)).destroyed).toBe(false);
+    ends.stop();
+    client.socket.destroy();
+  });
+
+  it('is carried out behind a refusal whose body came with it', async () => {
+    const refused = rawRequest(API_KEY, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, CHUNKED], body: CHUNKS });
+    const url = await listening({});
+    const { answers } = await exchange(
+      url,
+      Buffer.concat([refused, rawRequest(API_KEY), refused, rawRequest(API_KEY)]),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([401, 200, 401, 200]);
+  });
+
+  it.each<[string, number, RawRequest]>([
+    ['a tenant', 413, { headers: [HOST, KEY, JSON_TYPE, CHUNKED] }],
+    ['a tenant with another media type', 415, { headers: [HOST, KEY, 'Content-Type: text/plain', CHUNKED] }],
+    ['a stranger', 401, { headers: [HOST, JSON_TYPE, CHUNKED] }],
+    ['nobody, on a path that is not there', 404, { target: '/other', headers: [HOST, CHUNKED] }],
+    ['nobody, with another method', 405, { method: 'PUT', headers: [HOST, CHUNKED] }],
+  ])(
+    'is the last of its connection where its body has too many chunks: %s gets its %i',
+    async (_who, status, changes) => {
+      const body = `${'1\r\ny\r\n'.repeat(1_025)}0\r\n\r\n`;
+      const url = await listening({});
+      const { answers } = await exchange(
+        url,
+        Buffer.concat([rawRequest(API_KEY, { ...changes, body }), rawRequest(API_KEY)]),
+      );
+      expect(answers).toMatchObject([{ status, headers: { connection: 'close' } }]);
+    },
+  );
+
+  it.each<[string, string | undefined]>([
+    ['with PUT is told which methods there are', 'PUT'],
+    ['with HEAD is told so without words', 'HEAD'],
+  ])('%s', async (_what, method) => {
+    const { answers } = await exchange(await listening({}), `${method} ${INTENT} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    expect(answers).toMatchObject([{ status: 405, headers: { allow: 'POST' } }]);
+    expect(answers[0]!.text === '').toBe(method === 'HEAD');
+  });
+
+  it('leaves its connection open behind a refusal, where it was read to its end', async () => {
+    const client = rawClient(await listening({}));
+    client.send(rawRequest(API_KEY, { body: '[]' }));
+    expect(await client.answer(1)).toMatchObject({ status: 400, headers: { connection: 'keep-alive' } });
+    client.send(rawRequest(API_KEY));
+    expect(await client.answer(2)).toMatchObject({ status: 200 });
+    client.socket.destroy();
+  });
+
+  it.each<[string, readonly string[] | undefined, number[]]>([
+    ['is not believed where it came from', undefined, [401, 429]],
+    ['is believed of a proxy that we trust', ['127.0.0.1'], [401, 401]],
+  ])('%s', async (_what, trustedProxies, statuses) => {
+    const strictly = limits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 1 });
+    const url = await listening({ limits: strictly, trustedProxies });
+    const from = (address: string) => send(url, request({ 'cv-api-key': 'guess', 'X-Forwarded-For': address }));
+    expect([(await from('192.0.2.1')).status, (await from('192.0.2.2')).status]).toEqual(statuses);
+  });
+
+  it.each<[string, string[], number[]]>([
+    ['with another port', ['203.0.113.3', '203.0.113.3:4001', '"203.0.113.3:4002"'], [401, 429, 429]],
+    ['with another port of IPv6', ['[2001:db8::1]:4001', '[2001:db8::1]:4002', '2001:DB8:0::9'], [401, 429, 429]],
+    ['with a text that is no address', ['unknown', '_hidden', 'x'], [401, 429, 429]],
+    ['with a proxy of ours in between', ['203.0.113.3, 10.0.0.2:1', '203.0.113.3, 10.0.0.2:2'], [401, 429]],
+    ['with a word of its own in front', ['192.0.2.1, 203.0.113.3:1', '192.0.2.2, 203.0.113.3:2'], [401, 429]],
+    ['that is another', ['203.0.113.3:4001', '203.0.113.4:4001'], [401, 401]],
+  ])('is counted by the address that a proxy names, %s', async (_what, addresses, statuses) => {
+    const strictly = limits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 1 });
+    const url = await listening({ limits: strictly, trustedProxies: ['127.0.0.1', '10.0.0.0/8'] });
+    const seen = [];
+    for (const address of addresses) {
+      seen.push((await send(url, request({ 'cv-api-key': 'guess', 'X-Forwarded-For': address }))).status);
+    }
+    expect(seen).toEqual(statuses);
+  });
+
+  it('is counted against its tenant', async () => {
+    const url = await listening({ limits: limits({ tenantRequestsPerMinute: 1, addressFailuresPerMinute: 9 }) });
+    expect([(await send(url, request())).status, (await send(url, request())).status]).toEqual([200, 429]);
+  });
+
+  it('is carried out on a path with a colon and a part in braces', async () => {
+    const paths = { '/odd:path/{id}/{part}': document.paths[INTENT] };
+    const url = await listening({ contract: { ...structuredClone(document), paths } });
+    expect(await send(url, request({}, { path: '/odd:path/1/2' }))).toMatchObject({ status: 200 });
+    expect(await send(url, request({}, { path: '/oddx/1/2' }))).toMatchObject({ status: 404 });
+    expect(await send(url, request({}, { path: '/odd:path/1/2', method: 'PUT' }))).toMatchObject({ status: 405 });
+  });
+
+  it.each<['*' | string[]]>([['*'], [['https://shop.test', 'https://other.test']]])(
+    'of a page is answered for it, where %j may ask',
+    async (corsOrigins) => {
+      const url = await listening({ corsOrigins });
+      const origin = { Origin: 'https://shop.test' };
+      const asked = { 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'cv-api-key' };
+      const allowed = corsOrigins === '*' ? '*' : 'https://shop.test';
+      const { headers } = await send(url, request(origin));
+      expect(headers).toMatchObject({
+        'access-control-allow-origin': allowed,
+        'access-control-expose-headers': 'X-Request-Id, Idempotent-Replayed, Retry-After, Allow',
+      });
+      const question = await send(url, request({ ...origin, ...asked }, { method: 'OPTIONS', body: undefined }));
+      expect(question).toMatchObject({
+        status: 204,
+        headers: { 'access-control-allow-origin': allowed, 'access-control-max-age': '600' },
+      });
+      for (const plain of [{}, origin, asked]) {
+        const answer = await send(url, request(plain, { method: 'OPTIONS', body: undefined }));
+        expect(answer).toMatchObject({ status: 405, headers: { allow: 'POST' } });
+        expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
+      }
+    },
+  );
+});
+
+/** A shell that is watched: what it logs, and what it counts. */
+async function watched(options: Parameters<typeof listening>[0] = {}) {
+  const lines: Record<string, unknown>[] = [];
+  const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) });
+  const measures = metrics();
+  const url = await listening({ logger, metrics: measures, ...options });
+  const line = async () => {
+    await vi.waitFor(() => expect(lines).toHaveLength(1), { interval: 5 });
+    return lines[0]!;
+  };
+  const counted = async () =>
+    (await measures.text()).split('\n').filter((one) => /^(http_requests|payment_method).*\{/.test(one));
+  return { url, line, lines, counted, measures };
+}
+
+/** Asks, and is gone at a moment, also as the server sees it. */
+async function leaving(url: string, moment: Promise<void>): Promise<void> {
+  const ends = serverEnds(url);
+  const client = rawClient(url);
+  const serverEnd = await ends.of(client);
+  client.send(rawRequest(API_KEY));
+  await moment;
+  client.socket.resetAndDestroy();
+  await vi.waitUntil(() => serverEnd.closed, { interval: 5 });
+  ends.stop();
+}
+
+const bodiless = (...more: string[]): RawRequest => ({ headers: [HOST, ...more, 'Content-Length: 0'], body: '' });
+
+/** The status and the header Keep-Alive of the responses to these requests, one behind another on one connection. */
+async function keptAlive(url: string, ...requests: RawRequest[]) {
+  const client = rawClient(url);
+  for (const [asked, one] of requests.entries()) {
+    client.send(rawRequest(API_KEY, one));
+    await client.answer(asked + 1);
+  }
+  client.socket.destroy();
+  return client.received().answers.map(({ status, headers }) => [status, headers['keep-alive']]);
+}
+
+describe('the connection of a stranger', () => {
+  // Without a body, whose rest would be a reason to close.
+  const refused = { target: '/other', headers: [HOST], body: '' };
+
+  it('may idle for 5 seconds, until a request on it has a good key', async () => {
+    const url = await listening({});
+    expect(await keptAlive(url, refused, bodiless(), {}, refused)).toEqual([
+      [404, 'timeout=5'],
+      [401, 'timeout=5'],
+      [200, 'timeout=72'],
+      [404, 'timeout=72'],
+    ]);
+  });
+
+  it.each([
+    ['a trusted proxy, which sends other clients over it: it may idle for 72', ['127.0.0.1'], 72],
+    ['somebody who only says to be a proxy: it may not', undefined, 5],
+    ['a client that is not among the trusted proxies: it may not', ['192.0.2.9'], 5],
+  ])('is that of %s', async (_whose, trustedProxies, seconds) => {
+    const url = await listening({ trustedProxies });
+    const forwarded = { ...refused, more: ['X-Forwarded-For: 192.0.2.1'] };
+    expect(await keptAlive(url, forwarded)).toEqual([[404, `timeout=${seconds}`]]);
+  });
+
+  it('closes behind each refusal of an address that has failed too often, without those before it', async () => {
+    const url = await listening({ limits: limits({ tenantRequestsPerMinute: 9, addressFailuresPerMinute: 1 }) });
+    const wrong = rawRequest('', bodiless('cv-api-key: wrong'));
+    const client = rawClient(url);
+    client.send(Buffer.concat([wrong, wrong, wrong]));
+    await client.closed;
+    expect(client.received().answers.map(({ status, headers }) => [status, headers['connection']])).toEqual([
+      [401, 'keep-alive'],
+      [429, 'keep-alive'],
+      [429, 'close'],
+    ]);
+  });
+
+  it('leaves a tenant that asks too often its connection', async () => {
+    const url = await listening({ limits: limits({ tenantRequestsPerMinute: 1, addressFailuresPerMinute: 9 }) });
+    expect(await keptAlive(url, bodiless(KEY), bodiless(KEY))).toEqual([
+      [400, 'timeout=72'],
+      [429, 'timeout=72'],
+    ]);
+  });
+});
+
+describe('a request that was refused in the middle of its body', () => {
+  it('has no effect, though Node should read the rest of it', async () => {
+    const operated = vi.fn<() => void>();
+    const url = await listening({ handlerOf: () => async () => (operated(), { example: 'created' as const }) });
+    const ends = serverEnds(url);
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    const whole = rawRequest(API_KEY);
+    client.send(whole.subarray(0, -1));
+    await vi.waitUntil(() => serverEnd.bytesRead === whole.length - 1, { interval: 5 });
+    const timeout = Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    apps.at(-1)!.server.emit('clientError', timeout, serverEnd);
+    serverEnd.resume();
+    client.send(whole.subarray(-1));
+    await client.closed;
+    ends.stop();
+    expect(serverEnd.bytesRead).toBe(whole.length);
+    expect(client.received().answers.map(({ status }) => status)).toEqual([408]);
+    expect(operated).not.toHaveBeenCalled();
+  });
+
+  it('has no effect either where its connection has ended behind the response to the request before it', async () => {
+    const released = Promise.withResolvers<void>();
+    const operated = vi.fn<() => void>();
+    const url = await listening({
+      handlerOf: () => async () => {
+        operated();
+        await released.promise;
+        return { example: 'created' };
+      },
+    });
+    const ends = serverEnds(url);
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    const whole = rawRequest(API_KEY);
+    client.send(Buffer.concat([whole, whole.subarray(0, -1)]));
+    await vi.waitUntil(() => operated.mock.calls.length === 1, { interval: 5 });
+    const timeout = Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    apps.at(-1)!.server.emit('clientError', timeout, serverEnd);
+    released.resolve();
+    await client.answer();
+    serverEnd.resume();
+    client.send(whole.subarray(-1));
+    await client.closed;
+    ends.stop();
+    expect(client.received().answers).toMatchObject([{ status: 200, headers: { connection: 'close' } }]);
+    expect(operated).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('whoever watches', () => {
+  it.each<[string, string, RawRequest | string, object]>([
+    ['of requests', 'request', { target: '/other' }, { status: 404, problem: 'notFound' }],
+    ['of strangers', 'request', { headers: [HOST] }, { status: 401, problem: 'invalidApiKey' }],
+    [
+      'of what is no request',
+      'refused before it was a request',
+      'no HTTP\r\n\r\n',
+      { status: 400, problem: 'invalidRequest' },
+    ],
+  ])('is told of the first refusal in a second and the number of the others, %s', async (_what, msg, asked, kind) => {
+    const { url, lines, counted } = await watched();
+    for (let count = 0; count < 3; count++)
+      await exchange(url, typeof asked === 'string' ? asked : rawRequest('', asked));
+    await vi.waitUntil(() => lines.length > 1, { timeout: 5_000, interval: 5 });
+    expect(lines).toMatchObject([
+      { ...kind, msg, requestId: expect.any(String) },
+      { ...kind, suppressed: 2, msg: 'more refusals of this kind within a second' },
+    ]);
+    expect((await counted()).map((line) => line.split(' ').at(-1))).toEqual(['3']);
+  });
+
+  it('is told of each request of a tenant that is refused', async () => {
+    const { url, lines } = await watched();
+    for (let count = 0; count < 3; count++) await send(url, request({}, { body: '{}' }));
+    await vi.waitFor(() => expect(lines).toHaveLength(3), { interval: 5 });
+    expect(lines.map(({ status, msg }) => [status, msg])).toEqual(lines.map(() => [400, 'request']));
+  });
+
+  it('is told of a request when it is answered', async () => {
+    const { url, line, counted, measures } = await watched({
+      handlerOf: () => async () => ({ example: 'created', facts: { droppedMethodTypes: ['eps'] } }),
+    });
+    const { headers } = await send(url, request());
+    const told = await line();
+    expect(told).toMatchObject({
+      requestId: headers['x-request-id'],
+      tenant: 'acme',
+      operation: 'createPaymentIntent',
+      method: 'POST',
+      status: 200,
+      droppedMethodTypes: ['eps'],
+    });
+    expect(told).not.toHaveProperty('aborted');
+    expect(told['durationMs']).toBeLessThan(10_000);
+    expect(await counted()).toEqual([
+      'http_requests_total{operation="createPaymentIntent",status="200"} 1',
+      'payment_method_types_dropped_total{type="eps"} 1',
+    ]);
+    expect(await measures.text()).toContain('http_request_duration_seconds_count{operation="createPaymentIntent"} 1');
+  });
+
+  it.each<[string, RawRequest | string, object, string]>([
+    [
+      'a refusal',
+      { body: '{}' },
+      { status: 400, problem: 'amountRequired', operation: 'createPaymentIntent' },
+      'operation="createPaymentIntent",status="400"',
+    ],
+    ['a path that is not there', { target: '/other' }, { status: 404 }, 'operation="none",status="404"'],
+    ['a path that cannot be read', { target: '/%zz' }, { status: 400 }, 'operation="none",status="400"'],
+    [
+      'bytes that are no request',
+      'no HTTP\r\n\r\n',
+      { status: 400, problem: 'invalidRequest', msg: 'refused before it was a request' },
+      'operation="none",status="400"',
+    ],
+    [
+      'a body that breaks off in the middle, and is refused after all',
+      { headers: [HOST, KEY, JSON_TYPE, CHUNKED], body: '1\r\nx\r\nno chunk' },
+      { status: 400, problem: 'invalidRequest', operation: 'createPaymentIntent', msg: 'request' },
+      'operation="createPaymentIntent",status="400"',
+    ],
+  ])('is told once of %s', async (_what, asked, told, counts) => {
+    const { url, line, lines, counted } = await watched();
+    await exchange(url, typeof asked === 'string' ? asked : rawRequest(API_KEY, asked));
+    expect(await line()).toMatchObject(told);
+    expect(lines[0]).not.toHaveProperty('aborted');
+    expect(await counted()).toEqual([`http_requests_total{${counts}} 1`]);
+  });
+
+  it('is told of a success that has nothing more to tell', async () => {
+    const { url, line, counted } = await watched();
+    await send(url, request());
+    expect(await line()).toMatchObject({ status: 200, operation: 'createPaymentIntent' });
+    expect(await counted()).toEqual(['http_requests_total{operation="createPaymentIntent",status="200"} 1']);
+  });
+
+  it('is told what caused a fault of ours', async () => {
+    const { url, line } = await watched({ handlerOf: () => () => Promise.reject(new TypeError('ours')) });
+    await send(url, request());
+    expect(await line()).toMatchObject({ status: 500, problem: 'internalError', cause: { name: 'TypeError' } });
+  });
+
+  it('is told of a client that left, and what became of its request', async () => {
+    const [asked, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { url, line, lines, counted } = await watched({
+      handlerOf: () => async () => {
+        asked.resolve();
+        await done.promise;
+        return { example: 'created', facts: { replayed: true, droppedMethodTypes: [] } };
+      },
+    });
+    await leaving(url, asked.promise);
+    expect(lines).toEqual([]);
+    done.resolve();
+    expect(await line()).toMatchObject({ aborted: true, replayed: true });
+    expect(lines[0]).not.toHaveProperty('status');
+    expect(await counted()).toContain('http_requests_total{operation="createPaymentIntent",status="0"} 1');
+  });
+
+  it('is told of a client that left while its request failed, and by which reference its intent is found', async () => {
+    const [asked, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { url, line } = await watched({
+      handlerOf: () => async () => {
+        asked.resolve();
+        await done.promise;
+        throw new Problem('providerUnavailable', { reference: 'be29' });
+      },
+    });
+    await leaving(url, asked.promise);
+    done.resolve();
+    expect(await line()).toMatchObject({ aborted: true, problem: 'providerUnavailable', cv_reference: 'be29' });
+  });
+
+  it('is not shown an answer twice that was refused after all', async () => {
+    const answers: SentAnswer[] = [];
+    const { url, line } = await watched({ checkAnswer: (answer) => void answers.push(answer) });
+    const broken = { headers: [HOST, KEY, JSON_TYPE, CHUNKED], body: '1\r\nx\r\nno chunk' };
+    await exchange(url, rawRequest(API_KEY, broken));
+    await line();
+    expect(answers.map(({ status }) => status)).toEqual([400]);
+  });
+});

@@ -1,0 +1,323 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import document from '../../../generated/openapi.json' with { type: 'json' };
+import type { SentAnswer } from '../../../src/contract/responseValidation.ts';
+import { answerUnparsed, knowRequest, type Met } from '../../../src/http/parserErrors.ts';
+import { endUnfinished } from '../../../src/http/connections.ts';
+import { openContract, type Contract } from '../../../src/contract/contract.ts';
+import { rawClient, serverEnds } from '../../support/rawHttp.ts';
+
+let contract: Contract;
+beforeAll(async () => {
+  contract = await openContract(structuredClone(document), () => async () => ({ example: 'created' }));
+});
+
+const SOON: ServerOptions = {
+  headersTimeout: 300,
+  requestTimeout: 300,
+  connectionsCheckingInterval: 50,
+  keepAliveTimeout: 5_000,
+};
+
+/** A server whose refusals are ours, with all that is told of them. */
+async function refusing({
+  handle = () => {},
+  timeouts = SOON,
+}: { handle?: (request: IncomingMessage, response: ServerResponse) => void; timeouts?: ServerOptions } = {}) {
+  const told: { requestId: string; status: number; problem: string }[] = [];
+  const shown: SentAnswer[] = [];
+  const server = createServer(timeouts, handle);
+  // What was there before, as Fastify's own.
+  server.on('clientError', (_error, socket: Socket) => void socket.write('HTTP/1.1 400 Theirs\r\n\r\n'));
+  answerUnparsed(server, {
+    contract,
+    headersOf: (requestId) => ({ 'X-Request-Id': requestId }),
+    onRefused: (refusal) => void told.push(refusal),
+    checkAnswer: (answer) => void shown.push(answer),
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const ends = serverEnds(url);
+  onTestFinished(() => {
+    ends.stop();
+    server.closeAllConnections();
+    ends.open.forEach((socket) => socket.destroy());
+    server.close();
+  });
+  return { server, url, ends, told, shown };
+}
+
+/** Begins a request whose body does not come to an end. */
+const UNFINISHED = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n';
+const WHOLE = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+const GARBAGE = 'garbage\r\n\r\n';
+
+describe('what never becomes a request', () => {
+  it.each<[string, string, number, string, string]>([
+    ['bytes that are no HTTP', GARBAGE, 400, 'Bad Request', 'invalidRequest'],
+    ['a tunnel', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'Bad Request', 'invalidRequest'],
+    ['headers that never end', 'GET / HTTP/1.1\r\nX-Slow: ', 408, 'Request Timeout', 'requestTimeout'],
+    [
+      'headers that are too large',
+      `GET / HTTP/1.1\r\nX-Flood: ${'x'.repeat(20_000)}`,
+      431,
+      'Request Header Fields Too Large',
+      'headersTooLarge',
+    ],
+    [
+      'an expectation that nobody meets',
+      'GET / HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n',
+      417,
+      'Expectation Failed',
+      'expectationFailed',
+    ],
+  ])('is answered in the words of the contract, and told of: %s', async (_what, bytes, status, reason, problem) => {
+    const { url, told, shown } = await refusing();
+    const client = rawClient(url);
+    let firstLine = '';
+    client.socket.once('data', (text) => ([firstLine] = text.toString().split('\r\n') as [string]));
+    client.send(bytes);
+    await client.closed;
+
+    const { body } = contract.answer(problem as 'invalidRequest');
+    const text = JSON.stringify(body);
+    const { answers, rest } = client.received();
+    expect(firstLine).toBe(`HTTP/1.1 ${status} ${reason}`);
+    expect(rest).toBe('');
+    expect(answers).toEqual([
+      {
+        status,
+        headers: expect.objectContaining({
+          'x-request-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
+          'content-type': 'application/json; charset=utf-8',
+          'content-length': `${text.length}`,
+          connection: 'close',
+        }),
+        text,
+      },
+    ]);
+    const requestId = answers[0]!.headers['x-request-id'];
+    expect(told).toEqual([{ requestId, status, problem }]);
+    expect(shown).toEqual([
+      {
+        requestId,
+        operation: undefined,
+        status,
+        headers: {
+          'x-request-id': requestId,
+          'content-type': 'application/json; charset=utf-8',
+          'content-length': `${text.length}`,
+          connection: 'close',
+        },
+        body,
+      },
+    ]);
+  });
+
+  it('is not answered where an answer is due, for which it would be taken: that one is the last', async () => {
+    const asked = Promise.withResolvers<ServerResponse>();
+    const { url, told } = await refusing({ handle: (_request, response) => asked.resolve(response) });
+    const client = rawClient(url);
+    client.send(WHOLE);
+    const response = await asked.promise;
+    client.send(GARBAGE);
+    await vi.waitUntil(() => !response.shouldKeepAlive);
+    response.end('{}');
+    await client.closed;
+    expect(client.received()).toMatchObject({
+      answers: [{ status: 200, headers: { connection: 'close' } }],
+      rest: expect.not.stringContaining('HTTP'),
+    });
+    expect(told).toEqual([]);
+  });
+
+  it('ends the connection behind an answer that is due, also where that one has begun and said otherwise', async () => {
+    const begun = Promise.withResolvers<ServerResponse>();
+    const { url } = await refusing({
+      handle: (_request, response) => {
+        response.setHeader('Content-Length', 2);
+        response.write('{');
+        begun.resolve(response);
+      },
+    });
+    const client = rawClient(url);
+    client.send(WHOLE);
+    const response = await begun.promise;
+    client.send(GARBAGE);
+    await vi.waitUntil(() => !response.shouldKeepAlive, { interval: 5 });
+    response.end('}');
+    await client.closed;
+    expect(client.received()).toMatchObject({ answers: [{ status: 200, text: '{}' }], rest: '' });
+  });
+
+  it('is not read any further', async () => {
+    const { url, ends } = await refusing();
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    client.send(GARBAGE);
+    client.send(Buffer.alloc(8 * 1024 * 1024, 'x'));
+    await client.answer();
+    await once(serverEnd, 'close');
+    expect(serverEnd.bytesRead).toBeLessThanOrEqual(256 * 1024);
+    client.socket.destroy();
+  });
+
+  it('is the rest of a request that was met: it is refused under its own name, and told of where it was met', async () => {
+    let known: Met | undefined;
+    const { url, told } = await refusing({
+      handle: (_request, response) => (known = knowRequest(response, 'its-own')),
+    });
+    const client = rawClient(url);
+    client.send(UNFINISHED);
+    await vi.waitUntil(() => known);
+    client.send(GARBAGE);
+    await client.closed;
+    expect(client.received().answers).toMatchObject([{ status: 400, headers: { 'x-request-id': 'its-own' } }]);
+    expect(known).toEqual({ requestId: 'its-own', refusal: { status: 400, problem: 'invalidRequest' } });
+    expect(told).toEqual([]);
+  });
+
+  it('is answered once, however long its client stays', async () => {
+    const { url, told } = await refusing();
+    const client = rawClient(url);
+    client.send(UNFINISHED);
+    client.send(GARBAGE);
+    client.send(GARBAGE);
+    await client.closed;
+    expect(client.received().answers).toHaveLength(1);
+    expect(told).toHaveLength(1);
+  });
+
+  it('is answered once, though Node reports it twice', async () => {
+    const { server, url, ends, told } = await refusing();
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    server.emit('clientError', new Error('once'), serverEnd);
+    server.emit('clientError', new Error('twice'), serverEnd);
+    await client.closed;
+    expect(client.received().answers).toMatchObject([{ status: 400 }]);
+    expect(told).toHaveLength(1);
+  });
+
+  it('is not answered on a connection that is reset, whether or not it is closed yet', async () => {
+    const { server, url, ends, told } = await refusing();
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    server.emit('clientError', Object.assign(new Error('reset'), { code: 'ECONNRESET' }), serverEnd);
+    expect(serverEnd.destroyed).toBe(true);
+    server.emit('clientError', new Error('late'), serverEnd);
+    await client.closed;
+    expect(client.received()).toEqual({ answers: [], rest: '' });
+    expect(told).toEqual([]);
+  });
+
+  it('is nobody that is gone: a reset is not answered, nor told of', async () => {
+    const { url, ends, told, shown } = await refusing();
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    client.send('GET / HT');
+    await vi.waitUntil(() => serverEnd.bytesRead > 0);
+    client.socket.resetAndDestroy();
+    await vi.waitUntil(() => serverEnd.destroyed);
+    await nextTurn();
+    expect([told, shown]).toEqual([[], []]);
+  });
+
+  it('does not end the process when it is a tunnel whose client is gone', async () => {
+    const { url, ends } = await refusing();
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    client.send('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n');
+    await client.answer();
+    client.socket.resetAndDestroy();
+    // No listener here: that would keep the process from ending, too.
+    await vi.waitFor(() => expect(serverEnd.destroyed).toBe(true));
+  });
+
+  it('needs nobody to look at its answer', async () => {
+    const server = createServer();
+    const told: number[] = [];
+    answerUnparsed(server, { contract, headersOf: () => ({}), onRefused: ({ status }) => void told.push(status) });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const client = rawClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    client.send(GARBAGE);
+    await client.closed;
+    server.close();
+    expect(told).toEqual([400]);
+  });
+});
+
+describe('a request that has come in part when the server ends all connections', () => {
+  it.each([
+    ['headers', 'GET / HTTP/1.1\r\nX-Slow: '],
+    ['a body', UNFINISHED],
+    ['a body behind Upgrade', UNFINISHED.replace('Host', 'Connection: upgrade\r\nUpgrade: h2c\r\nHost')],
+  ])('gets one 408, however often it is ended: %s', async (_what, bytes) => {
+    const { server, url, ends, told } = await refusing({ timeouts: {} });
+    const client = rawClient(url);
+    const serverEnd = await ends.of(client);
+    client.send(bytes);
+    await vi.waitUntil(() => serverEnd.bytesRead >= bytes.length, { interval: 5 });
+    endUnfinished(server);
+    endUnfinished(server);
+    await client.closed;
+    expect(client.received()).toMatchObject({ answers: [{ status: 408, headers: { connection: 'close' } }], rest: '' });
+    expect(told).toMatchObject([{ status: 408, problem: 'requestTimeout' }]);
+  });
+
+  it('gets none behind a request whose response is due: that one is the last', async () => {
+    const asked = Promise.withResolvers<ServerResponse>();
+    const { server, url, told } = await refusing({
+      timeouts: {},
+      handle: (request, response) => void (request.method === 'GET' && asked.resolve(response)),
+    });
+    const client = rawClient(url);
+    client.send(WHOLE + UNFINISHED);
+    const response = await asked.promise;
+    await nextTurn();
+    endUnfinished(server);
+    endUnfinished(server);
+    response.end('{}');
+    await client.closed;
+    expect(client.received()).toMatchObject({ answers: [{ status: 200, headers: { connection: 'close' } }], rest: '' });
+    expect(told).toEqual([]);
+  });
+});
+
+describe('a tunnel', () => {
+  it('behind a request waits for its response, and nothing behind the tunnel is a request', async () => {
+    const responses: ServerResponse[] = [];
+    const { url } = await refusing({ handle: (_request, response) => void responses.push(response) });
+    const client = rawClient(url);
+    client.send(`${WHOLE}CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n${WHOLE}`);
+    await vi.waitUntil(() => responses.length > 0, { interval: 5 });
+    await nextTurn();
+    responses[0]!.end('{}');
+    await client.closed;
+    expect(client.received()).toMatchObject({ answers: [{ status: 200, headers: { connection: 'close' } }], rest: '' });
+    expect(responses).toHaveLength(1);
+  });
+});
+
+describe('an expectation', () => {
+  it('of 100 Continue is for the handler to meet, who knows whether the body is wanted', async () => {
+    const { url } = await refusing({ handle: (_request, response) => response.end('{}') });
+    const client = rawClient(url);
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n');
+    await expect(client.answer()).resolves.toMatchObject({ status: 200 });
+    client.socket.destroy();
+  });
+
+  it('behind the last answer of a connection is not answered, as nothing is', async () => {
+    const { url, told } = await refusing();
+    const client = rawClient(url);
+    const expecting = 'GET / HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n';
+    client.send(expecting + expecting);
+    await client.closed;
+    expect(client.received().answers).toMatchObject([{ status: 417 }]);
+    expect(told).toHaveLength(1);
+  });
+});

@@ -1,0 +1,126 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import document from '../../../generated/openapi.json' with { type: 'json' };
+import { readMockConfig } from '../../../src/config.ts';
+import { curlLines } from '../../../src/docs/curl.ts';
+import { answeredLine, banner, terminalLog, type Paint } from '../../../src/mock/console.ts';
+
+const plain: Paint = (_format, text) => text;
+const named: Paint = (format, text) => `<${[format].flat().join(' ')}>${text}</>`;
+
+describe('in a terminal', () => {
+  const answered = {
+    method: 'POST',
+    path: '/x',
+    status: 400,
+    scenario: 'amountTooSmall',
+    reason: 'too small',
+    durationMs: 2.6,
+  };
+
+  it('a request is one line', () => {
+    expect(answeredLine(answered, plain)).toBe('400 POST /x amountTooSmall 3 ms too small');
+    expect(answeredLine({ ...answered, scenario: undefined, reason: undefined }, plain)).toBe('400 POST /x 3 ms');
+  });
+
+  it.each([
+    [200, 'green'],
+    [299, 'green'],
+    [300, 'yellow'],
+    [499, 'yellow'],
+    [500, 'red'],
+  ])('a %d is %s', (status, colour) => {
+    expect(answeredLine({ ...answered, status }, named)).toBe(
+      `<${colour}>${status}</> POST /x <bold>amountTooSmall</> <dim>3 ms</> too small`,
+    );
+  });
+
+  it('the log is its messages, without the lines of requests', () => {
+    const printed: string[] = [];
+    const log = terminalLog((line) => printed.push(line), named);
+    for (const line of [
+      { level: 30, msg: 'serving' },
+      { level: 40, msg: 'odd' },
+      { level: 50, msg: 'wrong' },
+      { level: 60, msg: 'broken' },
+      { level: 30, msg: 'request' },
+      { level: 30, msg: 'more', suppressed: 2 },
+    ]) {
+      log.write(JSON.stringify(line));
+    }
+    expect(printed).toEqual(['serving', 'odd', '<red>wrong</>', '<red>broken</>']);
+  });
+
+  const mock = { url: 'http://127.0.0.1:4010', document, close: async () => {} };
+
+  it('the banner says where it is, how to ask it, and what to paste', () => {
+    expect(banner(mock, readMockConfig({}), named)).toBe(`
+<dim>Mock          </><bold green>http://127.0.0.1:4010</>
+<dim>API reference </>http://127.0.0.1:4010/docs
+<dim>API key       </>any
+<dim>Scenarios     </><cyan>http://127.0.0.1:4010/_mock/scenarios</>   -H 'Accept: text/html' for the page
+<dim>              </>-H 'Mock-Scenario: amountTooSmall', or -H 'Prefer: code=503', on a valid request
+<dim>Latency       </>0 ms: LATENCY_MS=100-800, or -H 'Mock-Latency: 300'
+<dim>Error rate    </>0: ERROR_RATE=0.1, or -H 'Mock-Error-Rate: 1'
+<dim>Data          </>of the examples: DYNAMIC=1, or -H 'Prefer: dynamic=true'
+<dim>Refusals      </>say why in the header Mock-Reason
+
+${curlLines(document, mock.url, 'any_key')}
+`);
+  });
+
+  it('the banner says how it is configured', () => {
+    const config = { API_KEY: 'cv_only', LATENCY_MS: '10-20', ERROR_RATE: '0.1', DYNAMIC: '1', DOCS: 'off' };
+    const text = banner(mock, readMockConfig(config), plain);
+    expect(text).toContain('\nMock          http://127.0.0.1:4010\nAPI key       cv_only\n');
+    expect(text).toContain('\nLatency       10-20 ms: ');
+    expect(text).toContain('\nError rate    0.1: ');
+    expect(text).toContain('\nData          fresh: ');
+    expect(text).toContain("-H 'cv-api-key: cv_only'");
+  });
+});
+
+/** What `make mock` prints until it says where it is, and how it ends. */
+async function outputOf(env: Record<string, string>) {
+  const entry = fileURLToPath(new URL('../../../src/mock.ts', import.meta.url));
+  const { CI: _ci, FORCE_COLOR: _force, ...inherited } = process.env;
+  const child = spawn(process.execPath, ['--import', './src/compileCache.js', entry], {
+    env: { ...inherited, PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let isAsked = false;
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+    const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(output) ?? [];
+    // One request: quiet or not, it is answered.
+    if (!url || isAsked) return;
+    isAsked = true;
+    void fetch(url).then(() => child.kill('SIGTERM'));
+  });
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const [code] = (await once(child, 'exit')) as [number];
+  return { output, code };
+}
+
+describe('the process', () => {
+  it('says one plain line in CI', async () => {
+    const { output, code } = await outputOf({ CI: 'true' });
+    expect(output).toMatch(/^Mock on http:\/\/127\.0\.0\.1:\d+\n$/);
+    expect(code).toBe(0);
+  });
+
+  it('has no colours where there is no terminal', async () => {
+    const { output } = await outputOf({});
+    expect(output).toContain('curl -X POST http://127.0.0.1:');
+    expect(output).not.toContain('\u001b');
+  });
+
+  it('names every wrong setting, and does not start', async () => {
+    const { output, code } = await outputOf({ LATENCY_MS: 'slow', ERROR_RATE: '7' });
+    expect(output).toMatch(/LATENCY_MS: expected .*\n- ERROR_RATE: expected/);
+    expect(code).toBe(1);
+  });
+});

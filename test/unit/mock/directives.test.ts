@@ -1,0 +1,59 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { readMockConfig } from '../../../src/config.ts';
+import { askedOf, waitMs } from '../../../src/mock/directives.ts';
+
+const nothing = {
+  code: undefined,
+  example: undefined,
+  latencyMs: undefined,
+  errorRate: undefined,
+  dynamic: undefined,
+  faults: [],
+};
+
+describe('askedOf', () => {
+  it.each<[string, Record<string, string | string[] | undefined>, object]>([
+    ['no header of the mock', { accept: '*/*' }, {}],
+    ['Prefer', { prefer: 'code=503, example=a' }, { code: '503', example: 'a' }],
+    ['several Prefer', { prefer: ['code=503', 'example=a'] }, { code: '503', example: 'a' }],
+    ['a scenario', { 'mock-scenario': ' a ' }, { example: 'a' }],
+    ['a scenario beside Prefer', { 'mock-scenario': 'a', prefer: 'example=b' }, { example: 'a' }],
+    ['a latency', { 'mock-latency': ' 300 ' }, { latencyMs: { min: 300, max: 300 } }],
+    ['a latency between two', { 'mock-latency': '100-800' }, { latencyMs: { min: 100, max: 800 } }],
+    ['an error rate', { 'mock-error-rate': '0.1' }, { errorRate: 0.1 }],
+    ['an error rate of 0', { 'mock-error-rate': '0' }, { errorRate: 0 }],
+    ['fresh data', { prefer: 'dynamic=true' }, { dynamic: true }],
+    ['data of the examples', { prefer: 'dynamic=false' }, { dynamic: false }],
+  ])('reads %s', (_what, headers, expected) => {
+    expect(askedOf(headers)).toEqual({ ...nothing, ...expected });
+  });
+
+  it('names every header that it does not understand', () => {
+    expect(askedOf({ 'mock-latency': '', 'mock-error-rate': '10%' })).toEqual({
+      ...nothing,
+      faults: [
+        'Mock-Latency: expected milliseconds such as 300 or 100-800, at most 20000',
+        'Mock-Error-Rate: expected a share from 0 to 1 such as 0.1',
+      ],
+    });
+  });
+});
+
+describe('waitMs', () => {
+  afterEach(() => void vi.restoreAllMocks());
+
+  const config = readMockConfig({ LATENCY_MS: '100-300' });
+
+  it.each([
+    [0, 100],
+    [0.5, 200],
+    [1, 300],
+  ])('is anything that the configuration allows: at %d of the way, %d', (share, ms) => {
+    vi.spyOn(Math, 'random').mockReturnValue(share);
+    expect(waitMs(askedOf({}), config)).toBe(ms);
+  });
+
+  it('is what the request asks for, where it does', () => {
+    expect(waitMs(askedOf({ 'mock-latency': '7' }), config)).toBe(7);
+  });
+});

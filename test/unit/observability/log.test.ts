@@ -1,0 +1,327 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { INVALID_SPAN_CONTEXT, trace, type SpanContext } from '@opentelemetry/api';
+import type { FastifyRequest } from 'fastify';
+import { pino } from 'pino';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { sha256 } from '../../../src/access/apiKeys.ts';
+import { readConfig } from '../../../src/config.ts';
+import { startFakeStripe, type FakeStripe, type Fault } from '../../../src/fake-stripe/server.ts';
+import { logLine, oncePerSecond, wordless } from '../../../src/observability/log.ts';
+import { Problem } from '../../../src/contract/problems.ts';
+import { serve, type LiveServer } from '../../../src/live.ts';
+import { send, sendBytes, type WireRequest, type WireResponse } from '../../support/exchange.ts';
+
+const API_KEY = 'cv_CANARY_key';
+const PATH = '/api/v1/payments/intent';
+
+const text: string[] = [];
+const lines = () =>
+  text.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ requestId }) => requestId);
+
+let stripe: FakeStripe;
+let server: LiveServer;
+beforeAll(async () => void (stripe = await startFakeStripe()));
+afterAll(() => stripe.close());
+// Each test has a server of its own: of what strangers are refused, a server logs the first of each kind in a second only.
+beforeEach(async () => {
+  const config = readConfig({
+    HOST: '127.0.0.1',
+    PORT: '0',
+    API_KEYS: `acme:${sha256(API_KEY).toString('hex')}`,
+    STRIPE_SECRET_KEY: 'sk_test_CANARY_stripe',
+    ADMIN_PORT: '0',
+    DRAIN_MS: '0',
+  });
+  const logger = pino({ level: 'trace' }, { write: (line: string) => void text.push(line) });
+  server = await serve(config, logger, new URL(stripe.url));
+});
+afterEach(async () => {
+  await server.stop();
+  stripe.reset();
+  text.length = 0;
+});
+
+const body = { amount: 100, metadata: { email: 'CANARY@example.com', phone: '+1CANARY', CANARY_key: 'CANARY_value' } };
+
+/** A request with a canary wherever there is room for one. */
+const request = (changes: Partial<WireRequest> = {}, apiKey = API_KEY): WireRequest => ({
+  method: 'POST',
+  path: `${PATH}?token=CANARY`,
+  headers: [
+    ['Host', 'CANARY.test'],
+    ['cv-api-key', apiKey],
+    ['Content-Type', 'application/json; CANARY'],
+    ['Idempotency-Key', `CANARY_${crypto.randomUUID()}`],
+    ['X-Request-Id', 'CANARY'],
+    ['User-Agent', 'CANARY'],
+    ['Cookie', 'CANARY=1'],
+  ],
+  body: JSON.stringify(body),
+  ...changes,
+});
+
+async function logged(send_: () => Promise<WireResponse>, ...faults: Fault[]) {
+  stripe.play(...faults);
+  const answer = await send_();
+  const [line] = await vi.waitUntil(() => lines().length > 0 && lines());
+  return { answer, line };
+}
+const loggedFor = (asked: WireRequest, ...faults: Fault[]) => logged(() => send(server.url, asked), ...faults);
+
+const refusal: Fault = {
+  kind: 'status',
+  status: 401,
+  type: 'invalid_request_error',
+  message: 'Invalid API Key provided: sk_CANARY',
+  effect: 'none',
+};
+/** What pino says of every line. */
+const always = {
+  time: expect.any(Number),
+  pid: expect.any(Number),
+  hostname: expect.any(String),
+  msg: 'request',
+};
+const ours = {
+  ...always,
+  level: 30,
+  requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+  method: 'POST',
+  durationMs: expect.any(Number),
+};
+const known = { ...ours, tenant: 'acme', operation: 'createPaymentIntent' };
+
+/** Half a request, whose client goes away once the server has begun to read it. */
+async function abortUpload(): Promise<void> {
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  const headers = request()
+    .headers.map((header) => `${header.join(': ')}\r\n`)
+    .join('');
+  socket.write(`POST ${PATH} HTTP/1.1\r\n${headers}Content-Length: 500\r\nExpect: 100-continue\r\n\r\n`);
+  await once(socket, 'data');
+  socket.write('{"CANARY');
+  socket.destroy();
+}
+
+describe('the one line of a request', () => {
+  it('says who asked for what, how it ended, and what Stripe calls it', async () => {
+    const { line } = await loggedFor(request());
+    const { requestId: stripeRequestId, metadata } = stripe.ledger.intents[0]!;
+    const { cv_reference } = metadata;
+    expect(cv_reference).toMatch(/^[0-9a-f]{32}$/);
+    expect(line).toEqual({ ...known, status: 200, cv_reference, stripeRequestId, replayed: false });
+  });
+
+  it.each<[string, Fault, number]>([
+    ['500', { kind: 'status', status: 402, effect: 'kept' }, 500],
+    ['503', { kind: 'status', status: 429, effect: 'kept' }, 503],
+    ['409', { kind: 'status', status: 400, type: 'idempotency_error', effect: 'kept' }, 409],
+  ])('names the reference of the intent that may exist all the same after a %s', async (_what, fault, status) => {
+    const { line } = await loggedFor(request(), fault);
+    expect(line).toMatchObject({ status, cv_reference: stripe.ledger.intents[0]!.metadata['cv_reference'] });
+  });
+
+  it('has the name that the client got in X-Request-Id', async () => {
+    const { answer, line } = await loggedFor(request());
+    expect(line!['requestId']).toBe(answer.headers['x-request-id']);
+  });
+
+  it('warns of types that Stripe dropped', async () => {
+    const types = { amount: 100, paymentMethodTypes: ['card', 'oxxo'] };
+    const { line } = await loggedFor(request({ body: JSON.stringify(types) }));
+    const msg = 'request: payment method types were dropped';
+    expect(line).toMatchObject({ level: 40, msg, droppedMethodTypes: ['oxxo'] });
+  });
+
+  it('says which problem was answered', async () => {
+    const { line } = await loggedFor(request({ body: '{"amount":"CANARY"}' }));
+    expect(line).toEqual({ ...known, status: 400, problem: 'invalidAmount' });
+  });
+
+  it('names no tenant for a stranger', async () => {
+    const { line } = await loggedFor(request({}, 'cv_CANARY_wrong'));
+    expect(line).toEqual({ ...ours, operation: 'createPaymentIntent', status: 401, problem: 'invalidApiKey' });
+  });
+
+  it('is written for a path that there is not', async () => {
+    const { line } = await loggedFor(request({ path: '/other?token=CANARY' }));
+    expect(line).toEqual({ ...ours, status: 404, problem: 'notFound' });
+  });
+
+  it('is an error where the fault is ours, with the place of it and none of the words of others', async () => {
+    const { line } = await loggedFor(request(), refusal);
+    expect(line).toEqual({
+      ...known,
+      level: 50,
+      status: 500,
+      problem: 'internalError',
+      cv_reference: expect.stringMatching(/^[0-9a-f]{32}$/),
+      cause: {
+        fault: 'broken',
+        reason: 'refused: an error of the API',
+        statusCode: 401,
+        type: 'invalid_request_error',
+        requestId: expect.stringMatching(/^req_/),
+      },
+    });
+  });
+
+  it('is written for what never became a request', async () => {
+    const { line } = await logged(() => sendBytes(server.url, 'CANARY\r\n\r\n'));
+    const msg = 'refused before it was a request';
+    const { requestId } = ours;
+    expect(line).toEqual({ ...always, level: 30, msg, requestId, status: 400, problem: 'invalidRequest' });
+  });
+
+  it('says that a request never came whole, which is no error of ours', async () => {
+    await abortUpload();
+    const [line] = await vi.waitUntil(() => lines().length > 0 && lines());
+    expect(line).toMatchObject({ level: 30, tenant: 'acme', method: 'POST', status: 400, problem: 'invalidRequest' });
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['200', () => loggedFor(request())],
+    ['400', () => loggedFor(request({ body: '{"amount":100,"metadata":{"CANARY":1}}' }))],
+    ['400, no JSON', () => loggedFor(request({ body: '{"CANARY' }))],
+    [
+      '400, a URL that can not be read',
+      () => logged(() => sendBytes(server.url, 'GET /%zz?CANARY HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')),
+    ],
+    ['400, no HTTP', () => logged(() => sendBytes(server.url, 'CANARY\r\n\r\n'))],
+    ['401', () => loggedFor(request({}, 'cv_CANARY_wrong'))],
+    ['404', () => loggedFor(request({ path: '/other?CANARY' }))],
+    ['405', () => loggedFor(request({ method: 'PUT' }))],
+    ['415', () => loggedFor(request({ headers: [...request().headers, ['Content-Encoding', 'CANARY']] }))],
+    ['500', () => loggedFor(request(), refusal)],
+    [
+      '503',
+      () => loggedFor(request(), { ...refusal, status: 503 }, { ...refusal, status: 503 }, { ...refusal, status: 503 }),
+    ],
+    ['no answer', () => abortUpload().then(() => vi.waitUntil(() => lines().length > 0))],
+  ])('is one, and holds nothing that was sent: %s', async (_status, ask) => {
+    await ask();
+    expect(lines()).toHaveLength(1);
+    expect(text.join('')).not.toMatch(/CANARY|_secret_/);
+  });
+});
+
+/** The line of a request that was as far as this. */
+function lineOf(exchange: object, ending: Partial<Parameters<typeof logLine>[2]> = {}) {
+  const written: Record<string, unknown>[] = [];
+  const logger = pino({ base: null }, { write: (line: string) => void written.push(JSON.parse(line)) });
+  const asked = { id: 'r1', method: 'POST', exchange } as FastifyRequest;
+  logLine(logger, asked, { status: 200, durationMs: 1.26, isAborted: false, ...ending });
+  return written;
+}
+
+describe('logLine', () => {
+  const line = {
+    level: 30,
+    time: expect.any(Number),
+    requestId: 'r1',
+    method: 'POST',
+    durationMs: 1.3,
+    msg: 'request',
+  };
+
+  it.each<[string, SpanContext, object]>([
+    [
+      'names the trace where there is one',
+      { traceId: '1'.repeat(32), spanId: '2'.repeat(16), traceFlags: 1 },
+      { traceId: '1'.repeat(32) },
+    ],
+    ['names no trace where nothing is traced', INVALID_SPAN_CONTEXT, {}],
+  ])('%s', (_what, context, expected) => {
+    expect(lineOf({ span: trace.wrapSpanContext(context) })).toEqual([{ ...line, status: 200, ...expected }]);
+  });
+
+  it('has no status where there was no answer, and says that the client left', () => {
+    expect(lineOf({}, { status: 0, isAborted: true })).toEqual([{ ...line, aborted: true }]);
+  });
+
+  it('is an error from 500 on, with the place of a fault of ours and none of its words', () => {
+    const cause = new TypeError('CANARY of jane@example.com');
+    const problem = new Problem('internalError', { cause });
+    expect(lineOf({ problem }, { status: 500 })).toEqual([
+      {
+        ...line,
+        level: 50,
+        status: 500,
+        problem: 'internalError',
+        cause: { name: 'TypeError', stack: expect.any(Array) },
+      },
+    ]);
+    expect(lineOf({}, { status: 499 })).toMatchObject([{ level: 30 }]);
+  });
+});
+
+/** With the clock in the test's hand. */
+function counting() {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const repeated: object[] = [];
+  return { ...oncePerSecond<{ status: number }>((kind) => repeated.push(kind)), repeated };
+}
+
+describe('oncePerSecond', () => {
+  it('tells the first of each kind from its repeats, and gives their number when the second is over', () => {
+    const { isFirst, repeated } = counting();
+    const asked = [404, 404, 401, 404].map((status) => isFirst({ status }));
+    expect(asked).toEqual([true, false, true, false]);
+    vi.advanceTimersByTime(999);
+    expect(repeated).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(repeated).toEqual([{ status: 404, suppressed: 2 }]);
+  });
+
+  it('begins anew with the next second, and has nothing to say of one that is alone', () => {
+    const { isFirst, repeated } = counting();
+    expect(isFirst({ status: 404 })).toBe(true);
+    vi.advanceTimersByTime(1_000);
+    expect(isFirst({ status: 404 })).toBe(true);
+    vi.advanceTimersByTime(5_000);
+    expect(repeated).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('loses no number where the second is cut short', () => {
+    const { isFirst, flush, repeated } = counting();
+    isFirst({ status: 404 });
+    isFirst({ status: 404 });
+    flush();
+    vi.advanceTimersByTime(5_000);
+    expect(repeated).toEqual([{ status: 404, suppressed: 1 }]);
+  });
+});
+
+describe('an error without its words', () => {
+  it('is its kind, its code, and its places', () => {
+    const error = Object.assign(new TypeError('CANARY'), { code: 'ECONNRESET' });
+    expect(wordless(error)).toEqual({
+      name: 'TypeError',
+      code: 'ECONNRESET',
+      stack: expect.arrayContaining([expect.stringMatching(/^at .*log\.test\.ts:\d+:\d+\)?$/)]),
+    });
+  });
+
+  it('has no line of a message that looks like places', () => {
+    const { stack } = wordless(new Error('CANARY\n    at CANARY (canary.ts:1:1)\n    at CANARY')) as {
+      stack: string[];
+    };
+    expect(stack.length).toBeGreaterThan(0);
+    expect(stack.filter((line) => !line.startsWith('at ') || line.includes('CANARY'))).toEqual([]);
+  });
+
+  it('may have no places', () => {
+    expect(wordless(Object.assign(new Error('CANARY'), { stack: undefined }))).toEqual({ name: 'Error', stack: [] });
+  });
+
+  it.each([
+    ['CANARY', 'string'],
+    [undefined, 'undefined'],
+    [{ message: 'CANARY' }, 'object'],
+  ])('is the type of what is none: %j', (thrown, name) => {
+    expect(wordless(thrown)).toEqual({ name });
+  });
+});

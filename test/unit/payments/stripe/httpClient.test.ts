@@ -1,0 +1,314 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  NoAnswer,
+  stripeHttpClient,
+  type NoAnswerKind,
+  type StripeHttpClient,
+} from '../../../../src/payments/stripe/httpClient.ts';
+import { httpAnswer, rawServer } from '../../../support/stripeServers.ts';
+
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  await Promise.all(closers.splice(0).map((close) => close()));
+});
+
+/** A client of a server, and one call with it. */
+async function calling(...[answer]: Parameters<typeof rawServer>) {
+  const { url, close } = await rawServer(answer);
+  const client = stripeHttpClient({ connectTimeoutMs: 200 });
+  closers.push(close, () => client.close());
+  return { client, call: () => callTo(url, client) };
+}
+
+function callTo(url: URL, client: StripeHttpClient, timeoutMs = 5_000) {
+  const headers = { 'Content-Length': 8 };
+  return client.makeRequest(url.hostname, url.port, '/v1/things', 'POST', headers, 'amount=1', 'http', timeoutMs);
+}
+
+/** A server that never gets as far as TLS: it takes the first bytes, and says nothing. */
+async function silent() {
+  const connected = Promise.withResolvers<Socket>();
+  const server = createServer((socket) => connected.resolve(socket.on('error', () => {})));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  closers.push(async () => {
+    (await connected.promise).destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, connected: connected.promise };
+}
+
+const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+
+describe('stripeHttpClient', () => {
+  it("lets in an error's type, code and parameter, and none of its words", async () => {
+    const error = {
+      type: 'invalid_request_error',
+      code: 'x',
+      param: 'y',
+      message: 'Invalid API Key provided: sk_test_1',
+    };
+    const { call } = await calling((_request, socket) => {
+      socket.write(httpAnswer({ error: { ...error, doc_url: 'https://', code_of: {} } }, 401));
+    });
+    const answer = await call();
+    await expect(answer.toJSON()).resolves.toEqual({ error: { type: 'invalid_request_error', code: 'x', param: 'y' } });
+  });
+
+  it('lets in the headers that are read, in lower case, and no other', async () => {
+    const headers = {
+      'Request-Id': 'req_1',
+      'IDEMPOTENT-REPLAYED': 'true',
+      'Stripe-Notice': 'on stderr',
+      'Set-Cookie': 'a',
+    };
+    const { call } = await calling((_request, socket) => socket.write(httpAnswer({}, 200, headers)));
+    const answer = await call();
+    expect(answer.getHeaders()).toEqual({ 'request-id': 'req_1', 'idempotent-replayed': 'true' });
+  });
+
+  it.each([
+    ['a parameter', { param: 7 }],
+    ['a code', { code: { words: 'sk_test_1' } }],
+    ['a type', { type: ['sk_test_1'] }],
+  ])("leaves out %s that is no name: it is none of Stripe's", async (_what, error) => {
+    const { call } = await calling((_request, socket) => socket.write(httpAnswer({ error }, 400)));
+    await expect((await call()).toJSON()).resolves.toEqual({ error: {} });
+  });
+
+  it('sends what it is given, and returns what comes back', async () => {
+    const asked = Promise.withResolvers<object>();
+    const { call } = await calling((request, socket) => {
+      asked.resolve(request);
+      socket.write(httpAnswer({ id: 'x' }, 201, { 'Request-Id': 'req_1' }));
+    });
+    const answer = await call();
+    expect(await asked.promise).toMatchObject({
+      head: expect.stringMatching(/^POST \/v1\/things HTTP\/1\.1\r\n[^]*\r\ncontent-length: 8/i),
+      body: 'amount=1',
+    });
+    expect(answer.getStatusCode()).toBe(201);
+    expect(answer.getRawResponse()).toEqual({ statusCode: 201, headers: { 'request-id': 'req_1' } });
+    await expect(answer.toJSON()).resolves.toEqual({ id: 'x' });
+  });
+
+  it('streams nothing: the end of a stream would come behind any deadline', async () => {
+    const { call } = await calling((_request, socket) => socket.write(httpAnswer({})));
+    const answer = await call();
+    expect(() => answer.toStream(() => {})).toThrow('Answers are not streamed.');
+  });
+
+  it.each<[string, number, unknown]>([
+    ['a number', 200, 42],
+    ['null', 200, null],
+    ['a list', 200, []],
+    ['an error that calls itself a success', 200, { error: { type: 'api_error' } }],
+    ['a redirect', 300, {}],
+    ['a failure without an error', 500, { id: 'x' }],
+    ['a failure whose error is a word', 400, { error: 'no' }],
+    ['a failure whose error is a list', 400, { error: [] }],
+    ['a failure whose error is null', 400, { error: null }],
+  ])('takes %s for no answer of the API, and says whose it was', async (_what, status, body) => {
+    const { call } = await calling((_request, socket) => {
+      socket.write(httpAnswer(body, status, { 'Request-Id': 'req_1' }));
+    });
+    await expect(call()).rejects.toEqual(
+      new NoAnswer('unusable', `no answer of the API (${status})`, status, { 'request-id': 'req_1' }),
+    );
+  });
+
+  it.each<[string, NoAnswerKind, string, Partial<NoAnswer>, (socket: Socket) => void]>([
+    ['nothing', 'timeout', 'out of time', {}, () => {}],
+    ['a 1xx only', 'timeout', 'out of time', {}, (socket) => void socket.write('HTTP/1.1 103 Early\r\n\r\n')],
+    [
+      'a part of the body',
+      'timeout',
+      'out of time',
+      { statusCode: 200, headers: { 'request-id': 'req_1' } },
+      (socket) => void socket.write('HTTP/1.1 200 OK\r\nRequest-Id: req_1\r\nContent-Length: 9\r\n\r\n{'),
+    ],
+    [
+      'what is no JSON',
+      'unusable',
+      'no answer of the API (200)',
+      { statusCode: 200 },
+      (socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{'),
+    ],
+    ['the end', 'cut', 'UND_ERR_SOCKET', {}, (socket) => void socket.end()],
+    ['a reset', 'cut', 'ECONNRESET', {}, (socket) => void socket.resetAndDestroy()],
+    ['what is no HTTP', 'cut', 'HTTPParserError', {}, (socket) => void socket.write('no HTTP\r\n\r\n')],
+  ])('says how a call ended where %s came back', async (_what, kind, message, rest, answer) => {
+    const { url, close } = await rawServer((_request, socket) => answer(socket));
+    const client = stripeHttpClient({ connectTimeoutMs: 1_000 });
+    closers.push(close, () => client.close());
+    await expect(callTo(url, client, 300)).rejects.toEqual(new NoAnswer(kind, message, rest.statusCode, rest.headers));
+  });
+
+  it('closes a connection whose answer came too late', async () => {
+    const asked = Promise.withResolvers<Socket>();
+    const { url, close } = await rawServer((_request, socket) => asked.resolve(socket));
+    const client = stripeHttpClient({ connectTimeoutMs: 200 });
+    closers.push(close, () => client.close());
+    const call = callTo(url, client, 100);
+    const closed = once(await asked.promise, 'close');
+    await expect(call).rejects.toMatchObject({ kind: 'timeout' });
+    await closed;
+  });
+
+  it('asks for one call at a time on a connection, and gives a handshake up in time', { timeout: 2_000 }, async () => {
+    const { port, connected } = await silent();
+    const client = stripeHttpClient({ connectTimeoutMs: 100 });
+    closers.push(() => client.close());
+    const call = client.makeRequest('127.0.0.1', String(port), '/', 'POST', {}, '', 'https', 5_000);
+    const failed = call.catch((error: unknown) => error);
+    const socket = await connected;
+    const [hello] = (await once(socket, 'data')) as [Buffer];
+    expect(hello.includes('http/1.1')).toBe(true);
+    expect(hello.includes('\x02h2', 0, 'latin1')).toBe(false);
+    await once(socket, 'end');
+    expect(await failed).toEqual(new NoAnswer('unreachable', 'connecting took too long'));
+  });
+
+  it('is out of time where it may take longer to connect than for the whole', async () => {
+    const { port } = await silent();
+    const client = stripeHttpClient({ connectTimeoutMs: 5_000 });
+    closers.push(() => client.close());
+    const call = client.makeRequest('127.0.0.1', String(port), '/', 'POST', {}, '', 'https', 100);
+    await expect(call).rejects.toEqual(new NoAnswer('unreachable', 'out of time'));
+  });
+
+  it('says who it is', () => {
+    expect(stripeHttpClient({ connectTimeoutMs: 1 }).getClientName()).toBe('undici');
+  });
+
+  it('leaves no timer behind, however its calls end', async () => {
+    const { url, close } = await rawServer(({ before }, socket) => {
+      if (before % 2 === 0) socket.write(httpAnswer({}));
+      else socket.destroy();
+    });
+    const gone = await rawServer(() => {});
+    await gone.close();
+    const client = stripeHttpClient({ connectTimeoutMs: 5_000 });
+    closers.push(close, () => client.close());
+    const calls = async () => {
+      const outcomes = [];
+      for (const where of [url, url, gone.url]) {
+        outcomes.push(
+          await callTo(where, client).then(
+            () => 'answered',
+            ({ kind }: NoAnswer) => kind,
+          ),
+        );
+      }
+      return outcomes;
+    };
+    await calls();
+    const before = timers();
+    for (let round = 0; round < 5; round++) expect(await calls()).toHaveLength(3);
+    expect(timers()).toBeLessThan(before + 5);
+  });
+
+  it('gives an answer more time than connecting, on a connection that is open', async () => {
+    let delayed = 0;
+    const { call } = await calling(({ beforeOnSocket }, socket) => {
+      delayed += beforeOnSocket > 0 ? 1 : 0;
+      setTimeout(() => socket.write(httpAnswer({})), beforeOnSocket > 0 ? 350 : 0);
+    });
+    await call();
+    // Until the connection is free again.
+    for (let turn = 0; turn < 10; turn++) await nextTurn();
+    await expect(call()).resolves.toBeDefined();
+    expect(delayed).toBe(1);
+  });
+
+  it('keeps a connection for the next call', async () => {
+    const places: number[] = [];
+    const { call } = await calling(({ beforeOnSocket }, socket) => {
+      places.push(beforeOnSocket);
+      socket.write(httpAnswer({}));
+    });
+    for (let i = 0; i < 5; i++) await call();
+    // One connection would do if the calls were further apart: right after an answer its connection is not yet free.
+    expect(Math.max(...places)).toBeGreaterThan(0);
+  });
+
+  it('never sends a call that was given up while it waited for a connection', async () => {
+    const held: Socket[] = [];
+    const allHeld = Promise.withResolvers<void>();
+    let requests = 0;
+    const { client, call } = await calling((_request, socket) => {
+      requests++;
+      if (held.push(socket) === 64) allHeld.resolve();
+      if (requests > 64) socket.write(httpAnswer({}));
+    });
+    const calls = Array.from({ length: 64 }, call);
+    await allHeld.promise;
+    await expect(call()).rejects.toMatchObject({ kind: 'unreachable' });
+
+    for (const socket of held) socket.write(httpAnswer({}));
+    await Promise.all(calls);
+    await call();
+    expect(requests).toBe(65);
+    await client.close();
+  });
+
+  it('takes no longer to connect than it may, which is less than undici takes', async () => {
+    const { url, close } = await rawServer(() => {});
+    const client = stripeHttpClient({ connectTimeoutMs: 100 });
+    closers.push(close, () => client.close());
+    const startedAt = performance.now();
+    // The handshake never gets an answer.
+    const call = client.makeRequest(url.hostname, url.port, '/', 'POST', {}, '', 'https', 5_000);
+    await expect(call).rejects.toMatchObject({ kind: 'unreachable' });
+    expect(performance.now() - startedAt).toBeLessThan(400);
+  });
+
+  it('says why it could not connect', async () => {
+    const { url, close } = await rawServer(() => {});
+    await close();
+    const client = stripeHttpClient({ connectTimeoutMs: 1_000 });
+    closers.push(() => client.close());
+    await expect(callTo(url, client)).rejects.toEqual(new NoAnswer('unreachable', 'ECONNREFUSED'));
+  });
+
+  it('fails with NoAnswer once it is closed', async () => {
+    const { client, call } = await calling(() => {});
+    await client.close();
+    await expect(call()).rejects.toEqual(new NoAnswer('unreachable', 'closed'));
+  });
+
+  it('lets calls under way end when it takes new connections', async () => {
+    const asked = Promise.withResolvers<Socket>();
+    const { client, call } = await calling((_request, socket) => asked.resolve(socket));
+    const answer = call();
+    const socket = await asked.promise;
+    client.renewConnections();
+    socket.write(httpAnswer({ id: 'x' }));
+    await expect((await answer).toJSON()).resolves.toEqual({ id: 'x' });
+  });
+
+  it('uses no connection again that is older', async () => {
+    const places: number[] = [];
+    const { client, call } = await calling(({ beforeOnSocket }, socket) => {
+      places.push(beforeOnSocket);
+      socket.write(httpAnswer({}));
+    });
+    for (let round = 0; round < 3; round++) {
+      await call();
+      for (let turn = 0; turn < 10; turn++) await nextTurn();
+      client.renewConnections();
+    }
+    expect(places).toEqual([0, 0, 0]);
+  });
+
+  it('cuts calls under way on renewed connections, too, when it closes', async () => {
+    const asked = Promise.withResolvers<void>();
+    const { client, call } = await calling(() => asked.resolve());
+    const answer = call();
+    await asked.promise;
+    client.renewConnections();
+    await Promise.all([expect(answer).rejects.toMatchObject({ kind: 'cut' }), client.close()]);
+  });
+});
