@@ -164,16 +164,16 @@ class Variables {
     this.#env = env;
   }
 
-  read<Value>(name: string, fallback: string | undefined, parse: (text: string) => Value | Fault): Value {
+  read<Value>(name: string, fallback: string | undefined, parse: (text: string) => Value | InvalidSetting): Value {
     this.#known.add(name);
     const text = this.#env[name]?.trim() || fallback;
-    const value = text === undefined ? new Fault('missing') : parse(text);
-    if (value instanceof Fault) this.fault(name, value.reason);
+    const value = text === undefined ? new InvalidSetting('missing') : parse(text);
+    if (value instanceof InvalidSetting) this.fault(name, value.reason);
     // Nobody sees a fault as a value: finish throws first.
     return value as Value;
   }
 
-  optional<Value>(name: string, parse: (text: string) => Value | Fault): Value | undefined {
+  optional<Value>(name: string, parse: (text: string) => Value | InvalidSetting): Value | undefined {
     return this.read(name, '', (text) => (text === '' ? undefined : parse(text)));
   }
 
@@ -193,7 +193,7 @@ class Variables {
   }
 }
 
-class Fault {
+class InvalidSetting {
   readonly reason: string;
   constructor(reason: string) {
     this.reason = reason;
@@ -205,44 +205,44 @@ const anyText = (text: string) => text;
 const integer = (min: number, max: number) => (text: string) =>
   /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max
     ? Number(text)
-    : new Fault(`expected an integer from ${min} to ${max}, got ${JSON.stringify(text)}`);
+    : new InvalidSetting(`expected an integer from ${min} to ${max}, got ${JSON.stringify(text)}`);
 
 const host = (text: string) =>
   isIP(text) > 0 || /^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(text)
     ? text
-    : new Fault(`expected an address or a host name, got ${JSON.stringify(text)}`);
+    : new InvalidSetting(`expected an address or a host name, got ${JSON.stringify(text)}`);
 
 const port = integer(0, 65_535);
 
 const described =
   <Value>(parse: (text: string) => Value | undefined, expected: string) =>
-  (text: string): Value | Fault =>
-    parse(text) ?? new Fault(`${expected}, got ${JSON.stringify(text)}`);
+  (text: string): Value | InvalidSetting =>
+    parse(text) ?? new InvalidSetting(`${expected}, got ${JSON.stringify(text)}`);
 
 const oneOf =
   <const Choice extends string>(choices: readonly Choice[]) =>
   (text: string) =>
     choices.find((choice) => choice === text) ??
-    new Fault(`expected one of ${choices.join(', ')}, got ${JSON.stringify(text)}`);
+    new InvalidSetting(`expected one of ${choices.join(', ')}, got ${JSON.stringify(text)}`);
 
 const onOrOff = (text: string) => {
   const choice = oneOf(['on', 'off'])(text);
-  return choice instanceof Fault ? choice : choice === 'on';
+  return choice instanceof InvalidSetting ? choice : choice === 'on';
 };
 
 /** A comma between each two, all faults together. */
 const listOf =
-  <Value>(parse: (text: string) => Value | Fault) =>
-  (text: string): Value[] | Fault => {
+  <Value>(parse: (text: string) => Value | InvalidSetting) =>
+  (text: string): Value[] | InvalidSetting => {
     const values = text.split(',').map((part) => parse(part.trim()));
-    const faults = values.filter((value) => value instanceof Fault);
-    return faults.length > 0 ? new Fault(faults.map(({ reason }) => reason).join('; ')) : (values as Value[]);
+    const faults = values.filter((value) => value instanceof InvalidSetting);
+    return faults.length > 0 ? new InvalidSetting(faults.map(({ reason }) => reason).join('; ')) : (values as Value[]);
   };
 
 const origin = (text: string) =>
   URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text
     ? text
-    : new Fault(`expected origins such as https://shop.example.com, got ${JSON.stringify(text)}`);
+    : new InvalidSetting(`expected origins such as https://shop.example.com, got ${JSON.stringify(text)}`);
 
 /** The shortest prefixes that TRUSTED_PROXIES takes. */
 const MIN_BITS = { ipv4: 8, ipv6: 16 };
@@ -250,10 +250,10 @@ const MIN_BITS = { ipv4: 8, ipv6: 16 };
 const addressRange = (text: string) => {
   const range = parseRange(text);
   if (!range) {
-    return new Fault(`expected addresses or CIDR ranges such as 10.0.0.0/8, got ${JSON.stringify(text)}`);
+    return new InvalidSetting(`expected addresses or CIDR ranges such as 10.0.0.0/8, got ${JSON.stringify(text)}`);
   }
   if (range.bits < MIN_BITS[range.family]) {
-    return new Fault(
+    return new InvalidSetting(
       `expected ranges no wider than /${MIN_BITS.ipv4} (IPv6: /${MIN_BITS.ipv6}), ` +
         `because a caller in such a range chooses its own address; got ${JSON.stringify(text)}`,
     );
@@ -265,7 +265,9 @@ const addressRange = (text: string) => {
 const redisUrl = (text: string) =>
   URL.canParse(text) && /^rediss?:\/\/([^/?#\s]*@)?[^/?#@\s]+(\/\d{0,3})?$/.test(text) && isDecodable(text)
     ? text
-    : new Fault('expected redis://user:password@host:port/database, or rediss://…, the password percent-encoded');
+    : new InvalidSetting(
+        'expected redis://user:password@host:port/database, or rediss://…, the password percent-encoded',
+      );
 
 function isDecodable(text: string): boolean {
   try {
@@ -276,19 +278,19 @@ function isDecodable(text: string): boolean {
 }
 
 const stripeSecretKey = (text: string) =>
-  isStripeSecretKey(text) ? text : new Fault('expected a secret or restricted key of Stripe (sk_… or rk_…)');
+  isStripeSecretKey(text) ? text : new InvalidSetting('expected a secret or restricted key of Stripe (sk_… or rk_…)');
 
 /** `tenant:sha256,tenant:sha256`. A tenant may stand several times, a key once. */
-function tenantKeys(text: string): TenantKey[] | Fault {
+function tenantKeys(text: string): TenantKey[] | InvalidSetting {
   const entries = text.split(',').map((entry) => entry.trim());
   const keys = entries.map((entry) => /^([A-Za-z0-9_.-]{1,64}):([0-9a-f]{64})$/.exec(entry));
   const wrong = keys.flatMap((key, index) => (key ? [] : [index + 1]));
   if (wrong.length > 0) {
-    return new Fault(
+    return new InvalidSetting(
       `expected tenant:sha256 pairs, separated by commas; wrong: number ${wrong.join(', ')} of ${entries.length}`,
     );
   }
   const digests = keys.map((key) => key![2]!);
-  if (new Set(digests).size < digests.length) return new Fault('the same key stands there twice');
+  if (new Set(digests).size < digests.length) return new InvalidSetting('the same key stands there twice');
   return keys.map((key) => ({ tenant: key![1]!, sha256: Buffer.from(key![2]!, 'hex') }));
 }

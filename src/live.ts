@@ -3,17 +3,17 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import type { FastifyBaseLogger } from 'fastify';
 import document from '../generated/openapi.json' with { type: 'json' };
 import { serveAdmin } from './observability/admin.ts';
-import { answerCheck } from './contract/responseValidation.ts';
+import { createResponseValidator } from './contract/responseValidation.ts';
 import { buildApp } from './http/app.ts';
 import { keyring } from './access/apiKeys.ts';
-import { connectionsClosed, endAfter, endUnfinished, isNewest } from './http/connections.ts';
+import { connectionsClosed, closeAfter, endUnfinished, isLastInPipeline } from './http/connections.ts';
 import type { Config } from './config.ts';
 import { openContract } from './contract/contract.ts';
 import { readersMock, type Docs } from './docs/files.ts';
 import { registerDocs } from './docs/routes.ts';
-import { limits } from './access/rateLimits.ts';
-import { oncePerSecond, wordless } from './observability/log.ts';
-import { metrics, type Metrics } from './observability/metrics.ts';
+import { createRateLimits } from './access/rateLimits.ts';
+import { oncePerSecond, errorWithoutMessage } from './observability/log.ts';
+import { createMetrics, type Metrics } from './observability/metrics.ts';
 import { liveHandlers } from './operations/index.ts';
 import { bulkhead } from './payments/bulkhead.ts';
 import { stripeGateway } from './payments/stripe/gateway.ts';
@@ -40,17 +40,19 @@ export async function serve(
   config: Config,
   logger: FastifyBaseLogger,
   stripeUrl?: URL,
-  playground: Omit<Docs, 'document'> = playgroundBeside(config),
+  playground: Omit<Docs, 'document'> = choosePlayground(config),
 ): Promise<LiveServer> {
-  const measures = metrics();
+  const metrics = createMetrics();
   // Its client is loaded only where there is one: it is a sixth of what there is to load.
-  const redis = config.redisUrl ? (await import('./access/redis.ts')).sharedCounts(config.redisUrl, logger) : undefined;
-  const counts = limits(config, redis);
+  const redis = config.redisUrl
+    ? (await import('./access/redis.ts')).createSharedCounts(config.redisUrl, logger)
+    : undefined;
+  const rateLimits = createRateLimits(config, redis);
   const gateway = bulkhead(
     stripeGateway({
       secretKey: config.stripeSecretKey,
       deadlineMs: DEADLINE_MS - config.stripeQueueTimeoutMs,
-      onAttempt: measures.countAttempt,
+      onAttempt: metrics.countAttempt,
       ...(stripeUrl && { baseUrl: stripeUrl }),
     }),
     {
@@ -59,23 +61,25 @@ export async function serve(
       maxWaitMs: config.stripeQueueTimeoutMs,
     },
   );
-  measures.watch({ bulkhead: gateway, limits: counts });
+  metrics.watch({ bulkhead: gateway, limits: rateLimits });
   const handlers = liveHandlers(gateway);
   const contract = await openContract(document, (id) => handlers[id]);
   const app = await buildApp({
     contract,
     authenticate: keyring(config.apiKeys),
-    limits: counts,
+    limits: rateLimits,
     logger,
-    metrics: measures,
-    checkAnswer: config.checkAnswers ? answerCheck(contract.operations, { logger, metrics: measures }) : undefined,
+    metrics,
+    validateResponse: config.checkAnswers
+      ? createResponseValidator(contract.operations, { logger, metrics })
+      : undefined,
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
   });
   if (config.docs) registerDocs(app, { document, ...playground });
   let stopping: Promise<void> | undefined;
   app.addHook('onSend', (_request, reply, payload, done) => {
-    if (stopping && isNewest(reply.raw)) endAfter(reply.raw);
+    if (stopping && isLastInPipeline(reply.raw)) closeAfter(reply.raw);
     done(null, payload);
   });
   // Until here the start has been one turn of the event loop. A signal that came in it ends the process now, with nobody there.
@@ -83,10 +87,10 @@ export async function serve(
   const admin = await serveAdmin({
     host: config.adminHost,
     port: config.adminPort,
-    metrics: measures,
+    metrics,
     isReady: () => !stopping,
   });
-  limitConnections(app.server, config.maxConnections, logger, measures);
+  limitConnections(app.server, config.maxConnections, logger, metrics);
   const url = await app.listen({ host: config.host, port: config.port });
   logger.info({ url, adminUrl: admin.url }, 'listening');
 
@@ -104,7 +108,7 @@ export async function serve(
     clearInterval(sweep);
     clearTimeout(watchdog);
     await gateway.close();
-    counts.close();
+    rateLimits.close();
     await admin.close();
     logger.info('closed');
   }
@@ -129,7 +133,7 @@ function limitConnections(server: Server, maxConnections: number, logger: Fastif
 }
 
 /** A reader who only tries something out must not move money: a server with a live key of Stripe's is asked by choice only. */
-function playgroundBeside({ stripeSecretKey }: Config): Omit<Docs, 'document'> {
+function choosePlayground({ stripeSecretKey }: Config): Omit<Docs, 'document'> {
   if (!/^[sr]k_test_/.test(stripeSecretKey)) return readersMock;
   return { ...readersMock, server: { url: '/', description: "This server, in Stripe's test mode" } };
 }
@@ -138,7 +142,7 @@ function playgroundBeside({ stripeSecretKey }: Config): Omit<Docs, 'document'> {
  * Ends the process when it is asked to, and when it can't be trusted any more: not before everyone has their answer, and
  * not later than the longest answer can take.
  */
-export function stopOnSignals(server: LiveServer, logger: FastifyBaseLogger, lastly = async () => {}): void {
+export function stopOnSignals(server: LiveServer, logger: FastifyBaseLogger, onStopped = async () => {}): void {
   let exitCode = 0;
   let isEnding = false;
   const end = (code: number) => {
@@ -149,7 +153,7 @@ export function stopOnSignals(server: LiveServer, logger: FastifyBaseLogger, las
     setTimeout(() => process.exit(1), server.stopsWithinMs + 1_000).unref();
     void server
       .stop()
-      .then(lastly)
+      .then(onStopped)
       .then(
         () => process.exit(exitCode),
         () => process.exit(1),
@@ -159,10 +163,10 @@ export function stopOnSignals(server: LiveServer, logger: FastifyBaseLogger, las
   for (const fault of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(fault, (error: unknown) => {
       try {
-        logger.fatal({ fault, ...wordless(error) }, 'broken: draining, then ending');
+        logger.fatal({ fault, ...errorWithoutMessage(error) }, 'fatal error: draining, then exiting');
       } catch {
         // An error that can't be read. Thrown from here, another one would end the process at once.
-        logger.fatal({ fault }, 'broken: draining, then ending');
+        logger.fatal({ fault }, 'fatal error: draining, then exiting');
       }
       end(1);
     });

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { readMockConfig } from './config.ts';
 import { openLog } from './observability/log.ts';
 import { startMock } from './mock/server.ts';
-import { answeredLine, banner, terminalLog, type Paint } from './mock/console.ts';
+import { describeRequest, banner, consoleLog, type Paint } from './mock/console.ts';
 import { onStopSignal } from './stopSignals.ts';
 
 const CONTRACT = fileURLToPath(new URL('../openapi/openapi.yaml', import.meta.url));
@@ -18,8 +18,8 @@ try {
   const config = readMockConfig({ ...(isQuiet && { LOG_LEVEL: 'silent' }), ...process.env });
   const isWatched = process.stdout.isTTY && !isQuiet;
   const mock = await (isWatched
-    ? startMock(config, CONTRACT, pino({ level: config.logLevel }, terminalLog(console.log, paint)), (answered) =>
-        console.log(answeredLine(answered, paint)),
+    ? startMock(config, CONTRACT, pino({ level: config.logLevel }, consoleLog(console.log, paint)), (handled) =>
+        console.log(describeRequest(handled, paint)),
       )
     : startMock(config, CONTRACT, openLog(config.logLevel)));
   onStopSignal(() => void mock.close().then(() => process.exit(0)));

@@ -3,7 +3,7 @@ import { Problem } from '../contract/problems.ts';
 import type { SharedCounts } from './redis.ts';
 
 /** How often one caller may ask. Each function throws the Problem `tooManyRequests` once the caller has asked too often. */
-export interface Limits {
+export interface RateLimits {
   /** Counts a request of a tenant's. */
   countRequest: (tenant: string) => Promise<void>;
   /**
@@ -16,7 +16,7 @@ export interface Limits {
   close: () => void;
 }
 
-export interface LimitSettings {
+export interface RateLimitSettings {
   tenantRequestsPerMinute: number;
   addressFailuresPerMinute: number;
 }
@@ -36,29 +36,29 @@ const MAX_CALLERS = 100_000;
  *
  * Redis is never needed: while it is slow, dead or absent, each instance counts for itself, and says so in the log.
  */
-export function limits(settings: LimitSettings, redis?: SharedCounts): Limits {
+export function createRateLimits(settings: RateLimitSettings, redis?: SharedCounts): RateLimits {
   // Others may use the same Redis: the names begin with ours.
-  const requests = limiter('payments-service:tenant', settings.tenantRequestsPerMinute, redis);
-  const failures = limiter('payments-service:address', settings.addressFailuresPerMinute, redis);
+  const requests = createLimiter('payments-service:tenant', settings.tenantRequestsPerMinute, redis);
+  const failures = createLimiter('payments-service:address', settings.addressFailuresPerMinute, redis);
   return {
     countRequest: requests,
-    countFailure: (address) => failures(networkOf(address)),
+    countFailure: (address) => failures(findNetwork(address)),
     get shared() {
-      return redis?.answers ?? false;
+      return redis?.isAvailable ?? false;
     },
     close: () => redis?.close(),
   };
 }
 
 /** An IPv6 address stands for its /64, which one customer of a provider has all to themselves. */
-function networkOf(address: string): string {
+function findNetwork(address: string): string {
   if (!address.includes(':')) return address;
   const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter((group) => group !== ''));
   const omitted = Array.from({ length: 8 - head.length - tail.length }, () => '0');
   return [...head, ...omitted, ...tail].slice(0, 4).join(':');
 }
 
-function limiter(
+function createLimiter(
   keyPrefix: string,
   points: number,
   redis: SharedCounts | undefined,
@@ -73,14 +73,14 @@ function limiter(
     customIncrTtlLuaScript: COUNT_SCRIPT,
   });
   return async (caller) => {
-    if (!redis.answers) return local.count(caller);
+    if (!redis.isAvailable) return local.count(caller);
     // Who has asked too often costs Redis nothing any more.
     local.refuseBlocked(caller);
     let count: RateLimiterRes;
     try {
       count = await consume(shared, caller);
     } catch {
-      redis.failed();
+      redis.reportFailure();
       return local.count(caller);
     }
     if (count.consumedPoints <= points) return;

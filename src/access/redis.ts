@@ -13,9 +13,9 @@ const MAX_UNASKED_BYTES = 1_000_000;
 /** A Redis where counts are shared, for as long as it answers. */
 export interface SharedCounts {
   client: Redis;
-  readonly answers: boolean;
+  readonly isAvailable: boolean;
   /** To be called when a command failed. */
-  failed(): void;
+  reportFailure(): void;
   close(): void;
 }
 
@@ -23,7 +23,7 @@ export interface SharedCounts {
  * A connection to Redis that is given up at the first command without an answer or reply without a command, and counts as answering again only when
  * a new one has taken a write. Nobody's request has to try that out.
  */
-export function sharedCounts(url: string, logger: FastifyBaseLogger): SharedCounts {
+export function createSharedCounts(url: string, logger: FastifyBaseLogger): SharedCounts {
   // By default a command waits for Redis to come back, and every request with it.
   const client = new Redis(url, {
     enableOfflineQueue: false,
@@ -33,34 +33,37 @@ export function sharedCounts(url: string, logger: FastifyBaseLogger): SharedCoun
     disconnectTimeout: TIMEOUT_MS,
     retryStrategy: () => PAUSE_MS,
   });
-  let answers: boolean | undefined;
-  const turn = (now: boolean) => {
-    if (now === answers) return;
-    answers = now;
+  let isAvailable: boolean | undefined;
+  const setAvailable = (now: boolean) => {
+    if (now === isAvailable) return;
+    isAvailable = now;
     // Not the error: it holds the command, and the command may hold the password.
     if (now) logger.info('Redis answers: the limits are shared');
     else logger.warn('Redis does not answer: each instance counts its limits for itself');
   };
   const giveUp = () => {
-    turn(false);
+    setAvailable(false);
     // Not client.disconnect(), which goes on reading until the other side closes, or for 100 ms. ioredis connects again.
     client.stream?.destroy();
   };
   // Without a listener ioredis prints each failed connection. A reply that nobody waits for is an error, too.
   client.on('error', giveUp);
-  client.on('close', () => turn(false));
+  client.on('close', () => setAvailable(false));
   client.on('connect', () => closeFlood(client.stream));
   // A replica, or a Redis without memory, answers and takes no write.
-  client.on('ready', () => void client.set('payments-service:probe', '', 'EX', 1).then(() => turn(true), giveUp));
+  client.on(
+    'ready',
+    () => void client.set('payments-service:probe', '', 'EX', 1).then(() => setAvailable(true), giveUp),
+  );
   return {
     client,
-    get answers() {
-      return answers ?? false;
+    get isAvailable() {
+      return isAvailable ?? false;
     },
-    failed: giveUp,
+    reportFailure: giveUp,
     close() {
       // Our own farewell is no failure.
-      answers = false;
+      isAvailable = false;
       client.disconnect();
     },
   };

@@ -1,6 +1,6 @@
 import createClient from 'openapi-fetch';
 import type { components, paths } from '../../generated/openapi.d.ts';
-import { problemOf, type PaymentProblem } from './problems.ts';
+import { readProblem, type PaymentProblem } from './problems.ts';
 import { sendWithRetries, type Fetch, type Outcome, type RetryLimits } from './retry.ts';
 
 export type { components, operations, paths } from '../../generated/openapi.d.ts';
@@ -79,7 +79,7 @@ export function paymentsClient(options: PaymentsClientOptions): PaymentsClient {
         body: payment,
         ...(signal && { signal }),
       });
-      return resultOf(outcome!, idempotencyKey, data?.data);
+      return readResult(outcome!, idempotencyKey, data?.data);
     },
   };
 }
@@ -93,7 +93,7 @@ function checkApiKey(apiKey: string): void {
   }
 }
 
-function resultOf<Data>(outcome: Outcome, idempotencyKey: string, data: Data | undefined): PaymentResult<Data> {
+function readResult<Data>(outcome: Outcome, idempotencyKey: string, data: Data | undefined): PaymentResult<Data> {
   const { attempts } = outcome;
   if ('cause' in outcome) {
     const problem = { name: 'noAnswer', status: undefined, body: undefined, cause: outcome.cause } as const;
@@ -102,6 +102,6 @@ function resultOf<Data>(outcome: Outcome, idempotencyKey: string, data: Data | u
   const { response, text } = outcome;
   const call = { idempotencyKey, attempts, requestId: response.headers.get('x-request-id') ?? undefined };
   return data === undefined
-    ? { ok: false, problem: problemOf(response.status, text), ...call }
+    ? { ok: false, problem: readProblem(response.status, text), ...call }
     : { ok: true, data, ...call };
 }

@@ -36,7 +36,7 @@ export interface UnknownAnswer {
 export type PaymentProblem = ContractProblem | NoAnswer | UnknownAnswer;
 
 /** The failure of the contract that this answer is. */
-export function problemOf(status: number, text: string): ContractProblem | UnknownAnswer {
+export function readProblem(status: number, text: string): ContractProblem | UnknownAnswer {
   const body = parsed(text);
   const found = Object.entries(problems).find(([, problem]) => problem.status === status && equals(problem.body, body));
   if (!found) return { name: 'unknownAnswer', status, body: text };

@@ -1,4 +1,4 @@
-import { isRetriable, problemOf } from './problems.ts';
+import { isRetriable, readProblem } from './problems.ts';
 
 /** How long and how often one request is asked for. */
 export interface RetryLimits {
@@ -76,7 +76,7 @@ function waitAfter(outcome: Attempt, attempts: number): number | undefined {
   const waitMs = Math.random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempts - 1));
   if ('cause' in outcome) return outcome.cause instanceof HiddenRedirect ? undefined : waitMs;
   const { response, text } = outcome;
-  if (response.ok || !isRetriable(problemOf(response.status, text))) return undefined;
+  if (response.ok || !isRetriable(readProblem(response.status, text))) return undefined;
   return retryAfterMs(response.headers.get('retry-after')) ?? waitMs;
 }
 

@@ -3,13 +3,13 @@ import { OpenAPIRouter, OpenAPIValidator } from 'openapi-backend';
 import type { OperationId, OperationRequest, Success } from './handler.ts';
 import { isWholeCents } from '../payments/money.ts';
 import { Problem, problemNames, type ProblemName } from './problems.ts';
-import { resolveReferences } from './references.ts';
+import { dereference } from './references.ts';
 
 /** The contract, opened: what it asks of a request, in the order in which it is asked, and what it answers. */
 export interface Contract {
   operations: readonly Operation[];
   /** The answer to a request that belongs to no operation. */
-  answer(problem: ProblemName): Answer;
+  response(problem: ProblemName): ContractResponse;
 }
 
 export interface Operation {
@@ -35,7 +35,7 @@ export interface Operation {
    */
   run(request: RawRequest): Promise<Success<OperationId>>;
   /** The answer that stands in the contract under this example's name. */
-  answer(example: string): Answer;
+  response(example: string): ContractResponse;
 }
 
 export interface Scenario {
@@ -52,7 +52,7 @@ interface RawRequest {
   isAbandoned?: () => boolean;
 }
 
-export interface Answer {
+export interface ContractResponse {
   status: number;
   headers: Readonly<Record<string, string>>;
   body: object;
@@ -64,8 +64,8 @@ export interface Answer {
  * Throws one ContractError that names every rule without an answer, every answer that code needs and the contract lacks,
  * every operation without a handler, and every security requirement that would not be checked.
  */
-export async function openContract(document: object, handlerOf: HandlerOf): Promise<Contract> {
-  const definition = resolveReferences(document) as never;
+export async function openContract(document: object, findHandler: FindHandler): Promise<Contract> {
+  const definition = dereference(document) as never;
   const router = new OpenAPIRouter({ definition });
   const engine = new Engine({
     definition,
@@ -83,38 +83,38 @@ export async function openContract(document: object, handlerOf: HandlerOf): Prom
   });
   const described = router.getOperations() as unknown as DescribedOperation[];
   const schemes = (definition as DescribedDocument).components?.securitySchemes ?? {};
-  const examples = new Map(described.flatMap(examplesOf));
-  const faults = [
+  const examples = new Map(described.flatMap(readExamples));
+  const issues = [
     ...problemNames
       .filter((name) => !examples.has(name))
       .map((name) => ({ text: `no response has an example named ${name}`, path: ['components', 'responses'] })),
     ...[...examples]
       .filter(([, { body }]) => !isObject(body))
       .map(([name]) => ({ text: `the example ${name} has no object as its value`, path: ['components', 'responses'] })),
-    ...described.flatMap((operation) => faultsOf(operation, handlerOf, schemes)),
+    ...described.flatMap((operation) => findIssues(operation, findHandler, schemes)),
   ];
-  if (faults.length > 0) throw new ContractError("The contract can't be served", faults);
+  if (issues.length > 0) throw new ContractError("The contract can't be served", issues);
   return {
     operations: described.map((operation) =>
-      openOperation(operation, handlerOf(operation.operationId)!, schemes, engine),
+      openOperation(operation, findHandler(operation.operationId)!, schemes, engine),
     ),
-    answer: (problem) => examples.get(problem)!,
+    response: (problem) => examples.get(problem)!,
   };
 }
 
 /** The handler of an operation; undefined, and the contract does not open, where there is none. */
-export type HandlerOf = (id: OperationId) => AnyHandler | undefined;
+export type FindHandler = (id: OperationId) => AnyHandler | undefined;
 
 /** A handler of one operation or another: which one decides what it takes. */
 type AnyHandler = (request: never) => Promise<Success<OperationId>>;
 
 /** openapi-backend's validators, one Ajv for all operations: it makes one for each, which is most of the time to start. */
 class Engine extends OpenAPIValidator {
-  readonly #made = new Map<unknown, ReturnType<OpenAPIValidator['getAjv']>>();
+  readonly #ajvByPurpose = new Map<unknown, ReturnType<OpenAPIValidator['getAjv']>>();
 
   override getAjv(...[purpose, options]: Parameters<OpenAPIValidator['getAjv']>) {
-    const ajv = this.#made.get(purpose) ?? super.getAjv(purpose, options);
-    this.#made.set(purpose, ajv);
+    const ajv = this.#ajvByPurpose.get(purpose) ?? super.getAjv(purpose, options);
+    this.#ajvByPurpose.set(purpose, ajv);
     return ajv;
   }
 }
@@ -128,7 +128,7 @@ function openOperation(
   const { operationId: id, requestBody } = operation;
   const bodySchema = requestBody?.content['application/json']?.schema;
   const validators = engine.buildRequestValidatorsForOperation(operation as never) ?? [];
-  const examples = new Map(examplesOf(operation));
+  const examples = new Map(readExamples(operation));
   const headerSchemas = new Map((operation.parameters ?? []).map(({ name, schema }) => [name.toLowerCase(), schema]));
   return {
     id,
@@ -137,15 +137,15 @@ function openOperation(
     apiKeyHeader: apiKeySchemes(operation, schemes)[0]!.name.toLowerCase(),
     bodyLimitBytes: requestBody?.['x-body-limit-bytes'],
     mediaTypes: Object.keys(requestBody?.content ?? {}).map((type) => type.toLowerCase()),
-    scenarios: scenariosOf(operation),
+    scenarios: listScenarios(operation),
     responses: operation.responses,
     async run({ tenant, headers, body: bytes, isAbandoned }) {
-      const body = bodySchema && clipped(parseJson(bytes), bodySchema);
+      const body = bodySchema && truncate(parseJson(bytes), bodySchema);
       for (const validate of validators) {
         const isValid = validate({ requestBody: body, header: headers, path: {}, query: {}, cookie: {} });
         if (isValid) continue;
         const errors = validate.errors!;
-        throw Problem.ofRule(problemOf(errors, headerSchemas), () => wordsOf(errors));
+        throw Problem.ofRule(selectProblem(errors, headerSchemas), () => describeErrors(errors));
       }
       const checked: { [field in keyof OperationRequest<OperationId>]: unknown } = {
         operationId: id,
@@ -157,10 +157,10 @@ function openOperation(
       // What was checked has the operation's types.
       return handle(checked as never);
     },
-    answer(example) {
-      const answer = examples.get(example);
-      if (!answer) throw new Error(`${id}: no response has an example named ${example}`);
-      return answer;
+    response(example) {
+      const response = examples.get(example);
+      if (!response) throw new Error(`${id}: no response has an example named ${example}`);
+      return response;
     },
   };
 }
@@ -178,7 +178,7 @@ function parseJson(bytes: Uint8Array | undefined): unknown {
     return JSON.parse(utf8.decode(bytes));
   } catch (error) {
     // The parser's words quote the body: they are no cause, which would be logged.
-    throw new Problem('invalidBody', { why: () => (error as Error).message });
+    throw new Problem('invalidBody', { detail: () => (error as Error).message });
   }
 }
 
@@ -187,7 +187,7 @@ function parseJson(bytes: Uint8Array | undefined): unknown {
  *
  * All violations are collected, and 128 KiB of `[1,1,1,…]` would make 131,000 of them.
  */
-function clipped(value: unknown, schema: Schema): unknown {
+function truncate(value: unknown, schema: Schema): unknown {
   if (Array.isArray(value)) {
     return value.length > (schema.maxItems ?? Infinity) ? value.slice(0, schema.maxItems! + 1) : value;
   }
@@ -198,7 +198,7 @@ function clipped(value: unknown, schema: Schema): unknown {
   }
   const object = value as Record<string, unknown>;
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
-    if (Object.hasOwn(object, name)) object[name] = clipped(object[name], property);
+    if (Object.hasOwn(object, name)) object[name] = truncate(object[name], property);
   }
   return value;
 }
@@ -206,7 +206,7 @@ function clipped(value: unknown, schema: Schema): unknown {
 // --- which violation gets which answer ---
 
 /** The first value that breaks a rule answers; where it breaks several, the name that its schema lists first. */
-function problemOf(errors: readonly ErrorObject[], headerSchemas: ReadonlyMap<string, Schema>): string {
+function selectProblem(errors: readonly ErrorObject[], headerSchemas: ReadonlyMap<string, Schema>): string {
   const [first] = errors as [ErrorObject];
   // A header that is missing breaks a rule of the engine's own, around those of the contract.
   const schema: Schema = headerSchemas.get(first.params['missingProperty']) ?? first.parentSchema!;
@@ -223,7 +223,7 @@ function problemOf(errors: readonly ErrorObject[], headerSchemas: ReadonlyMap<st
 }
 
 /** `body/amount must be >= 0.5`: every violation, in the validator's words. */
-function wordsOf(errors: readonly ErrorObject[]): string {
+function describeErrors(errors: readonly ErrorObject[]): string {
   const words = errors.map(({ instancePath, message }) => `${instancePath.slice(1)} ${message}`);
   return words.join('; ').replaceAll('requestBody', 'body');
 }
@@ -231,7 +231,7 @@ function wordsOf(errors: readonly ErrorObject[]): string {
 // --- what the contract says, and what it fails to say ---
 
 /** Something that is missing in the contract, or wrong. */
-export interface ContractFault {
+export interface ContractIssue {
   /** What is wrong, and for which operation. */
   text: string;
   /** Where it stands: the keys on the way from the root, references followed. */
@@ -240,46 +240,46 @@ export interface ContractFault {
 
 /** A contract that can't be served: all of its faults, and where they stand. */
 export class ContractError extends Error {
-  readonly faults: readonly ContractFault[];
-  constructor(summary: string, faults: readonly ContractFault[]) {
-    super(`${summary}:\n- ${faults.map(({ text }) => text).join('\n- ')}`);
+  readonly issues: readonly ContractIssue[];
+  constructor(summary: string, issues: readonly ContractIssue[]) {
+    super(`${summary}:\n- ${issues.map(({ text }) => text).join('\n- ')}`);
     this.name = 'ContractError';
-    this.faults = faults;
+    this.issues = issues;
   }
 }
 
-const fault = (text: string, ...path: string[]): ContractFault => ({ text, path });
+const issue = (text: string, ...path: string[]): ContractIssue => ({ text, path });
 
-function faultsOf(operation: DescribedOperation, handlerOf: HandlerOf, schemes: ApiKeySchemes): ContractFault[] {
+function findIssues(operation: DescribedOperation, findHandler: FindHandler, schemes: ApiKeySchemes): ContractIssue[] {
   const where = `${operation.method.toUpperCase()} ${operation.path}`;
   const bodies = Object.entries(operation.requestBody?.content ?? {});
   const parameters = (operation.parameters ?? []).map((parameter, index) => ({ ...parameter, index: String(index) }));
-  const refusals = scenariosOf(operation)
+  const refusals = listScenarios(operation)
     .filter(({ status }) => status === 400)
     .map(({ example }) => example);
   return [
-    ...(handlerOf(operation.operationId)
+    ...(findHandler(operation.operationId)
       ? []
-      : [fault(`no handler for the operation ${operation.operationId}`, 'operationId')]),
+      : [issue(`no handler for the operation ${operation.operationId}`, 'operationId')]),
     ...(apiKeySchemes(operation, schemes).length === 1
       ? []
-      : [fault('security is not exactly one API key in a header', 'security')]),
+      : [issue('security is not exactly one API key in a header', 'security')]),
     ...parameters
       .filter((parameter) => parameter.in !== 'header')
-      .map(({ index }) => fault('a parameter is not in a header', 'parameters', index)),
+      .map(({ index }) => issue('a parameter is not in a header', 'parameters', index)),
     ...bodies
       .filter(([type]) => type !== 'application/json')
-      .map(([type]) => fault(`a body of type ${type} is not read`, 'requestBody', 'content', type)),
+      .map(([type]) => issue(`a body of type ${type} is not read`, 'requestBody', 'content', type)),
     ...(bodies.length > 0 && !operation.requestBody?.['x-body-limit-bytes']
-      ? [fault('no x-body-limit-bytes', 'requestBody')]
+      ? [issue('no x-body-limit-bytes', 'requestBody')]
       : []),
     ...bodies.flatMap(([type, { schema }]) =>
-      rulesWithoutAnswer(schema, type, ['requestBody', 'content', type, 'schema'], refusals),
+      findRulesWithoutProblem(schema, type, ['requestBody', 'content', type, 'schema'], refusals),
     ),
     ...parameters
       .filter((parameter) => parameter.in === 'header')
       .flatMap(({ name, schema, required, index }) =>
-        rulesWithoutAnswer(
+        findRulesWithoutProblem(
           required ? { required, ...schema } : schema,
           name,
           ['parameters', index, 'schema'],
@@ -318,12 +318,12 @@ const NEVER_FAIL = new Set([
 /** Keywords whose inner schemas would be compiled, but not looked into here. */
 const NOT_READ = ['anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'contains', 'patternProperties', 'dependencies'];
 
-function rulesWithoutAnswer(
+function findRulesWithoutProblem(
   schema: Schema,
   place: string,
   path: readonly string[],
   refusals: readonly string[],
-): ContractFault[] {
+): ContractIssue[] {
   const problems = schema['x-problems'] ?? {};
   const rules = Object.keys(schema).filter(
     (keyword) =>
@@ -341,7 +341,7 @@ function rulesWithoutAnswer(
     [['propertyNames'], schema.propertyNames],
     [['additionalProperties'], schema.additionalProperties],
   ];
-  const broken = (keyword: string, text: string) => fault(`${place}: ${text}`, ...path, keyword);
+  const broken = (keyword: string, text: string) => issue(`${place}: ${text}`, ...path, keyword);
   return [
     ...NOT_READ.filter((keyword) => keyword in schema).map((keyword) => broken(keyword, `${keyword} is not supported`)),
     ...unanswered.map((keyword) => broken(keyword, `x-problems names no 400 example for ${keyword}`)),
@@ -351,23 +351,25 @@ function rulesWithoutAnswer(
       const inside = `${place}/${name}`;
       // As additionalProperties it is a rule like others, which names its answer.
       if (part === false && name !== 'additionalProperties') {
-        return [fault(`${inside}: a schema that is false is not supported`, ...path, ...keys)];
+        return [issue(`${inside}: a schema that is false is not supported`, ...path, ...keys)];
       }
-      return typeof part === 'object' ? rulesWithoutAnswer(part, inside, [...path, ...keys], refusals) : [];
+      return typeof part === 'object' ? findRulesWithoutProblem(part, inside, [...path, ...keys], refusals) : [];
     }),
   ];
 }
 
-function scenariosOf(operation: DescribedOperation): Scenario[] {
-  return examplesOf(operation).map(([example, { status }]) => ({ status, example }));
+function listScenarios(operation: DescribedOperation): Scenario[] {
+  return readExamples(operation).map(([example, { status }]) => ({ status, example }));
 }
 
-function examplesOf(operation: DescribedOperation): [string, Answer][] {
+function readExamples(operation: DescribedOperation): [string, ContractResponse][] {
   return Object.entries(operation.responses).flatMap(([status, response]) =>
-    Object.entries(response.content?.['application/json']?.examples ?? {}).map(([name, example]): [string, Answer] => [
-      name,
-      { status: Number(status), headers: example['x-headers'] ?? {}, body: example.value },
-    ]),
+    Object.entries(response.content?.['application/json']?.examples ?? {}).map(
+      ([name, example]): [string, ContractResponse] => [
+        name,
+        { status: Number(status), headers: example['x-headers'] ?? {}, body: example.value },
+      ],
+    ),
   );
 }
 

@@ -25,11 +25,11 @@ export interface Success<Id extends OperationId> {
   /** The fields of that example that are this request's own. */
   fields?: Partial<SuccessBody<operations[Id]>>;
   headers?: Record<string, string>;
-  facts?: Facts;
+  logFields?: OperationLogFields;
 }
 
 /** What the log line and the metrics say of a success: nothing secret. */
-export interface Facts {
+export interface OperationLogFields {
   /** By which the intent is found at Stripe, in its metadata. */
   cv_reference?: string;
   stripeRequestId?: string | undefined;

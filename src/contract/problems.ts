@@ -35,7 +35,7 @@ export class Problem extends Error {
   /** By which an intent that may exist is found at the provider, for the log. */
   readonly reference: string | undefined;
   /** What is wrong, to the letter, for a developer at the mock. It can quote the request: the live server never asks. */
-  readonly why: (() => string) | undefined;
+  readonly detail: (() => string) | undefined;
 
   constructor(example: ProblemName, options: ProblemOptions = {}) {
     // Nobody reads where a refusal was made, and noting it costs more than the rest of it. A cause has its own.
@@ -47,12 +47,12 @@ export class Problem extends Error {
     this.example = example;
     this.headers = options.headers ?? {};
     this.reference = options.reference;
-    this.why = options.why;
+    this.detail = options.detail;
   }
 
   /** `name` is a name from `x-problems`: that it stands for an example was checked when the contract was opened. */
-  static ofRule(name: string, why: () => string): Problem {
-    return new Problem(name as ProblemName, { why });
+  static ofRule(name: string, detail: () => string): Problem {
+    return new Problem(name as ProblemName, { detail });
   }
 }
 
@@ -60,5 +60,5 @@ interface ProblemOptions {
   cause?: unknown;
   headers?: Record<string, string>;
   reference?: string;
-  why?: () => string;
+  detail?: () => string;
 }

@@ -4,7 +4,7 @@
  * Throws one Error that names every reference that leads nowhere, out of the document, or back to itself: a rule that
  * can't be read would not be checked.
  */
-export function resolveReferences<Document extends object>(document: Document): Document {
+export function dereference<Document extends object>(document: Document): Document {
   const targets = new Map<string, unknown>();
   const faults = new Set<string>();
 
@@ -19,7 +19,7 @@ export function resolveReferences<Document extends object>(document: Document): 
   const follow = (reference: string, open: readonly string[]): unknown => {
     if (open.includes(reference)) faults.add(`$ref leads back to itself: ${reference}`);
     else if (!targets.has(reference)) {
-      const target = reference.startsWith('#/') ? at(document, reference) : undefined;
+      const target = reference.startsWith('#/') ? findNode(document, reference) : undefined;
       if (target === undefined) faults.add(`$ref leads nowhere: ${reference}`);
       targets.set(reference, resolve(target, [...open, reference]));
     }
@@ -32,7 +32,7 @@ export function resolveReferences<Document extends object>(document: Document): 
 }
 
 /** RFC 6901: `#/paths/~1things/get` → its node. */
-function at(document: object, pointer: string): unknown {
+function findNode(document: object, pointer: string): unknown {
   return pointer
     .slice(2)
     .split('/')

@@ -1,5 +1,5 @@
 /** What a reference shows, made from the contract: nothing in it is written anywhere else. */
-import { resolveReferences } from '../contract/references.ts';
+import { dereference } from '../contract/references.ts';
 
 export interface DocumentedServer {
   /** Absolute, or relative to the document. */
@@ -30,13 +30,13 @@ export function referenceDocument(contract: object, server: DocumentedServer) {
   const document = contract as DescribedDocument;
   const [text, ...changeLog] = (document.info.description ?? '').split(/^(?=## Change log$)/m);
   const description = [
-    `${text}\n\n## Every answer by name\n\n${namedAnswers(resolveReferences(document))}\n\n`,
+    `${text}\n\n## Every answer by name\n\n${listNamedResponses(dereference(document))}\n\n`,
     ...changeLog,
   ].join('');
   return { ...document, info: { ...document.info, description }, servers: [server, ...(document.servers ?? [])] };
 }
 
-function namedAnswers(document: DescribedDocument): string {
+function listNamedResponses(document: DescribedDocument): string {
   const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
   const rows = operations.flatMap(({ responses = {} }) =>
     Object.entries(responses).flatMap(([status, response]) =>

@@ -53,7 +53,7 @@ export function docsFiles(docs: Docs): DocsFiles {
     page: once(async () =>
       textFile(
         'text/html',
-        filled(await ownFile('page.html'), { policy, title, summary, scalar: SCALAR_FILE, apiKey: docs.apiKey }),
+        fillTemplate(await ownFile('page.html'), { policy, title, summary, scalar: SCALAR_FILE, apiKey: docs.apiKey }),
       ),
     ),
     beside: new Map<string, ReadDocsFile>([
@@ -115,24 +115,24 @@ const scalar = once(async () => {
   };
 });
 
-const filled = (page: string, values: Record<string, string>): string =>
-  page.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => escaped(values[name]!));
+const fillTemplate = (page: string, values: Record<string, string>): string =>
+  page.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => escapeHtml(values[name]!));
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
-const escaped = (text: string) => text.replaceAll(/[&<>"]/g, (character) => ENTITIES[character]!);
+const escapeHtml = (text: string) => text.replaceAll(/[&<>"]/g, (character) => ENTITIES[character]!);
 
 async function textFile(mediaType: string, text: string): Promise<DocsFile> {
   const body = Buffer.from(text);
-  return { ...described(`${mediaType}; charset=utf-8`, body), gzipped: await promisify(gzip)(body) };
+  return { ...describeFile(`${mediaType}; charset=utf-8`, body), gzipped: await promisify(gzip)(body) };
 }
 
 /** Fonts are compressed as they are. */
 async function font(url: string): Promise<DocsFile> {
-  return described('font/woff2', await readFile(new URL(url)));
+  return describeFile('font/woff2', await readFile(new URL(url)));
 }
 
-function described(contentType: string, body: Buffer): DocsFile {
+function describeFile(contentType: string, body: Buffer): DocsFile {
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
   return { contentType, body, etag, gzipped: undefined, isImmutable: false };
 }

@@ -4,8 +4,8 @@ import { docsFiles, type Docs, type DocsFile } from './files.ts';
 /** Serves the API reference at `/docs`. Every other path is answered as it was. */
 export function registerDocs(app: FastifyInstance, docs: Docs): void {
   const { policy, page, beside } = docsFiles(docs);
-  const route = (url: string, answer: (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>) =>
-    app.route({ method: ['GET', 'HEAD'], url, config: { label: 'docs' }, handler: answer });
+  const route = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>) =>
+    app.route({ method: ['GET', 'HEAD'], url, config: { label: 'docs' }, handler });
 
   route('/docs', async (request, reply) => {
     reply.headers({
@@ -13,18 +13,18 @@ export function registerDocs(app: FastifyInstance, docs: Docs): void {
       'Cross-Origin-Opener-Policy': 'same-origin',
       'Referrer-Policy': 'no-referrer',
     });
-    return write(request, reply, await page());
+    return sendFile(request, reply, await page());
   });
   // Relative, so that a proxy may serve all of it below a path of its own.
   route('/docs/', async (_request, reply) => reply.headers(COMMON).redirect('../docs', 308));
   for (const [name, read] of beside) {
-    route(`/docs/${name}`, async (request, reply) => write(request, reply, await read()));
+    route(`/docs/${name}`, async (request, reply) => sendFile(request, reply, await read()));
   }
 }
 
 const COMMON = { 'X-Content-Type-Options': 'nosniff', 'Cross-Origin-Resource-Policy': 'same-origin' };
 
-function write(request: FastifyRequest, reply: FastifyReply, file: DocsFile): FastifyReply {
+function sendFile(request: FastifyRequest, reply: FastifyReply, file: DocsFile): FastifyReply {
   const isGzipped = file.gzipped !== undefined && acceptsGzip(request);
   // A tag stands for the bytes that are sent.
   const etag = isGzipped ? file.etag.replace(/"$/, '-gzip"') : file.etag;
@@ -35,15 +35,15 @@ function write(request: FastifyRequest, reply: FastifyReply, file: DocsFile): Fa
     ETag: etag,
     ...(file.gzipped && { Vary: 'Accept-Encoding' }),
   });
-  if (knows(request, etag)) return reply.code(304).send();
+  if (matchesEtag(request, etag)) return reply.code(304).send();
   if (isGzipped) reply.header('Content-Encoding', 'gzip');
   return reply.type(file.contentType).send(isGzipped ? file.gzipped : file.body);
 }
 
-const listed = (header: string | undefined) => (header ?? '').split(',').map((part) => part.trim());
+const splitList = (header: string | undefined) => (header ?? '').split(',').map((part) => part.trim());
 
 const acceptsGzip = ({ headers }: FastifyRequest): boolean =>
-  listed(headers['accept-encoding']).some((coding) => /^gzip(?!\s*;\s*q=0(\.0*)?$)/i.test(coding));
+  splitList(headers['accept-encoding']).some((coding) => /^gzip(?!\s*;\s*q=0(\.0*)?$)/i.test(coding));
 
-const knows = ({ headers }: FastifyRequest, etag: string): boolean =>
-  listed(headers['if-none-match']).some((known) => known === '*' || known.replace(/^W\//, '') === etag);
+const matchesEtag = ({ headers }: FastifyRequest, etag: string): boolean =>
+  splitList(headers['if-none-match']).some((known) => known === '*' || known.replace(/^W\//, '') === etag);

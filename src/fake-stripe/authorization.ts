@@ -8,14 +8,14 @@ import { Refusal } from './errors.ts';
 export function readSecretKey(authorization: string | undefined): string {
   const key = presentedKey(authorization);
   if (key === undefined) throw new Refusal(401, NO_KEY, {}, CHALLENGE);
-  if (!/^[sr]k_test_\w+$/.test(key)) throw new Refusal(401, `Invalid API Key provided: ${masked(key)}`, {}, CHALLENGE);
+  if (!/^[sr]k_test_\w+$/.test(key)) throw new Refusal(401, `Invalid API Key provided: ${maskKey(key)}`, {}, CHALLENGE);
   return key;
 }
 
 /** For the ledger: the scheme and the key's kind stay readable, the key does not. */
 export function maskedAuthorization(authorization: string): string {
   const key = presentedKey(authorization);
-  return key === undefined ? '****' : `${authorization.split(' ', 1)[0]} ${masked(key)}`;
+  return key === undefined ? '****' : `${authorization.split(' ', 1)[0]} ${maskKey(key)}`;
 }
 
 const NO_KEY =
@@ -39,7 +39,7 @@ function presentedKey(authorization = ''): string | undefined {
 }
 
 /** `sk_live_****************abcd`: what Stripe's own message shows of a key. */
-function masked(key: string): string {
+function maskKey(key: string): string {
   const shown = Math.min(8, Math.floor(key.length / 2));
   const ending = key.length > 16 ? key.slice(-4) : '';
   return key.slice(0, shown) + '*'.repeat(key.length - shown - ending.length) + ending;

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorBody, type ErrorType, type StripeErrorFields } from './errors.ts';
-import type { Answer } from './idempotency.ts';
+import type { StripeResponse } from './idempotency.ts';
 import { someoneElsesIntent } from './paymentIntents.ts';
 
 /**
@@ -81,7 +81,7 @@ interface StatusFault extends Refused {
 }
 
 /** Lets Stripe do its work; `execute` decides what and when. */
-export type Work = (execute?: (create: () => Answer) => Promise<Answer>) => Promise<Answer>;
+export type Work = (execute?: (create: () => StripeResponse) => Promise<StripeResponse>) => Promise<StripeResponse>;
 
 export interface Scene {
   response: ServerResponse;
@@ -102,9 +102,9 @@ export async function playFault(fault: Fault, scene: Scene): Promise<number | un
       const bad = { ...errorAnswer(fault, scene.requestId), headers: fault.headers ?? {} };
       const answer = fault.body === undefined ? bad : { ...bad, body: fault.body };
       const from = echoing(scene, fault.echo);
-      if (fault.effect === 'failed') return sendAnswer(from, await work(async () => answer));
+      if (fault.effect === 'failed') return sendResponse(from, await work(async () => answer));
       await workIf(fault.effect, work);
-      return sendAnswer(from, answer);
+      return sendResponse(from, answer);
     }
     case 'delay':
       return playDelay(fault, scene);
@@ -128,7 +128,7 @@ export async function playFault(fault: Fault, scene: Scene): Promise<number | un
     }
     case 'wrongLength': {
       const answer = await work();
-      return sendAnswer(scene, withHeaders(answer, { 'Content-Length': String(byteLength(answer) - 100) }));
+      return sendResponse(scene, withHeaders(answer, { 'Content-Length': String(byteLength(answer) - 100) }));
     }
     case 'raw':
       await workIf(fault.effect, work);
@@ -136,21 +136,21 @@ export async function playFault(fault: Fault, scene: Scene): Promise<number | un
       return fault.status;
     case 'anotherIntent': {
       const answer = await work();
-      return sendAnswer(echoing(scene, fault.echo), someoneElses(answer, fault.sameAmount));
+      return sendResponse(echoing(scene, fault.echo), someoneElses(answer, fault.sameAmount));
     }
     case 'strayResponse':
       return playStrayResponse(fault, scene);
     case 'huge': {
       const answer = await work();
       const description = 'x'.repeat(fault.mebibytes * 1024 * 1024);
-      return sendAnswer(scene, { ...answer, body: JSON.stringify({ ...answer.intent, description }) });
+      return sendResponse(scene, { ...answer, body: JSON.stringify({ ...answer.intent, description }) });
     }
     case 'redirect':
       response.writeHead(fault.status, { Location: fault.location }).end();
       return fault.status;
     case 'headersFlood': {
       const flood = Array.from({ length: fault.kibibytes }, (_, i) => [`X-Flood-${i}`, 'x'.repeat(1024)]);
-      return sendAnswer(scene, withHeaders(await work(), Object.fromEntries(flood)));
+      return sendResponse(scene, withHeaders(await work(), Object.fromEntries(flood)));
     }
     default: {
       const unknown: never = fault;
@@ -159,11 +159,11 @@ export async function playFault(fault: Fault, scene: Scene): Promise<number | un
   }
 }
 
-export function sendAnswer(scene: Pick<Scene, 'response' | 'commonHeaders'>, answer: Answer): number {
-  const length = String(byteLength(answer));
-  const headers = { ...scene.commonHeaders, 'Content-Length': length, ...answer.headers };
-  scene.response.writeHead(answer.status, headers).end(answer.body);
-  return answer.status;
+export function sendResponse(scene: Pick<Scene, 'response' | 'commonHeaders'>, response: StripeResponse): number {
+  const length = String(byteLength(response));
+  const headers = { ...scene.commonHeaders, 'Content-Length': length, ...response.headers };
+  scene.response.writeHead(response.status, headers).end(response.body);
+  return response.status;
 }
 
 async function workIf(effect: Effect, work: Work): Promise<void> {
@@ -173,15 +173,15 @@ async function workIf(effect: Effect, work: Work): Promise<void> {
 async function playDelay(fault: Fault & { kind: 'delay' }, scene: Scene): Promise<number> {
   const wait = (): Promise<void> => pause(fault.delayMs, scene.closing);
   if (fault.effect === 'kept') {
-    const answer = await scene.work();
+    const response = await scene.work();
     await wait();
-    return sendAnswer(scene, answer);
+    return sendResponse(scene, response);
   }
-  const answer = await scene.work(async (create) => {
+  const response = await scene.work(async (create) => {
     await wait();
     return create();
   });
-  return sendAnswer(scene, answer);
+  return sendResponse(scene, response);
 }
 
 async function playDrip(fault: Fault & { kind: 'drip' }, scene: Scene): Promise<number> {
@@ -212,18 +212,18 @@ async function drip(
 }
 
 async function playStrayResponse({ stray, when }: Fault & { kind: 'strayResponse' }, scene: Scene): Promise<number> {
-  const answer = await scene.work();
-  const bytes = wireBytes(echoing(scene, stray.echo), strayAnswer(stray, answer, scene.requestId));
+  const response = await scene.work();
+  const bytes = wireBytes(echoing(scene, stray.echo), strayAnswer(stray, response, scene.requestId));
   if (when === 'before') scene.socket.write(bytes);
   if (when !== 'with') {
-    const status = sendAnswer(scene, answer);
+    const status = sendResponse(scene, response);
     if (when !== 'before') void writeLater(bytes, when.laterMs, scene);
     return status;
   }
   // Both in one write, as a body longer than its Content-Length: for Node the first answer is over and the connection kept.
-  const headers = { ...scene.commonHeaders, ...answer.headers, 'Content-Length': byteLength(answer) };
-  scene.response.writeHead(answer.status, headers).end(Buffer.concat([Buffer.from(answer.body), bytes]));
-  return answer.status;
+  const headers = { ...scene.commonHeaders, ...response.headers, 'Content-Length': byteLength(response) };
+  scene.response.writeHead(response.status, headers).end(Buffer.concat([Buffer.from(response.body), bytes]));
+  return response.status;
 }
 
 /** Past Node's responses, which would wait for a request. */
@@ -232,11 +232,11 @@ async function writeLater(bytes: Buffer, laterMs: number, { socket, closing }: S
   if (socket.writable) socket.write(bytes);
 }
 
-function strayAnswer(stray: StrayContent, mine: Answer, requestId: string): Answer {
+function strayAnswer(stray: StrayContent, mine: StripeResponse, requestId: string): StripeResponse {
   return 'error' in stray ? errorAnswer(stray.error, requestId) : someoneElses(mine, stray.sameAmount);
 }
 
-function errorAnswer(error: Refused, requestId: string): Answer {
+function errorAnswer(error: Refused, requestId: string): StripeResponse {
   const fields: StripeErrorFields = {
     type: error.type ?? usualType(error.status),
     message: error.message ?? `Stripe's own words about status ${error.status}, which nobody else should read.`,
@@ -261,25 +261,29 @@ function echoing(scene: Scene, echo: Echo | undefined): Scene {
 }
 
 /** A refusal stays itself: it names no customer. */
-function someoneElses(answer: Answer, sameAmount: boolean): Answer {
-  if (answer.intent === undefined) return answer;
-  const intent = someoneElsesIntent(answer.intent, sameAmount);
-  return { ...answer, intent, body: JSON.stringify(intent, null, 2) };
+function someoneElses(response: StripeResponse, sameAmount: boolean): StripeResponse {
+  if (response.intent === undefined) return response;
+  const intent = someoneElsesIntent(response.intent, sameAmount);
+  return { ...response, intent, body: JSON.stringify(intent, null, 2) };
 }
 
-function withHeaders(answer: Answer, headers: Readonly<Record<string, string>>): Answer {
-  return { ...answer, headers: { ...answer.headers, ...headers } };
+function withHeaders(response: StripeResponse, headers: Readonly<Record<string, string>>): StripeResponse {
+  return { ...response, headers: { ...response.headers, ...headers } };
 }
 
-function byteLength(answer: Answer): number {
-  return Buffer.byteLength(answer.body);
+function byteLength(response: StripeResponse): number {
+  return Buffer.byteLength(response.body);
 }
 
-function wireBytes(scene: Scene, answer: Answer, more: Readonly<Record<string, string | number>> = {}): Buffer {
-  const headers = { ...scene.commonHeaders, ...answer.headers, 'Content-Length': byteLength(answer), ...more };
+function wireBytes(
+  scene: Scene,
+  response: StripeResponse,
+  more: Readonly<Record<string, string | number>> = {},
+): Buffer {
+  const headers = { ...scene.commonHeaders, ...response.headers, 'Content-Length': byteLength(response), ...more };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return Buffer.from(
-    `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ''}\r\n${lines.join('')}\r\n${answer.body}`,
+    `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ''}\r\n${lines.join('')}\r\n${response.body}`,
   );
 }
 

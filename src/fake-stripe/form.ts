@@ -27,7 +27,7 @@ export function decodeForm(contentType: string | undefined, body: Buffer): Form 
 }
 
 /** The items of a list in their order, or undefined when the parameter is no list: indexes begin at 0 and leave none out. */
-export function listOf(value: FormValue): FormValue[] | undefined {
+export function readList(value: FormValue): FormValue[] | undefined {
   const isList =
     typeof value === 'object' && Object.keys(value).every((key, index) => key === `${index}` || key === `[]${index}`);
   return isList ? Object.values(value) : undefined;
@@ -53,7 +53,7 @@ export function emptyForm(): Form {
 const MAX_DEPTH = 10;
 
 function put(form: Form, name: string, value: string): void {
-  const [root = '', ...parts] = pathOf(name);
+  const [root = '', ...parts] = readPath(name);
   let node = form;
   let key = root;
   for (const part of parts) {
@@ -66,7 +66,7 @@ function put(form: Form, name: string, value: string): void {
   node[key] = value;
 }
 
-function pathOf(name: string): string[] {
+function readPath(name: string): string[] {
   const [, root, brackets = ''] = /^([^[\]]+)((?:\[[^[\]]*\])*)$/.exec(name) ?? [];
   const parts = Array.from(brackets.matchAll(/\[([^\]]*)\]/g), ([, part = '']) => part);
   if (root === undefined || parts.length >= MAX_DEPTH) throw malformed(name.split('[', 1)[0]);

@@ -4,7 +4,7 @@ import { remember } from './bounded.ts';
 import type { PaymentIntent } from './paymentIntents.ts';
 
 /** What goes on the wire, except for the headers that every answer has. */
-export interface Answer {
+export interface StripeResponse {
   status: number;
   headers: Readonly<Record<string, string>>;
   body: string;
@@ -29,7 +29,7 @@ interface Kept {
   fingerprint: string;
   requestId: string;
   /** Undefined while the first request is under way. */
-  answer?: Answer;
+  response?: StripeResponse;
 }
 
 /**
@@ -44,7 +44,7 @@ export class IdempotencyKeys {
    *
    * Throws a Refusal: 400 for a key used with other parameters, 409 for one whose first request is under way.
    */
-  async once(request: KeyedRequest, execute: () => Promise<Answer>): Promise<Answer> {
+  async once(request: KeyedRequest, execute: () => Promise<StripeResponse>): Promise<StripeResponse> {
     const { key } = request;
     if (key.length > MAX_KEY_LENGTH) throw keyTooLong();
     const name = `${request.account}\0${key}`;
@@ -55,21 +55,21 @@ export class IdempotencyKeys {
     const kept: Kept = { fingerprint, requestId: request.requestId };
     remember(this.#kept, name, kept);
     try {
-      kept.answer = await execute();
+      kept.response = await execute();
     } catch (error) {
       this.#kept.delete(name);
       throw error;
     }
-    return { ...kept.answer, headers: { ...kept.answer.headers, ...executedHeaders(kept) } };
+    return { ...kept.response, headers: { ...kept.response.headers, ...executedHeaders(kept) } };
   }
 }
 
-function replay(known: Kept, key: string, fingerprint: string): Answer {
+function replay(known: Kept, key: string, fingerprint: string): StripeResponse {
   // Which of the two Stripe checks first isn't documented. Parameters first: what can't become right isn't worth a retry.
   if (known.fingerprint !== fingerprint) throw keyReused(key);
-  if (known.answer === undefined) throw keyInUse(key);
-  const headers = { ...known.answer.headers, ...executedHeaders(known), 'Idempotent-Replayed': 'true' };
-  return { ...known.answer, headers };
+  if (known.response === undefined) throw keyInUse(key);
+  const headers = { ...known.response.headers, ...executedHeaders(known), 'Idempotent-Replayed': 'true' };
+  return { ...known.response, headers };
 }
 
 /**

@@ -88,7 +88,7 @@ export class Memory implements Ledger {
       currency: intent.currency,
       metadata: intent.metadata,
       allowedPaymentMethodTypes: intent.allowed_payment_method_types ?? undefined,
-      idempotencyKey: idempotencyKeyOf(request),
+      idempotencyKey: readIdempotencyKey(request),
       requestId: request.requestId,
     });
     this.intentCount += 1;
@@ -99,7 +99,7 @@ export class Memory implements Ledger {
   }
 }
 
-export function idempotencyKeyOf(request: LedgerRequest): string | undefined {
+export function readIdempotencyKey(request: LedgerRequest): string | undefined {
   const key = request.headers['idempotency-key'];
   return typeof key === 'string' && key !== '' ? key : undefined;
 }

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { Refusal } from './errors.ts';
-import { listOf, type Form, type FormValue } from './form.ts';
+import { readList, type Form, type FormValue } from './form.ts';
 
 type Type = Stripe.PaymentIntentCreateParams.AllowedPaymentMethodType;
 
@@ -148,7 +148,7 @@ export function readMethodTypes(form: Form): MethodTypes {
   if (value === undefined) return { offered: OFFERED_BY_DEFAULT };
   refuseTogether(form);
   if (value === '') throw emptyParameter(ALLOWED);
-  const allowed = (listOf(value) ?? refuse('Invalid array', ALLOWED)).map(readType);
+  const allowed = (readList(value) ?? refuse('Invalid array', ALLOWED)).map(readType);
   const offered = [...new Set(allowed)].filter((type) => USABLE_IN_USD.has(type));
   if (offered.length === 0) throw nothingUsable();
   return { allowed, offered };

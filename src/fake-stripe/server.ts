@@ -2,11 +2,11 @@ import { setMaxListeners } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { maskedAuthorization, readSecretKey } from './authorization.ts';
 import { errorBody, Refusal, unrecognizedUrl } from './errors.ts';
-import { playFault, sendAnswer, type Fault, type Scene, type Work } from './faults.ts';
+import { playFault, sendResponse, type Fault, type Scene, type Work } from './faults.ts';
 import { canonicalForm, decodeForm } from './form.ts';
-import type { Answer } from './idempotency.ts';
+import type { StripeResponse } from './idempotency.ts';
 import { newRequestId } from './ids.ts';
-import { idempotencyKeyOf, Memory, type Ledger, type LedgerRequest, type OpenRequest } from './ledger.ts';
+import { readIdempotencyKey, Memory, type Ledger, type LedgerRequest, type OpenRequest } from './ledger.ts';
 import { newPaymentIntent, readOrder, type PaymentIntent } from './paymentIntents.ts';
 
 export type { Effect, Fault, StrayContent } from './faults.ts';
@@ -39,7 +39,7 @@ export async function startFakeStripe({ port = 0 }: { port?: number } = {}): Pro
   setMaxListeners(0, closing.signal);
 
   const server = createServer((request, response) => {
-    void answerRequest(request, response, memory, closing.signal).catch((error: unknown) => {
+    void handleRequest(request, response, memory, closing.signal).catch((error: unknown) => {
       // Every wait ends so when we close. Anything else is a bug, here or in a chooser of faults, and must be loud.
       if (!closing.signal.aborted) throw error;
     });
@@ -55,7 +55,7 @@ export async function startFakeStripe({ port = 0 }: { port?: number } = {}): Pro
   });
 
   return {
-    url: `http://127.0.0.1:${portOf(server)}`,
+    url: `http://127.0.0.1:${readPort(server)}`,
     ledger: {
       get intents() {
         return memory.intents;
@@ -96,13 +96,13 @@ const API_VERSION = '2026-10-28.endive';
 /** Far above the largest creation that Stripe takes. A larger body cuts the connection. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-function portOf(server: Server): number {
+function readPort(server: Server): number {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The server has no port.');
   return address.port;
 }
 
-async function answerRequest(
+async function handleRequest(
   incoming: IncomingMessage,
   response: ServerResponse,
   memory: Memory,
@@ -112,17 +112,17 @@ async function answerRequest(
   const { socket } = incoming;
   const scene = { response, socket, requestId: request.requestId, commonHeaders: commonHeaders(request), closing };
   if (request.method === 'POST' && request.path === COLLECTION) {
-    await answerCreation(incoming, request, scene, memory);
+    await handleCreation(incoming, request, scene, memory);
     return;
   }
   const body = await readBody(incoming);
   if (body === undefined) return;
   request.rawBody = body.toString('utf8');
-  const found = await refusable(request, async () => answerRetrieval(request, incoming, memory));
-  request.outcome.status = sendAnswer(scene, found);
+  const found = await refusable(request, async () => handleRetrieval(request, incoming, memory));
+  request.outcome.status = sendResponse(scene, found);
 }
 
-async function answerCreation(
+async function handleCreation(
   incoming: IncomingMessage,
   request: OpenRequest,
   scene: Omit<Scene, 'work'>,
@@ -142,7 +142,7 @@ async function answerCreation(
     request.outcome.replayed = done.headers['Idempotent-Replayed'] === 'true';
     return done;
   };
-  const status = fault === undefined ? sendAnswer(scene, await work()) : await playFault(fault, { ...scene, work });
+  const status = fault === undefined ? sendResponse(scene, await work()) : await playFault(fault, { ...scene, work });
   if (status !== undefined) request.outcome.status = status;
 }
 
@@ -153,32 +153,32 @@ async function create(
   body: Buffer,
   memory: Memory,
   execute: Parameters<Work>[0] = async (make) => make(),
-): Promise<Answer> {
+): Promise<StripeResponse> {
   const account = readSecretKey(incoming.headers.authorization);
   request.form = decodeForm(incoming.headers['content-type'], body);
-  const executeOrder = async (): Promise<Answer> => {
+  const executeOrder = async (): Promise<StripeResponse> => {
     const order = readOrder(request.form);
     return execute(() => {
       const intent = newPaymentIntent(order);
       memory.enter(account, intent, request);
-      return intentAnswer(intent);
+      return createIntentResponse(intent);
     });
   };
-  const key = idempotencyKeyOf(request);
+  const key = readIdempotencyKey(request);
   if (key === undefined) return executeOrder();
   const content = `${request.path}\n${canonicalForm(request.form)}`;
   return memory.keys.once({ account, key, content, requestId: request.requestId }, executeOrder);
 }
 
-function answerRetrieval(request: LedgerRequest, incoming: IncomingMessage, memory: Memory): Answer {
+function handleRetrieval(request: LedgerRequest, incoming: IncomingMessage, memory: Memory): StripeResponse {
   const [, id] = /^\/v1\/payment_intents\/([^/]+)$/.exec(request.path) ?? [];
   if (request.method !== 'GET' || id === undefined) throw unrecognizedUrl(request.method, request.path);
   const intent = memory.find(readSecretKey(incoming.headers.authorization), id);
-  if (intent !== undefined) return intentAnswer(intent);
+  if (intent !== undefined) return createIntentResponse(intent);
   throw new Refusal(404, `No such payment_intent: '${id}'`, { code: 'resource_missing', param: 'intent' });
 }
 
-async function refusable(request: LedgerRequest, work: () => Promise<Answer>): Promise<Answer> {
+async function refusable(request: LedgerRequest, work: () => Promise<StripeResponse>): Promise<StripeResponse> {
   try {
     return await work();
   } catch (error) {
@@ -187,7 +187,7 @@ async function refusable(request: LedgerRequest, work: () => Promise<Answer>): P
   }
 }
 
-function intentAnswer(intent: PaymentIntent): Answer {
+function createIntentResponse(intent: PaymentIntent): StripeResponse {
   return { status: 200, headers: {}, body: JSON.stringify(intent, null, 2), intent };
 }
 
@@ -202,7 +202,7 @@ function ledgerEntry(incoming: IncomingMessage): Pick<LedgerRequest, 'requestId'
 }
 
 function commonHeaders(request: LedgerRequest): Record<string, string> {
-  const key = request.method === 'POST' ? idempotencyKeyOf(request) : undefined;
+  const key = request.method === 'POST' ? readIdempotencyKey(request) : undefined;
   return {
     'Content-Type': 'application/json',
     'Request-Id': request.requestId,

@@ -10,40 +10,40 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import type { CheckAnswer, SentAnswer } from '../contract/responseValidation.ts';
+import type { ValidateResponse, SentResponse } from '../contract/responseValidation.ts';
 import type { Authenticate } from '../access/apiKeys.ts';
 import { leaveUnread, readBody } from './body.ts';
 import { findCaller, trustRanges } from '../access/callerAddress.ts';
-import { answerUnparsed, knowRequest, type Met } from './parserErrors.ts';
+import { handleParserErrors, trackRequest, type TrackedRequest } from './parserErrors.ts';
 import {
   CONNECTION_TIMEOUT_MS,
-  endAfter,
+  closeAfter,
   HTTP_LIMITS,
   isKeptOpen,
-  isNewest,
-  isUnread,
+  isLastInPipeline,
+  hasUnreadBody,
   keepOpen,
 } from './connections.ts';
-import type { Answer, Contract, Operation } from '../contract/contract.ts';
-import type { Limits } from '../access/rateLimits.ts';
+import type { ContractResponse, Contract, Operation } from '../contract/contract.ts';
+import type { RateLimits } from '../access/rateLimits.ts';
 import { logLine, oncePerSecond } from '../observability/log.ts';
-import type { Facts } from '../contract/handler.ts';
+import type { OperationLogFields } from '../contract/handler.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { Problem, type ProblemName } from '../contract/problems.ts';
-import { endSpan, requestSpan, within } from '../observability/tracing.ts';
+import { endSpan, requestSpan, runInSpan } from '../observability/tracing.ts';
 
 /** What becomes known of a request on its way, for the log, the metrics and the trace. */
 interface Exchange {
-  met: Met;
+  trackedRequest: TrackedRequest;
   operation?: Operation;
   tenant?: string;
   span?: Span | undefined;
   problem?: Problem;
-  facts?: Facts | undefined;
+  logFields?: OperationLogFields | undefined;
   /** The body of the answer. */
-  answered?: object;
+  responseBody?: object;
   /** Settles with the operation, which goes on when the client is gone. */
-  running?: Promise<void>;
+  operationDone?: Promise<void>;
 }
 
 declare module 'fastify' {
@@ -59,11 +59,11 @@ declare module 'fastify' {
 export interface AppOptions {
   contract: Contract;
   authenticate: Authenticate;
-  limits?: Limits;
+  limits?: RateLimits;
   logger: FastifyBaseLogger;
   metrics?: Metrics;
   /** Is shown each answer after it was sent. */
-  checkAnswer?: CheckAnswer | undefined;
+  validateResponse?: ValidateResponse | undefined;
   /** Addresses and CIDR ranges of proxies whose X-Forwarded-For is believed. By default nobody's is. */
   trustedProxies?: readonly string[] | undefined;
   /** Whose pages may call from a browser: '*' for all. By default nobody's: the key belongs on a server. */
@@ -80,16 +80,16 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const refusals = oncePerSecond<{ status: number; problem: ProblemName }>((repeats) =>
     logger.info(repeats, 'more refusals of this kind within a second'),
   );
-  const app = emptyApp(options, (error, request, reply) => {
-    meet(request, reply);
+  const app = createFastify(options, (error, request, reply) => {
+    onRequestStart(request, reply);
     // No hook runs here either.
-    if (isUnread(request.raw)) endAfter(reply.raw);
-    answerError(error, request, reply);
+    if (hasUnreadBody(request.raw)) closeAfter(reply.raw);
+    sendProblem(error, request, reply);
   });
-  answerUnparsed(app.server, {
+  handleParserErrors(app.server, {
     contract,
-    headersOf: commonHeaders,
-    checkAnswer: options.checkAnswer,
+    createHeaders: commonHeaders,
+    validateResponse: options.validateResponse,
     onRefused: (refusal) => {
       const { status, problem } = refusal;
       if (refusals.isFirst({ status, problem })) logger.info(refusal, 'refused before it was a request');
@@ -97,18 +97,18 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     },
   });
 
-  const { body: internalErrorBody } = contract.answer('internalError');
+  const { body: internalErrorBody } = contract.response('internalError');
   const internalErrorBytes = Buffer.from(JSON.stringify(internalErrorBody));
 
   app.decorateRequest('exchange');
   // What needs no waiting uses no promise: these hooks run for every request.
   app.addHook('onRequest', (request, reply, done) => {
-    meet(request, reply);
+    onRequestStart(request, reply);
     done();
   });
   if (options.corsOrigins) await app.register(cors, corsOptions(options.corsOrigins));
   app.addHook('onRequest', (request, _reply, done) => {
-    checkHead(request);
+    checkHttpVersionAndHost(request);
     // Here rather than in a handler, which runs after the body was read.
     if (request.is404) throw new Problem('notFound');
     // A page has no use for a body.
@@ -118,11 +118,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onSend', closeBehindUnreadBody);
   // An error in a route's own error handler goes to the one of the app. Fastify's own would quote it.
   app.setErrorHandler(sendInternalError);
-  app.addHook('onRoute', (route) => void (route.errorHandler = answerError));
+  app.addHook('onRoute', (route) => void (route.errorHandler = sendProblem));
   for (const operation of contract.operations) addOperation(operation);
   for (const [path, allowed] of methodsByPath(contract)) refuseOtherMethods(path, allowed);
   // Fastify takes it here as it does for a route; its types leave it out.
-  const notFoundOptions: object = { errorHandler: answerError };
+  const notFoundOptions: object = { errorHandler: sendProblem };
   app.setNotFoundHandler(notFoundOptions, async () => {
     throw new Problem('notFound');
   });
@@ -142,22 +142,22 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
         exchange.span = requestSpan(operation.method, operation.path, request.headers['traceparent']);
         await options.limits?.countRequest(exchange.tenant);
         // Before the body is read, where its length is told; a body in chunks may turn out to be none.
-        if (promisedBytes(request) > 0) checkMediaType(request);
+        if (readContentLength(request) > 0) checkMediaType(request);
       },
       preParsing: (request, reply, payload, done) => {
         // Only now is the body wanted, and by HTTP/1.0 the question is not asked (RFC 9110, section 10.1.1).
-        const isWanted = promisedBytes(request) <= (operation.bodyLimitBytes ?? 0);
+        const isWanted = readContentLength(request) <= (operation.bodyLimitBytes ?? 0);
         if (request.headers.expect && request.raw.httpVersion === '1.1' && isWanted) reply.raw.writeContinue();
         done(null, payload);
       },
       handler: async (request, reply) => {
         const body = await readBody(request.raw, { maxBytes: operation.bodyLimitBytes ?? 0 });
         // It was refused in the middle of its body, or its connection ended: nobody would be told of an effect.
-        if (request.exchange.met.refusal || !request.raw.socket.writable) return reply.hijack();
+        if (request.exchange.trackedRequest.refusal || !request.raw.socket.writable) return reply.hijack();
         if (body.length > 0) checkMediaType(request);
-        const { example, fields, headers } = await carryOut(request, operation, body);
-        const answer = operation.answer(example);
-        return write(reply, fields ? { ...answer, body: { ...answer.body, ...fields } } : answer, headers);
+        const { example, fields, headers } = await runOperation(request, operation, body);
+        const response = operation.response(example);
+        return sendResponse(reply, fields ? { ...response, body: { ...response.body, ...fields } } : response, headers);
       },
     });
   }
@@ -174,7 +174,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   }
 
   async function authenticate(request: FastifyRequest, operation: Operation): Promise<string> {
-    const [apiKey, ...repeats] = valuesOf(request.raw, operation.apiKeyHeader);
+    const [apiKey, ...repeats] = readHeaderValues(request.raw, operation.apiKeyHeader);
     const tenant = apiKey && repeats.length === 0 ? options.authenticate(apiKey) : undefined;
     if (tenant !== undefined) return tenant;
     // At once: what Node has read of the body comes while the failure is counted.
@@ -183,42 +183,42 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     throw new Problem('invalidApiKey');
   }
 
-  async function carryOut(request: FastifyRequest, operation: Operation, body: Uint8Array) {
+  async function runOperation(request: FastifyRequest, operation: Operation, body: Uint8Array) {
     const { exchange, headers } = request;
     const { socket } = request.raw;
     // A client that hangs up looks like one that ends its side and reads on. That one is rare, and reads a 503: HAProxy's
     // `option abortonclose` decides the same for requests in its queue.
     const isAbandoned = () => socket.readableEnded || socket.destroyed;
-    const success = within(exchange.span, () =>
+    const success = runInSpan(exchange.span, () =>
       operation.run({ tenant: exchange.tenant!, headers, body, isAbandoned }),
     );
-    exchange.running = success.then(
-      ({ facts }) => {
-        exchange.facts = facts;
-        return metrics?.countDropped(facts?.droppedMethodTypes ?? []);
+    exchange.operationDone = success.then(
+      ({ logFields }) => {
+        exchange.logFields = logFields;
+        return metrics?.countDropped(logFields?.droppedMethodTypes ?? []);
       },
       (error: unknown) => {
         // Where the client is gone, the line of the log is written before this failure comes to answerError.
-        exchange.problem = asProblem(error, request);
+        exchange.problem = toProblem(error, request);
       },
     );
     return success;
   }
 
-  function meet(request: FastifyRequest, reply: FastifyReply): void {
-    request.exchange = { met: knowRequest(reply.raw, request.id) };
+  function onRequestStart(request: FastifyRequest, reply: FastifyReply): void {
+    request.exchange = { trackedRequest: trackRequest(reply.raw, request.id) };
     reply.headers(commonHeaders(request.id));
     if (options.trustedProxies && !isKeptOpen(reply.raw) && isForwarded(request)) keepOpen(reply.raw);
     // Fastify takes the time only for its own log.
     const startedAt = performance.now();
     // The connection is done with a request when it was answered, and when the client is gone.
-    reply.raw.once('close', () => void part(request, reply, startedAt));
+    reply.raw.once('close', () => void onRequestEnd(request, reply, startedAt));
   }
 
-  async function part(request: FastifyRequest, reply: FastifyReply, startedAt: number): Promise<void> {
+  async function onRequestEnd(request: FastifyRequest, reply: FastifyReply, startedAt: number): Promise<void> {
     const { exchange } = request;
-    await exchange.running;
-    const { refusal } = exchange.met;
+    await exchange.operationDone;
+    const { refusal } = exchange.trackedRequest;
     if (refusal) exchange.problem = new Problem(refusal.problem);
     const status = refusal?.status ?? (reply.raw.headersSent ? reply.statusCode : 0);
     const durationMs = performance.now() - startedAt;
@@ -228,7 +228,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     metrics?.countRequest({ operation: exchange.operation?.id ?? label, status, durationMs });
     if (exchange.span) endSpan(exchange.span, status);
     const isOfContract = label === undefined && !isPreflight(request);
-    if (isOfContract && !refusal && reply.raw.headersSent) options.checkAnswer?.(sentAnswer(request, reply));
+    if (isOfContract && !refusal && reply.raw.headersSent)
+      options.validateResponse?.(describeSentResponse(request, reply));
   }
 
   function isRepeatedRefusal({ tenant, problem }: Exchange, status: number): boolean {
@@ -236,17 +237,17 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     return isOfStranger && !refusals.isFirst({ status, problem: problem.example });
   }
 
-  function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     // The client left in the middle of its body: nobody is there to be answered, and it is no fault of ours.
     if (error === request.raw.errored) return void reply.hijack();
     const { exchange } = request;
     // What fails while a response is sent may fail again with the same headers.
-    if (exchange.answered) return sendInternalError(error, request, reply);
+    if (exchange.responseBody) return sendInternalError(error, request, reply);
     try {
-      const problem = asProblem(error, request);
+      const problem = toProblem(error, request);
       exchange.problem = problem;
       const { example, headers } = problem;
-      void write(reply, exchange.operation?.answer(example) ?? contract.answer(example), headers);
+      void sendResponse(reply, exchange.operation?.response(example) ?? contract.response(example), headers);
     } catch (fault) {
       sendInternalError(fault, request, reply);
     }
@@ -257,7 +258,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     const { raw } = reply.hijack();
     if (raw.headersSent) return void raw.destroy();
     request.exchange.problem = new Problem('internalError', { cause: error });
-    request.exchange.answered = internalErrorBody;
+    request.exchange.responseBody = internalErrorBody;
     for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
     const headers = {
       ...commonHeaders(request.id),
@@ -266,13 +267,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     };
     // For the check of answers.
     reply.code(500).headers(headers);
-    if (isUnread(request.raw)) endAfter(raw);
+    if (hasUnreadBody(request.raw)) closeAfter(raw);
     raw.writeHead(500, headers).end(internalErrorBytes);
   }
 }
 
 /** Fastify with its limits, and with nothing that it would answer or read by itself. */
-function emptyApp(
+function createFastify(
   { trustedProxies }: AppOptions,
   onBadUrl: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void,
 ): FastifyInstance {
@@ -319,11 +320,11 @@ function closeBehindUnreadBody(
   payload: unknown,
   done: DoneFuncWithErrOrRes,
 ): void {
-  if (!isUnread(raw)) return done(null, payload);
+  if (!hasUnreadBody(raw)) return done(null, payload);
   leaveUnread(raw);
   setImmediate(() => {
     try {
-      if (isUnread(raw)) endAfter(reply.raw);
+      if (hasUnreadBody(raw)) closeAfter(reply.raw);
       done(null, payload);
     } catch (error) {
       // What sends the response throws here, where nobody else would catch it.
@@ -332,24 +333,28 @@ function closeBehindUnreadBody(
   });
 }
 
-function write(reply: FastifyReply, answer: Answer, headers: Readonly<Record<string, string>> = {}): FastifyReply {
+function sendResponse(
+  reply: FastifyReply,
+  response: ContractResponse,
+  headers: Readonly<Record<string, string>> = {},
+): FastifyReply {
   const { exchange } = reply.request;
   // An address above its limit of failures has to connect again each time.
-  const isOverFailureLimit = answer.status === 429 && exchange.tenant === undefined;
-  if (isOverFailureLimit && isNewest(reply.raw)) endAfter(reply.raw);
-  exchange.answered = answer.body;
+  const isOverFailureLimit = response.status === 429 && exchange.tenant === undefined;
+  if (isOverFailureLimit && isLastInPipeline(reply.raw)) closeAfter(reply.raw);
+  exchange.responseBody = response.body;
   return reply
-    .code(answer.status)
-    .headers({ ...answer.headers, ...headers })
-    .send(answer.body);
+    .code(response.status)
+    .headers({ ...response.headers, ...headers })
+    .send(response.body);
 }
 
-const sentAnswer = (request: FastifyRequest, reply: FastifyReply): SentAnswer => ({
+const describeSentResponse = (request: FastifyRequest, reply: FastifyReply): SentResponse => ({
   requestId: request.id,
   operation: request.exchange.operation?.id,
   status: reply.statusCode,
   headers: reply.getHeaders(),
-  body: request.exchange.answered,
+  body: request.exchange.responseBody,
 });
 
 const commonHeaders = (requestId: string) => ({
@@ -359,10 +364,10 @@ const commonHeaders = (requestId: string) => ({
 });
 
 /** What Fastify throws before a handler runs, said in the contract's words. Everything unknown is our fault. */
-function asProblem(error: unknown, request: FastifyRequest): Problem {
+function toProblem(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof Problem) {
     // Where the body comes in chunks, its media type is looked at behind it.
-    const isUnsupported = error.example === 'bodyTooLarge' && !isReadable(request);
+    const isUnsupported = error.example === 'bodyTooLarge' && !isSupportedMediaType(request);
     return isUnsupported ? new Problem('unsupportedMediaType') : error;
   }
   // Of what is thrown and is no error, nothing is read: that could throw as well.
@@ -407,14 +412,14 @@ function methodsByPath({ operations }: Contract): Map<string, string[]> {
 }
 
 /** RFC 9112, section 3.2: a request of HTTP/1.1 without a Host, or with two, is refused. Node reads 0.9 and 2.0 as well. */
-function checkHead({ raw }: FastifyRequest): void {
-  const hosts = valuesOf(raw, 'host').length;
+function checkHttpVersionAndHost({ raw }: FastifyRequest): void {
+  const hosts = readHeaderValues(raw, 'host').length;
   const isHttp = raw.httpVersion === '1.0' || (raw.httpVersion === '1.1' && hosts === 1);
   if (!isHttp || hosts > 1) throw new Problem('invalidRequest');
 }
 
 /** All values of a header, by its name in lower case. Node's own `headersDistinct` sorts all headers for that. */
-function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
+function readHeaderValues({ rawHeaders }: IncomingMessage, name: string): string[] {
   const values: string[] = [];
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const other = rawHeaders[at]!;
@@ -423,15 +428,15 @@ function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
   return values;
 }
 
-const promisedBytes = ({ headers }: FastifyRequest): number => Number(headers['content-length'] ?? 0);
+const readContentLength = ({ headers }: FastifyRequest): number => Number(headers['content-length'] ?? 0);
 
 function checkMediaType(request: FastifyRequest): void {
-  if (!isReadable(request)) throw new Problem('unsupportedMediaType');
+  if (!isSupportedMediaType(request)) throw new Problem('unsupportedMediaType');
 }
 
 /** Plain JSON: whatever else would have to be guessed at, two media types or a packed body among it. */
-function isReadable({ headers, raw, exchange }: FastifyRequest): boolean {
-  const [contentType = '', ...repeats] = valuesOf(raw, 'content-type');
+function isSupportedMediaType({ headers, raw, exchange }: FastifyRequest): boolean {
+  const [contentType = '', ...repeats] = readHeaderValues(raw, 'content-type');
   const [mediaType = ''] = contentType.split(';', 1);
   const isPlain =
     (headers['content-encoding']?.toLowerCase() ?? 'identity') === 'identity' &&

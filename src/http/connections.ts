@@ -30,40 +30,42 @@ const openConnections = new WeakMap<Server, Set<Socket>>();
 const keptOpen = new WeakSet<Socket>();
 
 /** The answers that each connection still waits for, in the order of their requests. */
-const awaited = new WeakMap<Socket, Set<ServerResponse>>();
+const inFlight = new WeakMap<Socket, Set<ServerResponse>>();
 
 /** Connections whose last answer is decided: they take no more requests. */
-export const ending = new WeakSet<Socket>();
+export const closing = new WeakSet<Socket>();
 
 /** Connections that are not read any more: a request that has come in part stays so. */
 export const unreadable = new WeakSet<Socket>();
 
 /** Whether a part of the request's body is still to come. */
-export const isUnread = ({ headers, complete }: IncomingMessage): boolean =>
+export const hasUnreadBody = ({ headers, complete }: IncomingMessage): boolean =>
   !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0);
 
 /** The newest request's answer that a connection waits for. */
-export const newestAwaited = (socket: Socket): ServerResponse | undefined => [...(awaited.get(socket) ?? [])].at(-1);
+export const findLastInFlight = (socket: Socket): ServerResponse | undefined =>
+  [...(inFlight.get(socket) ?? [])].at(-1);
 
 /** Whether no request came behind this one on its connection. */
-export const isNewest = (response: ServerResponse): boolean => newestAwaited(response.req.socket) === response;
+export const isLastInPipeline = (response: ServerResponse): boolean =>
+  findLastInFlight(response.req.socket) === response;
 
 /**
  * Makes this answer the last of its connection. Only for the newest one: an answer behind the last would not be sent.
  *
  * What is still to come of the request is left unread, so that it costs nothing.
  */
-export function endAfter(response: ServerResponse): void {
+export function closeAfter(response: ServerResponse): void {
   const { req } = response;
-  ending.add(req.socket);
+  closing.add(req.socket);
   // Node says `Connection: close`.
   response.shouldKeepAlive = false;
-  if (isUnread(req)) stopReading(req);
+  if (hasUnreadBody(req)) stopReading(req);
 }
 
 /** Those whose request is whole, so that it may have an effect already. The others never get as far as a handler. */
-export const answersDue = (socket: Socket): ServerResponse[] =>
-  [...(awaited.get(socket) ?? [])].filter(({ req }) => req.complete);
+export const findDueResponses = (socket: Socket): ServerResponse[] =>
+  [...(inFlight.get(socket) ?? [])].filter(({ req }) => req.complete);
 
 /** Whether `keepOpen` was called for the connection of this response. */
 export const isKeptOpen = ({ req }: ServerResponse): boolean => keptOpen.has(req.socket);
@@ -89,18 +91,18 @@ export function endUnfinished(server: Server): void {
       Object.assign(new Error('The server is closing'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }),
       socket,
     );
-    if (answersDue(socket).length === 0) setTimeout(() => socket.destroy(), LAST_LINGER_MS).unref();
+    if (findDueResponses(socket).length === 0) setTimeout(() => socket.destroy(), LAST_LINGER_MS).unref();
   }
 }
 
 /** Resolves when each connection has emitted `close`, as requests are logged then: a server emits its own too early. */
 export async function connectionsClosed(server: Server): Promise<void> {
-  const closing = [...(openConnections.get(server) ?? [])];
-  await Promise.all(closing.map((socket) => new Promise((resolve) => void socket.once('close', resolve))));
+  const sockets = [...(openConnections.get(server) ?? [])];
+  await Promise.all(sockets.map((socket) => new Promise((resolve) => void socket.once('close', resolve))));
 }
 
 /** Follows which answers each connection waits for, and closes each gently. Everything else here relies on it. */
-export function followConnections(server: Server): void {
+export function trackConnections(server: Server): void {
   // Node takes the end of the client's side for its leaving, and drops the answer to what came before it.
   Object.assign(server, { httpAllowHalfOpen: true });
   const open = new Set<Socket>();
@@ -108,7 +110,7 @@ export function followConnections(server: Server): void {
   server.on('connection', (socket: Socket) => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
-    socket.destroySoon = () => endGently(socket);
+    socket.destroySoon = () => lingeringClose(socket);
   });
 
   const handlers = server.listeners('request');
@@ -117,23 +119,23 @@ export function followConnections(server: Server): void {
     const { socket } = request;
     limitChunks(request);
     // RFC 9112, section 9.6: nobody would ever read the answer.
-    if (ending.has(socket)) return;
-    follow(socket, response);
+    if (closing.has(socket)) return;
+    trackResponse(socket, response);
     if (!isKeptOpen(response)) limitIdleTime(response);
     if (request.headers.upgrade !== undefined) endAfterUpgrade(response);
     for (const handle of handlers) handle.call(server, request, response);
     // Fastify's own word while it closes.
-    if (response.getHeader('connection') === 'close') ending.add(socket);
+    if (response.getHeader('connection') === 'close') closing.add(socket);
   });
 }
 
-function follow(socket: Socket, response: ServerResponse): void {
-  const answers = awaited.get(socket) ?? new Set();
-  awaited.set(socket, answers.add(response));
+function trackResponse(socket: Socket, response: ServerResponse): void {
+  const responses = inFlight.get(socket) ?? new Set();
+  inFlight.set(socket, responses.add(response));
   response.once('close', () => {
-    answers.delete(response);
-    const due = unreadable.has(socket) ? answersDue(socket).length : answers.size;
-    if (ending.has(socket) && due === 0) socket.destroySoon();
+    responses.delete(response);
+    const due = unreadable.has(socket) ? findDueResponses(socket).length : responses.size;
+    if (closing.has(socket) && due === 0) socket.destroySoon();
   });
 }
 
@@ -142,7 +144,7 @@ function limitIdleTime(response: ServerResponse): void {
   setKeepAliveHint(response, STRANGER_KEEP_ALIVE_MS);
   // Behind Node's own listener, which sets the time that all connections have.
   response.once('finish', () => {
-    if (isKeptOpen(response) || !isNewest(response)) return;
+    if (isKeptOpen(response) || !isLastInPipeline(response)) return;
     response.req.socket.setTimeout(STRANGER_KEEP_ALIVE_MS + KEEP_ALIVE_BUFFER_MS);
   });
 }
@@ -157,7 +159,7 @@ function setKeepAliveHint(response: ServerResponse, keepAliveMs: number): void {
  * drops the rest of the segment: a payment there would never be answered. A client that reads `close` sends it again.
  */
 function endAfterUpgrade(response: ServerResponse): void {
-  ending.add(response.req.socket);
+  closing.add(response.req.socket);
   response.shouldKeepAlive = false;
 }
 
@@ -167,7 +169,7 @@ function endAfterUpgrade(response: ServerResponse): void {
  * Closing at once would reset the connection where bytes are waiting, and a client that is still sending would see the
  * reset and not its answer.
  */
-function endGently(socket: Socket): void {
+function lingeringClose(socket: Socket): void {
   if (socket.writableEnded) return;
   socket.end();
   const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();

@@ -3,7 +3,7 @@ import type { MockConfig } from '../config.ts';
 import { curlLines } from '../docs/curl.ts';
 import { MOCK_HEADERS } from './directives.ts';
 import { SCENARIOS_PATH } from './scenarios.ts';
-import type { Answered, Mock } from './server.ts';
+import type { HandledRequest, Mock } from './server.ts';
 
 /** Colours a text, or leaves it as it is where colours are not wanted. */
 export type Paint = (format: Parameters<typeof styleText>[0], text: string) => string;
@@ -28,7 +28,10 @@ export function banner(mock: Mock, config: MockConfig, paint: Paint): string {
 }
 
 /** One line of a request for a terminal: `400 POST /api/v1/payments/intent amountTooSmall 3 ms body/amount must be >= 0.5`. */
-export function answeredLine({ method, path, status, scenario, reason, durationMs }: Answered, paint: Paint): string {
+export function describeRequest(
+  { method, path, status, scenario, reason, durationMs }: HandledRequest,
+  paint: Paint,
+): string {
   const colour = status < 300 ? 'green' : status < 500 ? 'yellow' : 'red';
   return [
     paint(colour, String(status)),
@@ -43,7 +46,7 @@ export function answeredLine({ method, path, status, scenario, reason, durationM
 }
 
 /** The destination of a log in a terminal: messages only, and no line per request, which `answeredLine` tells better. */
-export const terminalLog = (print: (line: string) => void, paint: Paint) => ({
+export const consoleLog = (print: (line: string) => void, paint: Paint) => ({
   write(json: string): void {
     const { level, msg, suppressed } = JSON.parse(json) as { level: number; msg: string; suppressed?: number };
     if (msg === 'request' || suppressed !== undefined) return;

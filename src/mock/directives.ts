@@ -1,8 +1,8 @@
 import { LATENCY_WORDS, RATE_WORDS, readLatencyMs, readRate, type LatencyMs, type MockConfig } from '../config.ts';
-import { preference } from './prefer.ts';
+import { readPreference } from './prefer.ts';
 
 /** What one request asks of the mock, by its headers; what it does not ask for is undefined. */
-export interface Asked {
+export interface Directives {
   code: string | undefined;
   example: string | undefined;
   latencyMs: LatencyMs | undefined;
@@ -22,20 +22,20 @@ export const MOCK_HEADERS = {
 } as const;
 
 /** Reads `Mock-Scenario`, `Mock-Latency`, `Mock-Error-Rate` and `Prefer`. */
-export function askedOf(headers: Headers): Asked {
+export function readDirectives(headers: Headers): Directives {
   const faults: string[] = [];
-  const prefer = textOf(headers, 'Prefer');
+  const prefer = readHeader(headers, 'Prefer');
   const read = <Value>(name: string, parse: (text: string) => Value | undefined, expected: string) => {
-    const text = textOf(headers, name)?.trim();
+    const text = readHeader(headers, name)?.trim();
     if (text === undefined) return undefined;
     const value = parse(text);
     if (value === undefined) faults.push(`${name}: ${expected}`);
     return value;
   };
-  const dynamic = preference(prefer, 'dynamic');
+  const dynamic = readPreference(prefer, 'dynamic');
   return {
-    code: preference(prefer, 'code'),
-    example: textOf(headers, MOCK_HEADERS.scenario)?.trim() ?? preference(prefer, 'example'),
+    code: readPreference(prefer, 'code'),
+    example: readHeader(headers, MOCK_HEADERS.scenario)?.trim() ?? readPreference(prefer, 'example'),
     latencyMs: read(MOCK_HEADERS.latency, readLatencyMs, LATENCY_WORDS),
     errorRate: read(MOCK_HEADERS.errorRate, readRate, RATE_WORDS),
     dynamic: dynamic === undefined ? undefined : dynamic === 'true',
@@ -44,13 +44,13 @@ export function askedOf(headers: Headers): Asked {
 }
 
 /** A header that came several times is one list. */
-function textOf(headers: Headers, name: string): string | undefined {
+function readHeader(headers: Headers, name: string): string | undefined {
   const value = headers[name.toLowerCase()];
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
 /** How long this answer waits, in milliseconds. */
-export function waitMs(asked: Asked, config: MockConfig): number {
-  const { min, max } = asked.latencyMs ?? config.latencyMs;
+export function chooseLatencyMs(directives: Directives, config: MockConfig): number {
+  const { min, max } = directives.latencyMs ?? config.latencyMs;
   return min + Math.random() * (max - min);
 }

@@ -14,21 +14,22 @@ interface Schema {
  * The same seed draws the same data: a retry with the same idempotency key gets the same secret, as it does from Stripe.
  * Where that would break the pattern, the text stays the example's.
  */
-export function freshData(example: unknown, schema: Schema | undefined, seed?: string): unknown {
-  if (typeof example === 'string' && schema?.pattern !== undefined) return freshText(example, schema.pattern, seed);
-  if (Array.isArray(example)) return example.map((item) => freshData(item, schema?.items, seed));
+export function createDynamicData(example: unknown, schema: Schema | undefined, seed?: string): unknown {
+  if (typeof example === 'string' && schema?.pattern !== undefined)
+    return createDynamicText(example, schema.pattern, seed);
+  if (Array.isArray(example)) return example.map((item) => createDynamicData(item, schema?.items, seed));
   if (typeof example !== 'object' || example === null) return example;
   return Object.fromEntries(
-    Object.entries(example).map(([name, value]) => [name, freshData(value, schema?.properties?.[name], seed)]),
+    Object.entries(example).map(([name, value]) => [name, createDynamicData(value, schema?.properties?.[name], seed)]),
   );
 }
 
-function freshText(example: string, pattern: string, seed: string | undefined): string {
+function createDynamicText(example: string, pattern: string, seed: string | undefined): string {
   // The first character says what kind of thing it is, and stays.
   const fresh = example.replace(
     /([A-Za-z0-9])([A-Za-z0-9]{15,})/g,
     (_run, first: string, rest: string, place: number) => {
-      return first + drawn(rest.length, seed === undefined ? undefined : `${seed} ${place}`);
+      return first + drawText(rest.length, seed === undefined ? undefined : `${seed} ${place}`);
     },
   );
   return new RegExp(pattern).test(fresh) ? fresh : example;
@@ -36,7 +37,7 @@ function freshText(example: string, pattern: string, seed: string | undefined): 
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
-function drawn(length: number, seed: string | undefined): string {
+function drawText(length: number, seed: string | undefined): string {
   const bytes =
     seed === undefined ? randomBytes(length) : createHash('shake256', { outputLength: length }).update(seed).digest();
   return Array.from(bytes, (byte) => ALPHABET[byte % ALPHABET.length]).join('');

@@ -18,11 +18,11 @@ export function chooseScenario({ code, example }: Choice, scenarios: readonly Sc
   );
   if (chosen) return { example: chosen.example };
   const known = scenarios.map((scenario) => `code=${scenario.status}, example=${scenario.example}`).join('; ');
-  return refusal(`Unknown scenario. Choose with the header Prefer one of: ${known}`);
+  return refuse(`Unknown scenario. Choose with the header Prefer one of: ${known}`);
 }
 
 /** A 400 with words of the mock's own. */
-export const refusal = (message: string): Success<OperationId> => ({
+export const refuse = (message: string): Success<OperationId> => ({
   example: 'invalidRequest',
   fields: { message } as object,
 });
@@ -31,7 +31,7 @@ export const refusal = (message: string): Success<OperationId> => ({
  * Reads one preference of `Prefer: code=400, example=amountTooSmall` (RFC 7240; either alone is enough). Other
  * preferences are ignored, as the RFC asks.
  */
-export function preference(prefer: string | undefined, name: string): string | undefined {
+export function readPreference(prefer: string | undefined, name: string): string | undefined {
   for (const part of (prefer ?? '').split(/[,;]/)) {
     const [key, value = ''] = part.split('=', 2).map((text) => text.trim());
     if (key?.toLowerCase() === name) return value.replace(/^"(.*)"$/, '$1');

@@ -35,7 +35,7 @@ interface DescribedContent {
 }
 
 /** Every scenario of a contract, whose references are resolved. */
-export function listedScenarios(resolved: object, baseUrl: string, apiKey: string): ListedOperation[] {
+export function listScenarios(resolved: object, baseUrl: string, apiKey: string): ListedOperation[] {
   return Object.entries((resolved as DescribedDocument).paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { operationId, responses }]) => {
       const curl = curlLine(resolved, path, method, baseUrl, apiKey);
@@ -70,7 +70,7 @@ export function scenariosPage(operations: readonly ListedOperation[], nonce: str
   const sections = operations.map(
     ({ operation, method, path, scenarios }) => `
 <section>
-<h2>${safe(operation)} <code>${safe(method)} ${safe(path)}</code></h2>
+<h2>${escapeHtml(operation)} <code>${escapeHtml(method)} ${escapeHtml(path)}</code></h2>
 ${scenarios.map(scenarioHtml).join('\n')}
 </section>`,
   );
@@ -90,17 +90,17 @@ ${sections.join('\n')}
 }
 
 const scenarioHtml = ({ status, example, summary, headers, body, curl }: ListedScenario): string => `<details>
-<summary><b class="s${Math.floor(status / 100)}">${status}</b> <code>${safe(example)}</code> <span>${safe(summary)}</span></summary>
-<pre>${safe(
+<summary><b class="s${Math.floor(status / 100)}">${status}</b> <code>${escapeHtml(example)}</code> <span>${escapeHtml(summary)}</span></summary>
+<pre>${escapeHtml(
   Object.entries(headers)
     .map(([name, value]) => `${name}: ${value}\n`)
     .join('') + JSON.stringify(body, null, 2),
 )}</pre>
-<pre>${safe(curl)}</pre>
+<pre>${escapeHtml(curl)}</pre>
 </details>`;
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-const safe = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 
 const STYLE = `
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }

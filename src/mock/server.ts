@@ -9,14 +9,14 @@ import type { MockConfig } from '../config.ts';
 import { openContract, type Operation } from '../contract/contract.ts';
 import { registerDocs } from '../docs/routes.ts';
 import type { OperationId, OperationRequest, Success } from '../contract/handler.ts';
-import { askedOf, waitMs, type Asked } from './directives.ts';
+import { readDirectives, chooseLatencyMs, type Directives } from './directives.ts';
 import { readContractFile, type ContractFile } from './contractFile.ts';
-import { freshData } from './dynamicData.ts';
-import { headerText } from './headerText.ts';
-import { chooseScenario, refusal } from './prefer.ts';
-import { prismAnswers } from './prism.ts';
-import { resolveReferences } from '../contract/references.ts';
-import { listedScenarios, SCENARIOS_PATH, scenariosPage, successContent } from './scenarios.ts';
+import { createDynamicData } from './dynamicData.ts';
+import { headerValue } from './headerValue.ts';
+import { chooseScenario, refuse } from './prefer.ts';
+import { readPrismResponses } from './prism.ts';
+import { dereference } from '../contract/references.ts';
+import { listScenarios, SCENARIOS_PATH, scenariosPage, successContent } from './scenarios.ts';
 
 export interface Mock {
   /** `http://127.0.0.1:4010`. */
@@ -27,7 +27,7 @@ export interface Mock {
 }
 
 /** A request that the mock has answered, for whoever watches. */
-export interface Answered {
+export interface HandledRequest {
   method: string;
   /** Visible ASCII, without the query. */
   path: string;
@@ -47,13 +47,13 @@ export async function startMock(
   config: MockConfig,
   contractFile: string,
   logger: FastifyBaseLogger,
-  onAnswered: (answered: Answered) => void = () => {},
+  onResponse: (answered: HandledRequest) => void = () => {},
 ): Promise<Mock> {
   const open = async (file: ContractFile) => {
     try {
-      return await mockApp(file.document, { config, logger, onAnswered });
+      return await buildMockApp(file.document, { config, logger, onResponse });
     } catch (error) {
-      throw file.located(error);
+      throw file.locate(error);
     }
   };
   const contract = await readContractFile(contractFile);
@@ -70,7 +70,7 @@ export async function startMock(
     try {
       const next = await open(await readContractFile(contractFile));
       await next.ready();
-      serveInstead(next, app);
+      swapHandlers(next, app);
       logger.info('serving the edited contract');
     } catch (error) {
       logger.error(`The edited contract can't be served; the last good one still is.\n${(error as Error).message}`);
@@ -92,45 +92,45 @@ export async function startMock(
 interface MockOptions {
   config: MockConfig;
   logger: FastifyBaseLogger;
-  onAnswered: (answered: Answered) => void;
+  onResponse: (answered: HandledRequest) => void;
 }
 
 /** The shell of the live server, with Prism's answers behind it. */
-async function mockApp(document: object, options: MockOptions): Promise<FastifyInstance> {
+async function buildMockApp(document: object, options: MockOptions): Promise<FastifyInstance> {
   const { config, logger } = options;
-  const resolved = resolveReferences(document);
+  const resolved = dereference(document);
   const contract = await openContract(
     document,
     () =>
       async ({ operationId, headers }: OperationRequest<OperationId>) => {
         const operation = contract.operations.find(({ id }) => id === operationId)!;
-        const success = answerTo(askedOf(headers), operation, config);
+        const success = chooseResponse(readDirectives(headers), operation, config);
         return {
-          ...fresh(operation, success.example, headers),
+          ...createFields(operation, success.example, headers),
           ...success,
           headers: { 'Mock-Scenario': success.example },
         };
       },
   );
-  const fresh = (operation: Operation, example: string, headers: Record<string, string | undefined>) => {
-    const isWanted = askedOf(headers).dynamic ?? config.dynamic;
-    const { status, body } = operation.answer(example);
+  const createFields = (operation: Operation, example: string, headers: Record<string, string | undefined>) => {
+    const isWanted = readDirectives(headers).dynamic ?? config.dynamic;
+    const { status, body } = operation.response(example);
     if (!isWanted || status >= 300) return {};
     const schema = successContent(resolved, operation.id, status)?.schema;
-    return { fields: freshData(body, schema, headers['idempotency-key']) as object };
+    return { fields: createDynamicData(body, schema, headers['idempotency-key']) as object };
   };
-  const prism = await prismAnswers(document, contract.operations);
+  const prism = await readPrismResponses(document, contract.operations);
   const operations = contract.operations.map((operation) => ({
     ...operation,
     answer: (example: string) => prism(operation, example),
   }));
   const app = await buildApp({
     contract: { ...contract, operations },
-    authenticate: letIn(config.apiKey),
+    authenticate: acceptKey(config.apiKey),
     logger,
     corsOrigins: '*',
   });
-  tellOfAnswers(app, resolved, options);
+  addMockHeaders(app, resolved, options);
   serveScenarios(app, resolved, config.apiKey ?? 'any');
   if (config.docs) {
     // The one key that is let in is for those who were told it.
@@ -140,64 +140,68 @@ async function mockApp(document: object, options: MockOptions): Promise<FastifyI
   return app;
 }
 
-const letIn =
-  (only: string | undefined): Authenticate =>
+const acceptKey =
+  (acceptedKey: string | undefined): Authenticate =>
   (apiKey) =>
-    only === undefined || apiKey === only ? 'mock' : undefined;
+    acceptedKey === undefined || apiKey === acceptedKey ? 'mock' : undefined;
 
 /** The answer to a valid request: what it asks for, else sometimes a failure, else the success. */
-function answerTo(asked: Asked, { scenarios }: Operation, { errorRate }: MockConfig): Success<OperationId> {
-  if (asked.faults.length > 0) return refusal(asked.faults.join('; '));
-  const isOpen = asked.code === undefined && asked.example === undefined;
-  if (isOpen && Math.random() < (asked.errorRate ?? errorRate)) {
+function chooseResponse(
+  directives: Directives,
+  { scenarios }: Operation,
+  { errorRate }: MockConfig,
+): Success<OperationId> {
+  if (directives.faults.length > 0) return refuse(directives.faults.join('; '));
+  const isOpen = directives.code === undefined && directives.example === undefined;
+  if (isOpen && Math.random() < (directives.errorRate ?? errorRate)) {
     // What a client survives that waits and asks again.
     const failures = scenarios.filter(({ status }) => status === 429 || status >= 500);
     const failure = failures[Math.floor(Math.random() * failures.length)];
     if (failure) return { example: failure.example };
   }
-  return chooseScenario(asked, scenarios);
+  return chooseScenario(directives, scenarios);
 }
 
 /** Adds to every answer what only a mock says: which scenario it is, and why it refuses. The body stays as it is. */
-function tellOfAnswers(app: FastifyInstance, resolved: object, { config, onAnswered }: MockOptions): void {
-  const known = listedScenarios(resolved, '', '').flatMap(({ scenarios }) => scenarios);
+function addMockHeaders(app: FastifyInstance, resolved: object, { config, onResponse }: MockOptions): void {
+  const known = listScenarios(resolved, '', '').flatMap(({ scenarios }) => scenarios);
   app.addHook('onSend', async (request, reply, payload) => {
-    if (isOwn(request)) return payload;
+    if (isMockRoute(request)) return payload;
     const { problem } = request.exchange;
     if (problem) {
       const { summary = '' } = known.find(({ example }) => example === problem.example) ?? {};
       reply.header('Mock-Scenario', problem.example);
-      reply.header('Mock-Reason', headerText(problem.why?.() ?? summary));
+      reply.header('Mock-Reason', headerValue(problem.detail?.() ?? summary));
     }
     const exposed = reply.getHeader('access-control-expose-headers');
     if (exposed) reply.header('access-control-expose-headers', `${String(exposed)}, Mock-Scenario, Mock-Reason`);
     // A browser's own question before the request is not the request.
-    const ms = request.method === 'OPTIONS' ? 0 : waitMs(askedOf(request.headers), config);
+    const ms = request.method === 'OPTIONS' ? 0 : chooseLatencyMs(readDirectives(request.headers), config);
     // A timer of 0 would take a millisecond.
     if (ms > 0) await delay(ms);
     return payload;
   });
   app.addHook('onResponse', async (request, reply) => {
-    const said = (name: string) => reply.getHeader(name)?.toString();
-    onAnswered({
+    const readHeader = (name: string) => reply.getHeader(name)?.toString();
+    onResponse({
       method: request.method,
-      path: headerText(request.url.split('?', 1)[0]!),
+      path: headerValue(request.url.split('?', 1)[0]!),
       status: reply.statusCode,
-      scenario: said('mock-scenario'),
-      reason: said('mock-reason'),
+      scenario: readHeader('mock-scenario'),
+      reason: readHeader('mock-reason'),
       durationMs: reply.elapsedTime,
     });
   });
 }
 
 /** Not the contract's: the list of scenarios, the API reference. */
-const isOwn = ({ url, routeOptions }: FastifyRequest): boolean =>
+const isMockRoute = ({ url, routeOptions }: FastifyRequest): boolean =>
   routeOptions.config.label !== undefined || url.split('?', 1)[0] === SCENARIOS_PATH;
 
 /** The list of the scenarios: JSON for tools, a page for who asks for one. */
 function serveScenarios(app: FastifyInstance, resolved: object, apiKey: string): void {
   app.get(SCENARIOS_PATH, async ({ headers, host, protocol }, reply) => {
-    const scenarios = listedScenarios(resolved, `${protocol}://${host}`, apiKey);
+    const scenarios = listScenarios(resolved, `${protocol}://${host}`, apiKey);
     reply.header('Vary', 'Accept');
     if (!headers.accept?.includes('text/html')) return { operations: scenarios };
     const nonce = randomBytes(16).toString('base64');
@@ -209,7 +213,7 @@ function serveScenarios(app: FastifyInstance, resolved: object, apiKey: string):
 }
 
 /** The listening server of `first` hands its requests to `next`: no connection is lost, no port is free for a moment. */
-function serveInstead(next: FastifyInstance, first: FastifyInstance): void {
+function swapHandlers(next: FastifyInstance, first: FastifyInstance): void {
   for (const event of ['request', 'checkContinue', 'checkExpectation', 'clientError', 'connect']) {
     first.server.removeAllListeners(event);
     for (const listener of next.server.listeners(event)) first.server.on(event, listener as () => void);

@@ -17,21 +17,21 @@ export interface AdminOptions {
 
 /** What operators ask, on a port of its own that no customer reaches: `/livez`, `/readyz` and `/metrics`. */
 export async function serveAdmin({ host, port, metrics, isReady }: AdminOptions): Promise<AdminServer> {
-  const answers = new Map<string, () => Promise<Answer>>([
+  const routes = new Map<string, () => Promise<AdminResponse>>([
     ['/livez', async () => text(200, 'ok')],
     ['/readyz', async () => (isReady() ? text(200, 'ok') : text(503, 'draining'))],
     ['/metrics', async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.text() })],
   ]);
   const server = createServer(HTTP_LIMITS, (request, response) => {
-    void answerOf(request.url!).then(({ status, contentType, body }) =>
+    void respond(request.url!).then(({ status, contentType, body }) =>
       response.writeHead(status, { 'Content-Type': contentType, ...HEADERS }).end(body),
     );
   });
   server.setTimeout(CONNECTION_TIMEOUT_MS);
-  const answerOf = async (url: string): Promise<Answer> => {
+  const respond = async (url: string): Promise<AdminResponse> => {
     const [path] = url.split('?', 1);
     try {
-      return (await answers.get(path!)?.()) ?? text(404, 'not found');
+      return (await routes.get(path!)?.()) ?? text(404, 'not found');
     } catch {
       // An unhandled rejection would end the process, and metrics that can't be read are no reason.
       return text(500, 'broken');
@@ -51,13 +51,13 @@ export async function serveAdmin({ host, port, metrics, isReady }: AdminOptions)
   };
 }
 
-interface Answer {
+interface AdminResponse {
   status: number;
   contentType: string;
   body: string;
 }
 
-const text = (status: number, word: string): Answer => ({
+const text = (status: number, word: string): AdminResponse => ({
   status,
   contentType: 'text/plain; charset=utf-8',
   body: `${word}\n`,

@@ -22,23 +22,23 @@ export function openLog(level: string): Logger {
  *
  * Only what is named here is logged: no header, no URL, no body, nobody's words. The operation says which path it was.
  */
-export function logLine(logger: FastifyBaseLogger, request: FastifyRequest, ending: Ending): void {
-  const { operation, tenant, problem, facts } = request.exchange;
-  const { status, durationMs, isAborted } = ending;
+export function logLine(logger: FastifyBaseLogger, request: FastifyRequest, end: RequestEnd): void {
+  const { operation, tenant, problem, logFields } = request.exchange;
+  const { status, durationMs, isAborted } = end;
   const line = {
     requestId: request.id,
-    traceId: traceIdOf(request),
+    traceId: readTraceId(request),
     tenant,
     operation: operation?.id,
     method: request.method,
     status: status || undefined,
     durationMs: Math.round(durationMs * 10) / 10,
     aborted: isAborted || undefined,
-    ...(problem && { problem: problem.example, cv_reference: problem.reference, cause: causeOf(problem) }),
-    ...facts,
+    ...(problem && { problem: problem.example, cv_reference: problem.reference, cause: causeFields(problem) }),
+    ...logFields,
   };
   if (status >= 500) logger.error(line, 'request');
-  else if (facts?.droppedMethodTypes) logger.warn(line, 'request: payment method types were dropped');
+  else if (logFields?.droppedMethodTypes) logger.warn(line, 'request: payment method types were dropped');
   else logger.info(line, 'request');
 }
 
@@ -71,7 +71,7 @@ export function oncePerSecond<Kind extends object>(onRepeats: (kind: Kind & { su
   };
 }
 
-interface Ending {
+interface RequestEnd {
   /** 0 where nothing was answered. */
   status: number;
   durationMs: number;
@@ -80,19 +80,19 @@ interface Ending {
 }
 
 /** Where nothing is traced, the id is all zeros. */
-function traceIdOf({ exchange: { span } }: FastifyRequest): string | undefined {
+function readTraceId({ exchange: { span } }: FastifyRequest): string | undefined {
   const traced = span?.spanContext();
   return traced && isSpanContextValid(traced) ? traced.traceId : undefined;
 }
 
 /** Only our own words are logged; of any other error the place and the code. */
-function causeOf({ cause }: Problem): object | undefined {
+function causeFields({ cause }: Problem): object | undefined {
   if (cause instanceof GatewayError) return { fault: cause.fault, reason: cause.message, ...cause.details };
-  return cause === undefined ? undefined : wordless(cause);
+  return cause === undefined ? undefined : errorWithoutMessage(cause);
 }
 
 /** An error without its words, which can quote a key or a customer. */
-export function wordless(error: unknown): object {
+export function errorWithoutMessage(error: unknown): object {
   if (!(error instanceof Error)) return { name: typeof error };
   // The first lines are the message, which may look like places itself.
   const places = error.stack?.split('\n').slice(String(error).split('\n').length) ?? [];

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Limits } from '../access/rateLimits.ts';
+import type { RateLimits } from '../access/rateLimits.ts';
 import { countDroppedLines } from './logDestination.ts';
 import type { Bulkhead } from '../payments/bulkhead.ts';
 import type { Attempt } from '../payments/stripe/gateway.ts';
@@ -15,9 +15,9 @@ export interface Metrics {
   countDroppedConnection: () => void;
   countDropped: (methodTypes: readonly string[]) => void;
   /** One answer of ours that the contract does not allow. */
-  countViolation: (answer: { operation: string | undefined; status: number }) => void;
+  countViolation: (response: { operation: string | undefined; status: number }) => void;
   /** Reads these whenever the metrics are read. */
-  watch: (parts: { bulkhead: Bulkhead; limits: Limits }) => void;
+  watch: (parts: { bulkhead: Bulkhead; limits: RateLimits }) => void;
   /** In Prometheus' text format. */
   text: () => Promise<string>;
   readonly contentType: string;
@@ -26,7 +26,7 @@ export interface Metrics {
 /** From a refusal (a millisecond) to the deadline of a payment (ten seconds). */
 const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export function metrics(): Metrics {
+export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -102,13 +102,13 @@ export function metrics(): Metrics {
       for (const [name, help, read] of gauges) {
         const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) });
       }
-      const shed: Counter = new Counter({
+      const rejected: Counter = new Counter({
         name: 'payments_shed_total',
         help: 'Orders sent away, because too many were there.',
         registers,
         collect() {
-          shed.reset();
-          shed.inc(bulkhead.shed);
+          rejected.reset();
+          rejected.inc(bulkhead.rejected);
         },
       });
     },

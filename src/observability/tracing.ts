@@ -51,10 +51,10 @@ export function requestSpan(method: string, route: string, traceparent: unknown)
   return tracer.startSpan(`${method} ${route}`, { kind: SpanKind.SERVER, attributes }, caller);
 }
 
-export const within = <Value>(span: Span | undefined, work: () => Value): Value =>
-  span ? context.with(inside(span), work) : work();
+export const runInSpan = <Value>(span: Span | undefined, work: () => Value): Value =>
+  span ? context.with(contextWithSpan(span), work) : work();
 
-const inside = (span: Span): Context => trace.setSpan(context.active(), span);
+const contextWithSpan = (span: Span): Context => trace.setSpan(context.active(), span);
 
 /** A span for a call to somebody else, below the request that makes it. `succeeded` reads the outcome. */
 export function callSpan<Value>(

@@ -13,13 +13,13 @@ export const createPaymentIntent =
     const order = intentOrder(request);
     const reference = intentReference(order.idempotencyKey);
     const intent = await gateway.createIntent(order).catch((error: unknown) => {
-      throw asProblem(error, request, reference);
+      throw toProblem(error, request, reference);
     });
     return {
       example: 'created',
       fields: { data: { paymentIntentSecret: intent.clientSecret } },
       headers: intent.replayed ? { 'Idempotent-Replayed': 'true' } : {},
-      facts: {
+      logFields: {
         cv_reference: reference,
         stripeRequestId: intent.requestId,
         replayed: intent.replayed,
@@ -29,18 +29,18 @@ export const createPaymentIntent =
   };
 
 function intentOrder({ tenant, operationId, body, headers, isAbandoned }: Request): IntentOrder {
-  const clientKey = headers['idempotency-key'];
+  const unquoteKey = headers['idempotency-key'];
   return {
     tenant,
     cents: dollarsToCents(body.amount),
     ...(body.paymentMethodTypes && { methodTypes: body.paymentMethodTypes }),
     metadata: body.metadata ?? {},
-    idempotencyKey: providerKey(tenant, operationId, clientKey && parseClientKey(clientKey)),
+    idempotencyKey: providerKey(tenant, operationId, unquoteKey && parseClientKey(unquoteKey)),
     ...(isAbandoned && { isAbandoned }),
   };
 }
 
-function asProblem(error: unknown, request: Request, reference: string): Problem {
+function toProblem(error: unknown, request: Request, reference: string): Problem {
   if (!(error instanceof GatewayError)) return new Problem('internalError', { cause: error, reference });
   // Without a key of the client's, nobody can ask for this very intent again: the key in use is one of our own retries'.
   const isOwnKey = error.fault === 'keyInUse' && request.headers['idempotency-key'] === undefined;

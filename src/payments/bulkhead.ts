@@ -13,7 +13,7 @@ export interface Bulkhead extends PaymentGateway {
   readonly inFlight: number;
   readonly queued: number;
   /** How many orders were rejected since the start, because too many were there. */
-  readonly shed: number;
+  readonly rejected: number;
 }
 
 /** A tenant with orders in flight or queued. No other is kept. */
@@ -49,7 +49,7 @@ interface QueuedOrder {
  *
  * A place in use is never taken away: a tenant that comes when all are taken has its share once orders of others have ended.
  *
- * A queued order whose client is gone gets no place: it is rejected as well, and not counted as shed.
+ * A queued order whose client is gone gets no place: it is rejected as well, and not counted among the rejected.
  */
 export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxWaitMs }: BulkheadSettings): Bulkhead {
   const tenants = new Map<string, Tenant>();
@@ -57,7 +57,7 @@ export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxW
   const queueing = new Set<Tenant>();
   let inFlight = 0;
   let queued = 0;
-  let shed = 0;
+  let rejectedCount = 0;
 
   async function createIntent(order: IntentOrder): Promise<CreatedIntent> {
     const tenant = findTenant(order.tenant);
@@ -138,7 +138,7 @@ export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxW
 
   function reject(order: QueuedOrder, reason: string): void {
     dequeue(order);
-    shed += 1;
+    rejectedCount += 1;
     order.rejected(new GatewayError('unavailable', reason));
   }
 
@@ -173,8 +173,8 @@ export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxW
     get queued() {
       return queued;
     },
-    get shed() {
-      return shed;
+    get rejected() {
+      return rejectedCount;
     },
   };
 }

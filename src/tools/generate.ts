@@ -1,6 +1,6 @@
 /** Part of `make generate`: prints generated/problems.ts, the failures of the contract by the names of their examples. */
 import document from '../../generated/openapi.json' with { type: 'json' };
-import { resolveReferences } from '../contract/references.ts';
+import { dereference } from '../contract/references.ts';
 
 interface DescribedResponse {
   content: { 'application/json': { examples: Record<string, NamedExample> } };
@@ -10,12 +10,12 @@ interface NamedExample {
   'x-headers'?: Record<string, string>;
 }
 
-const answers = Object.values(resolveReferences(document).paths)
+const exampleResponses = Object.values(dereference(document).paths)
   .flatMap((methods) => Object.values(methods))
   .flatMap(({ responses }) => Object.entries(responses as unknown as Record<string, DescribedResponse>))
   .map(([status, response]): [number, DescribedResponse] => [Number(status), response]);
 
-const problems = answers
+const problems = exampleResponses
   .filter(([status]) => status >= 400)
   .flatMap(([status, { content }]) =>
     Object.entries(content['application/json'].examples).map(([name, { value, 'x-headers': headers }]) => [

@@ -6,12 +6,12 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { chartOf } from './chart.ts';
-import { spreadOf } from './figures.ts';
+import { drawChart } from './chart.ts';
+import { measureSpread } from './figures.ts';
 import { here, start, startLoad, type Load, type Program } from './processes.ts';
-import { costsOf, reportOf, serversReport, type Added, type Results } from './report.ts';
+import { describeCosts, createReport, serversReport, type Added, type Results } from './report.ts';
 import { PAYMENT } from './requests.ts';
-import { costOf, FLOOR, MOCK, OURS, PEERS, PRISM, sample, scaled } from './servers.ts';
+import { measureCost, FLOOR, MOCK, OURS, PEERS, PRISM, sample, scaled } from './servers.ts';
 
 const { values } = parseArgs({
   options: {
@@ -35,10 +35,10 @@ try {
   const about = `Node ${process.version}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}; ${rounds} rounds of ${requests} requests.`;
   if (values.only || values.short) console.log(`${about}\n\n${serversReport(servers)}`);
   else {
-    const report = reportOf({ servers, ...(await measureTheRest()) });
+    const report = createReport({ servers, ...(await measureTheRest()) });
     console.log(`${about}\n\n${report}`);
     writeFileSync(here('results.md'), `# Results of \`make bench\`\n\n${about}\n\n${report}\n`);
-    writeFileSync(here('results.svg'), chartOf(costsOf(servers)));
+    writeFileSync(here('results.svg'), drawChart(describeCosts(servers)));
   }
 } finally {
   load.stop();
@@ -57,9 +57,9 @@ async function measureTheRest(): Promise<Omit<Results, 'servers'>> {
   const many = [1, 10, 100, 500].map(scaled);
   const operations = await inRounds(
     many.map(({ program }) => program),
-    (program) => costOf(program, load, requests, many.find((one) => one.program === program)!.request),
+    (program) => measureCost(program, load, requests, many.find((one) => one.program === program)!.request),
   );
-  const mocks = await inRounds([MOCK, PRISM], (program) => costOf(program, load, Math.ceil(requests / 5)));
+  const mocks = await inRounds([MOCK, PRISM], (program) => measureCost(program, load, Math.ceil(requests / 5)));
   return { operations, mocks, added: await addedTimes(load) };
 }
 
@@ -100,7 +100,7 @@ async function addedTimes(sender: Load): Promise<Results['added']> {
       await server.stop();
       process.stderr.write('.');
     }
-    const median = (key: 'p50' | 'p99') => spreadOf(seen.map((one) => one[key])).median;
+    const median = (key: 'p50' | 'p99') => measureSpread(seen.map((one) => one[key])).median;
     added.push({ name: program.name, perSecond, p50: median('p50'), p99: median('p99') });
   }
   await slow.stop();

@@ -1,5 +1,5 @@
 import { FLOOR, OURS } from './servers.ts';
-import type { costsOf } from './report.ts';
+import type { describeCosts } from './report.ts';
 
 const WIDTH = 760;
 const LEFT = 240;
@@ -7,7 +7,7 @@ const ROW = 44;
 const TOP = 64;
 
 /** A bar per server, least first, with a whisker from the lowest to the highest round. Follows the reader's light or dark. */
-export function chartOf(costs: ReturnType<typeof costsOf>): string {
+export function drawChart(costs: ReturnType<typeof describeCosts>): string {
   const height = TOP + costs.length * ROW + 16;
   const scale = (WIDTH - LEFT - 70) / Math.max(...costs.map(({ payment }) => payment.max));
   const bars = costs.map(({ name, payment, refusal }, index) => {

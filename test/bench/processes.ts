@@ -78,7 +78,7 @@ export async function start(program: Program, request: string, stripePort = 0): 
     port,
     pid: child.pid!,
     startMs: performance.now() - startedAt,
-    cpuMicroseconds: () => cpuMicrosecondsOf(child),
+    cpuMicroseconds: () => readCpuMicroseconds(child),
     memoryMiB: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]) / 1024,
     async stop() {
       process.removeListener('exit', end);
@@ -100,11 +100,11 @@ export function startLoad(): Load {
   child.on('message', (timing) => answered(timing as Timing)).on('exit', () => answered?.(undefined));
   return {
     async run(job) {
-      const answer = new Promise<Timing | undefined>((resolve) => {
+      const response = new Promise<Timing | undefined>((resolve) => {
         answered = resolve;
       });
       child.send(job);
-      const timing = await answer;
+      const timing = await response;
       if (timing === undefined) throw new Error('The load took too long.');
       if (timing.wrong > 0) throw new Error(`${timing.wrong} of ${job.requests} answers were not ${job.status}`);
       return timing;
@@ -114,7 +114,7 @@ export function startLoad(): Load {
 }
 
 /** Fields 14 and 15 of /proc/PID/stat, in hundredths of a second: see proc(5). */
-function cpuMicrosecondsOf({ pid }: ChildProcess): number {
+function readCpuMicroseconds({ pid }: ChildProcess): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /, '')
     .split(' ');

@@ -1,4 +1,4 @@
-import { spreadOf, type Spread } from './figures.ts';
+import { measureSpread, type Spread } from './figures.ts';
 import { FLOOR, MOCK, OURS, PEERS, PRISM, scaled, type Cost, type Sample } from './servers.ts';
 
 export interface Results {
@@ -17,7 +17,7 @@ export interface Added {
 }
 
 /** Everything as Markdown. */
-export function reportOf(results: Results): string {
+export function createReport(results: Results): string {
   const { servers, operations, mocks, added } = results;
   return [
     '## The marks',
@@ -62,9 +62,9 @@ type Mark = readonly [what: string, seen: number, atMost: number];
 
 /** What is asked for, as ratios, but for the added time. */
 function marksTable({ servers, operations, mocks, added }: Results): string {
-  const median = (name: string, key: keyof Sample) => spreadOf(servers.get(name)!.map((one) => one[key])).median;
+  const median = (name: string, key: keyof Sample) => measureSpread(servers.get(name)!.map((one) => one[key])).median;
   const ofMany = (some: Results['mocks'], name: string, key: keyof Cost) =>
-    spreadOf(some.get(name)!.map((one) => one[key])).median;
+    measureSpread(some.get(name)!.map((one) => one[key])).median;
   const ours = (key: keyof Sample) => median(OURS.name, key);
   const bestPeer = (key: keyof Sample) => Math.min(...PEERS.map(({ name }) => median(name, key)));
   const one = (operationCount: number) => ofMany(operations, scaled(operationCount).program.name, 'cpu');
@@ -91,18 +91,18 @@ function marksTable({ servers, operations, mocks, added }: Results): string {
 }
 
 /** The medians of what one request costs, least first. */
-export function costsOf(servers: Results['servers']): { name: string; payment: Spread; refusal: Spread }[] {
+export function describeCosts(servers: Results['servers']): { name: string; payment: Spread; refusal: Spread }[] {
   return [...servers]
     .map(([name, samples]) => ({
       name,
-      payment: spreadOf(samples.map(({ payment }) => payment)),
-      refusal: spreadOf(samples.map(({ refusal }) => refusal)),
+      payment: measureSpread(samples.map(({ payment }) => payment)),
+      refusal: measureSpread(samples.map(({ refusal }) => refusal)),
     }))
     .toSorted((one, other) => one.payment.median - other.payment.median);
 }
 
 function serverTable(servers: Results['servers']): string {
-  const costs = costsOf(servers);
+  const costs = describeCosts(servers);
   const against = (kind: 'payment' | 'refusal') => {
     const floor = costs.find(({ name }) => name === FLOOR.name)?.[kind].median ?? NaN;
     const peers = costs.filter(({ name }) => name !== FLOOR.name && name !== OURS.name);
@@ -125,7 +125,7 @@ function serverTable(servers: Results['servers']): string {
 const spread = ({ min, median, max }: Spread) => `${min.toFixed(0)} – **${median.toFixed(0)}** – ${max.toFixed(0)}`;
 
 function said(values: readonly number[]): string {
-  const { min, median, max } = spreadOf(values);
+  const { min, median, max } = measureSpread(values);
   const digits = median < 10 ? 1 : 0;
   return `${min.toFixed(digits)} – **${median.toFixed(digits)}** – ${max.toFixed(digits)}`;
 }

@@ -7,7 +7,7 @@ export const ORDER = {
 };
 
 /** A whole request as text. */
-export function requestOf(body: object, path = '/api/v1/payments/intent'): string {
+export function createRequest(body: object, path = '/api/v1/payments/intent'): string {
   const text = JSON.stringify(body);
   const head = [
     `POST ${path} HTTP/1.1`,
@@ -22,7 +22,7 @@ export function requestOf(body: object, path = '/api/v1/payments/intent'): strin
 }
 
 /** The one of the API's page. Goes on to Stripe. */
-export const PAYMENT = requestOf(ORDER);
+export const PAYMENT = createRequest(ORDER);
 
 /** Refused by everybody's schema with a 400; Stripe is not called. */
-export const REFUSED = requestOf({ ...ORDER, amount: -1 });
+export const REFUSED = createRequest({ ...ORDER, amount: -1 });

@@ -7,9 +7,9 @@ import { buildApp } from '../../src/http/app.ts';
 import { keyring } from '../../src/access/apiKeys.ts';
 import { readConfig } from '../../src/config.ts';
 import { openContract } from '../../src/contract/contract.ts';
-import { limits } from '../../src/access/rateLimits.ts';
+import { createRateLimits } from '../../src/access/rateLimits.ts';
 import { pino } from 'pino';
-import { metrics } from '../../src/observability/metrics.ts';
+import { createMetrics } from '../../src/observability/metrics.ts';
 
 const [[path, item]] = Object.entries(document.paths) as [
   [string, (typeof document.paths)[keyof typeof document.paths]],
@@ -22,15 +22,15 @@ const paths = Array.from({ length: Number(process.argv[2]) }, (_, index) => [
 const { BENCH_STRIPE_URL: _, ...env } = process.env;
 const config = readConfig(env);
 const logger = pino({ level: config.logLevel });
-const answer = {
+const response = {
   example: 'created',
   fields: { data: { paymentIntentSecret: 'pi_bench_secret_bench' } },
 };
 const app = await buildApp({
-  contract: await openContract({ ...document, paths: Object.fromEntries(paths) }, () => async () => answer),
+  contract: await openContract({ ...document, paths: Object.fromEntries(paths) }, () => async () => response),
   authenticate: keyring(config.apiKeys),
-  limits: limits(config),
+  limits: createRateLimits(config),
   logger,
-  metrics: metrics(),
+  metrics: createMetrics(),
 });
 await app.listen({ host: config.host, port: config.port });

@@ -1,5 +1,5 @@
 import { here, start, type Load, type Program, type Running } from './processes.ts';
-import { ORDER, PAYMENT, REFUSED, requestOf } from './requests.ts';
+import { ORDER, PAYMENT, REFUSED, createRequest } from './requests.ts';
 
 export const FLOOR: Program = { name: 'floor: node:http, undici', args: [here('peers/floor.mjs')] };
 
@@ -99,7 +99,7 @@ export interface Cost {
 }
 
 /** Payments that no Stripe is asked for. */
-export async function costOf(program: Program, load: Load, requests: number, request = PAYMENT): Promise<Cost> {
+export async function measureCost(program: Program, load: Load, requests: number, request = PAYMENT): Promise<Cost> {
   const server = await start(program, request);
   const startCpu = server.cpuMicroseconds() / 1000;
   try {
@@ -113,5 +113,5 @@ export async function costOf(program: Program, load: Load, requests: number, req
 /** Our shell on so many operations; the last of them is asked. */
 export const scaled = (operations: number): { program: Program; request: string } => ({
   program: { name: `${operations} operations`, args: [...kept, here('scaled.ts'), String(operations)] },
-  request: requestOf(ORDER, `/api/v1/payments/intent/${operations - 1}`),
+  request: createRequest(ORDER, `/api/v1/payments/intent/${operations - 1}`),
 });

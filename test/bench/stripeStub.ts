@@ -8,7 +8,7 @@ import { parse } from 'node:querystring';
 const delayMs = Number(process.env['BENCH_DELAY_MS'] ?? 0);
 let count = 0;
 
-const intentOf = (form: Record<string, unknown>, id: string): object => ({
+const createIntent = (form: Record<string, unknown>, id: string): object => ({
   id,
   object: 'payment_intent',
   amount: Number(form['amount']),
@@ -63,7 +63,7 @@ const server = createServer((request, response) => {
   request.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
   request.on('end', () => {
     const id = `pi_bench${(count += 1)}`;
-    const body = JSON.stringify(intentOf(parse(text), id));
+    const body = JSON.stringify(createIntent(parse(text), id));
     const answer = () =>
       response
         .writeHead(200, {

@@ -87,12 +87,12 @@ async function serve(command: string, port: number): Promise<void> {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   started.push(child);
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   const answers = () =>
     fetch(`http://127.0.0.1:${port}/`).then(
       ({ status }) => status,
-      () => said,
+      () => output,
     );
   await expect.poll(answers, { timeout: 30_000, interval: 200 }).toBeTypeOf('number');
 }

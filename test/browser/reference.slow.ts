@@ -111,17 +111,17 @@ describe.skipIf(!hasChromium).each(Object.entries(targets))('at /docs of %s', (_
     await page.goto(`${target.baseUrl}/docs${OPERATION}`);
     await expect.poll(text).toContain('data.paymentIntentSecret'.split('.')[1]);
     const operation = await text();
-    for (const said of ['Creates a Stripe payment intent', '/api/v1/payments/intent', 'Idempotency-Key'])
-      expect(operation).toContain(said);
+    for (const output of ['Creates a Stripe payment intent', '/api/v1/payments/intent', 'Idempotency-Key'])
+      expect(operation).toContain(output);
     for (const field of ['amount', 'required', 'paymentMethodTypes', 'metadata', 'email', 'phone'])
       expect(operation).toContain(field);
-    for (const said of [
+    for (const output of [
       'HTTP status code',
       'Indicates if the payment intent was created',
       'Success message describing',
       'Secret key for client-side payment processing',
     ])
-      expect(operation).toContain(said);
+      expect(operation).toContain(output);
     for (const { status } of scenarios) expect(operation).toContain(String(status));
   });
 

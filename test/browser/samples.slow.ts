@@ -107,10 +107,10 @@ async function earBefore(target: Target): Promise<Ear> {
   const heard: Ear['heard'] = [];
   const server: Server = createServer((incoming, outgoing) => {
     const { method = '', url = '', headers } = incoming;
-    const onward = forward(`${target.baseUrl}${url}`, { method, headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode!, answer.headers);
-      answer.pipe(outgoing);
-      if (method === 'POST') void body.then((parsed) => heard.push({ body: parsed, status: answer.statusCode! }));
+    const onward = forward(`${target.baseUrl}${url}`, { method, headers }, (response) => {
+      outgoing.writeHead(response.statusCode!, response.headers);
+      response.pipe(outgoing);
+      if (method === 'POST') void body.then((parsed) => heard.push({ body: parsed, status: response.statusCode! }));
     });
     const body: Promise<unknown> = method === 'POST' ? json(incoming) : text(incoming);
     incoming.pipe(onward);

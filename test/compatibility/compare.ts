@@ -13,10 +13,10 @@ export interface Comparison {
   judges: readonly string[];
 }
 
-const pathOf = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+const resolvePath = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
 /** Made by `make diff` where there is a Go. */
-export const OASDIFF = pathOf('../../.conformance/bin/oasdiff');
+export const OASDIFF = resolvePath('../../.conformance/bin/oasdiff');
 
 /** Compares two files with Redocly, and with oasdiff where it is installed. Breaking is what either of them calls so. */
 export async function compare(baseFile: string, revisionFile: string): Promise<Comparison> {
@@ -56,20 +56,20 @@ interface RedoclyChange {
 const SECURITY = /^#(\/paths\/[^/]+\/[^/]+)?\/security(\/|$)/;
 
 export async function byRedocly(baseFile: string, revisionFile: string): Promise<Findings> {
-  const cli = pathOf('../../node_modules/@redocly/cli/bin/cli.js');
-  const options = ['--config', pathOf('redocly.yaml'), '--format', 'json', '--fail-on', 'none'];
+  const cli = resolvePath('../../node_modules/@redocly/cli/bin/cli.js');
+  const options = ['--config', resolvePath('redocly.yaml'), '--format', 'json', '--fail-on', 'none'];
   const { changes } = (await json(process.execPath, [cli, 'diff', baseFile, revisionFile, ...options])) as {
     changes: RedoclyChange[];
   };
   const breaking = changes.filter(({ impact, path }) => impact === 'major' || SECURITY.test(path));
   return {
     judge: 'redocly',
-    breaking: breaking.map(wordsOf),
-    changes: changes.filter((change) => breaking.includes(change) || change.impact === 'minor').map(wordsOf),
+    breaking: breaking.map(describeChange),
+    changes: changes.filter((change) => breaking.includes(change) || change.impact === 'minor').map(describeChange),
   };
 }
 
-function wordsOf({ verdicts, path, property, kind }: RedoclyChange): string {
+function describeChange({ verdicts, path, property, kind }: RedoclyChange): string {
   return verdicts.map(({ message }) => message).join(' ') || `${[path, property].filter(Boolean).join(' ')} ${kind}`;
 }
 
@@ -83,7 +83,7 @@ interface OasdiffChange {
 
 /** Its levels: 3 breaks callers, 2 may break some, 1 is news. `oasdiff-levels.txt` raises what would pass as news. */
 export async function byOasdiff(baseFile: string, revisionFile: string): Promise<Findings> {
-  const options = ['--format', 'json', '--severity-levels', pathOf('oasdiff-levels.txt')];
+  const options = ['--format', 'json', '--severity-levels', resolvePath('oasdiff-levels.txt')];
   const all = (await json(OASDIFF, ['changelog', baseFile, revisionFile, ...options])) as OasdiffChange[];
   // About the version number, of which we judge ourselves.
   const changes = all.filter(({ id }) => !id.startsWith('api-version-'));

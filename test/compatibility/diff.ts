@@ -30,8 +30,8 @@ export async function judge(base: string, revision: string): Promise<Verdict> {
     const [baseFile, revisionFile] = [join(folder, 'base.yaml'), join(folder, 'revision.yaml')];
     await Promise.all([writeFile(baseFile, base), writeFile(revisionFile, revision)]);
     const comparison = await compare(baseFile, revisionFile);
-    const [baseVersion, version] = [versionOf(base), versionOf(revision)];
-    const isMajor = majorOf(version) > majorOf(baseVersion);
+    const [baseVersion, version] = [readVersion(base), readVersion(revision)];
+    const isMajor = readMajor(version) > readMajor(baseVersion);
     return { ...comparison, baseVersion, version, allowed: comparison.breaking.length === 0 || isMajor };
   } finally {
     await rm(folder, { recursive: true });
@@ -47,10 +47,10 @@ export function changeLogRow({ version, changes }: Pick<Verdict, 'version' | 'ch
   return `| ${major}.${minor} | ${date.toISOString().slice(0, 10)} | ${sentences.join(' ')} |`;
 }
 
-const versionOf = (contract: string): string =>
+const readVersion = (contract: string): string =>
   `${(parse(contract) as { info?: { version?: string | number } }).info?.version ?? ''}`;
 
-function majorOf(version: string): number {
+function readMajor(version: string): number {
   const [, major] = /^(\d+)\.\d+/.exec(version) ?? [];
   if (major === undefined)
     throw new Error(`info.version: expected a version such as 1.2.0, got ${JSON.stringify(version)}`);
@@ -103,7 +103,7 @@ async function main(given: string | undefined): Promise<number> {
   }
   if (breaking.length > 0) console.log(`Breaking:\n${breaking.map((change) => `- ${change}`).join('\n')}`);
   if (verdict.allowed) return 0;
-  const next = `${majorOf(baseVersion) + 1}.0.0`;
+  const next = `${readMajor(baseVersion) + 1}.0.0`;
   console.error(`\nRefused: info.version is ${version}, and only a new major version (${next}) may break callers.`);
   return 1;
 }

@@ -31,12 +31,12 @@ export interface Judge {
 export async function startJudge(command: string, argsFor: (port: number) => readonly string[]): Promise<Judge> {
   const port = await freePort();
   const child = spawn(command, argsFor(port), { stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   // Its words are wanted only when it doesn't come up.
   await listening(port, child).catch(async (error: unknown) => {
     await end(child);
-    throw new Error(`${command} does not listen on port ${port}. It said:\n${said}`, { cause: error });
+    throw new Error(`${command} does not listen on port ${port}. It said:\n${output}`, { cause: error });
   });
   return { url: `http://127.0.0.1:${port}`, close: () => end(child) };
 }

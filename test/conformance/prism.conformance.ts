@@ -62,9 +62,9 @@ const NOT_CARRIED: Record<string, readonly string[]> = {
   ],
 };
 
-const nameOf = ({ example, title }: Case) => `${example}: ${title}`;
-const isCarried = (known: Case) => !Object.values(NOT_CARRIED).flat().includes(nameOf(known));
-const titled = (some: readonly Case[]) => some.map((known) => [nameOf(known), known] as const);
+const describeCase = ({ example, title }: Case) => `${example}: ${title}`;
+const isCarried = (known: Case) => !Object.values(NOT_CARRIED).flat().includes(describeCase(known));
+const titled = (some: readonly Case[]) => some.map((known) => [describeCase(known), known] as const);
 
 describe("Prism's validation proxy finds nothing in the live server's answer", () => {
   let shared: Awaited<ReturnType<typeof liveTarget>>;
@@ -92,20 +92,20 @@ describe("Prism's validation proxy finds nothing in the live server's answer", (
     writeFileSync(join(folder, 'openapi.json'), JSON.stringify(another));
     const strict = await proxyTo(shared.baseUrl, join(folder, 'openapi.json'));
     const stranger = cases.find(({ example }) => example === 'invalidApiKey')!;
-    const answer = await send(strict.url, stranger.request('nobody'));
+    const response = await send(strict.url, stranger.request('nobody'));
     await strict.close();
     rmSync(folder, { recursive: true });
-    expect(violationsOfResponse(answer)).toMatchObject([{ location: ['response', 'body', 'error'] }]);
+    expect(readViolations(response)).toMatchObject([{ location: ['response', 'body', 'error'] }]);
   });
 
   it.each(titled(asked.filter(isCarried)))('%s', async (_title, known) => {
-    const answer = await send(proxy.url, known.request(shared.apiKey));
-    expect(violationsOfResponse(answer)).toEqual([]);
-    expectExample(answer, known.operation, known.example);
+    const response = await send(proxy.url, known.request(shared.apiKey));
+    expect(readViolations(response)).toEqual([]);
+    expectExample(response, known.operation, known.example);
   });
 });
 
-function violationsOfResponse({ headers }: WireResponse): unknown[] {
+function readViolations({ headers }: WireResponse): unknown[] {
   const violations = JSON.parse(String(headers['sl-violations'] ?? '[]')) as { location: string[] }[];
   return violations.filter(({ location }) => location[0] === 'response');
 }

@@ -51,20 +51,20 @@ describe.skipIf(!hasStripeMock)('Stripe (where there is go)', () => {
 
     it('by stripe-mock', async () => {
       const known = sent.filter(({ body }) => !NEWER_TYPES.test(body));
-      expect(await selected(known, async (request) => (await statusOf(mock.url, request)) !== 200)).toEqual([]);
+      expect(await selected(known, async (request) => (await fetchStatus(mock.url, request)) !== 200)).toEqual([]);
     });
 
     it('by the description', () => {
       const faults = sent
         .filter(({ body }) => !NEWER_TYPES.test(body))
-        .flatMap(({ body }) => description.faultsOfRequest(body));
+        .flatMap(({ body }) => description.findRequestFaults(body));
       expect(faults).toEqual([]);
     });
 
     it('but for types that are newer, and for nothing else of those requests', async () => {
       const newer = sent.filter(({ body }) => NEWER_TYPES.test(body));
-      expect(await selected(newer, async (request) => (await statusOf(mock.url, request)) !== 400)).toEqual([]);
-      const faults = newer.flatMap(({ body }) => description.faultsOfRequest(body));
+      expect(await selected(newer, async (request) => (await fetchStatus(mock.url, request)) !== 400)).toEqual([]);
+      const faults = newer.flatMap(({ body }) => description.findRequestFaults(body));
       expect(
         faults.filter((fault) => !/^\/allowed_payment_method_types\/\d+ must be equal to one/.test(fault)),
       ).toEqual([]);
@@ -76,25 +76,25 @@ describe.skipIf(!hasStripeMock)('Stripe (where there is go)', () => {
       for (const request of sent.filter(({ form }) => form)) {
         const { status, text } = await ask(fake.url, request);
         if (status !== 200) continue;
-        expect(description.faultsOfAnswer(status, text)).toEqual(NEWER_FIELDS);
+        expect(description.findResponseFaults(status, text)).toEqual(NEWER_FIELDS);
       }
     });
 
     it.each([...agreed, ...disputed].map((row) => [row.title, row] as const))('with its error: %s', async (_, row) => {
       const { status, text } = await ask(fake.url, row);
-      const faults = description.faultsOfAnswer(status, text);
+      const faults = description.findResponseFaults(status, text);
       expect(faults).toEqual(status === 200 ? NEWER_FIELDS : []);
     });
   });
 
   async function verdictsOn(request: StripeRequest): Promise<Verdicts> {
     const verdicts = {
-      fake: await statusOf(fake.url, request),
-      mock: await statusOf(mock.url, request),
+      fake: await fetchStatus(fake.url, request),
+      mock: await fetchStatus(mock.url, request),
     };
     // The description speaks of bodies only.
     return request.form
-      ? { ...verdicts, description: description.faultsOfRequest(request.body).length === 0 }
+      ? { ...verdicts, description: description.findRequestFaults(request.body).length === 0 }
       : verdicts;
   }
 
@@ -185,7 +185,7 @@ async function ask(
   return { status: response.status, text: await response.text() };
 }
 
-const statusOf = async (url: string, request: StripeRequest) => (await ask(url, request)).status;
+const fetchStatus = async (url: string, request: StripeRequest) => (await ask(url, request)).status;
 
 /** The bodies of those that are chosen: the beginnings, lest a failure fill the screen. */
 async function selected(

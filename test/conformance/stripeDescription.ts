@@ -6,9 +6,9 @@ import { STRIPE_DESCRIPTION } from './judges.ts';
 export interface StripeDescription {
   version: string;
   /** What is wrong with a form-encoded body: empty when nothing is. */
-  faultsOfRequest: (form: string) => string[];
+  findRequestFaults: (form: string) => string[];
   /** What is wrong with the JSON of an answer, among it fields that the description doesn't know. */
-  faultsOfAnswer: (status: number, body: string) => string[];
+  findResponseFaults: (status: number, body: string) => string[];
 }
 
 export function stripeDescription(): StripeDescription {
@@ -30,8 +30,8 @@ export function stripeDescription(): StripeDescription {
 
   return {
     version: document.info.version,
-    faultsOfRequest: (form) => faults(request, shaped(decoded(form), requestSchema)),
-    faultsOfAnswer(status, body) {
+    findRequestFaults: (form) => faults(request, shaped(decoded(form), requestSchema)),
+    findResponseFaults(status, body) {
       const { validate, known } = status === 200 ? answers.good : answers.bad;
       const value = JSON.parse(body) as object;
       const unknown = Object.keys(value).filter((name) => !known.includes(name));

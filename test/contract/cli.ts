@@ -17,7 +17,7 @@ function giveUp(reason: string): never {
   process.exit(2);
 }
 
-function settingsOf(): Settings {
+function parseSettings(): Settings {
   try {
     return readSettings(process.argv.slice(2), process.env);
   } catch (error) {
@@ -25,7 +25,7 @@ function settingsOf(): Settings {
   }
 }
 
-const { baseUrl, apiKey, creates, folder } = settingsOf();
+const { baseUrl, apiKey, creates, folder } = parseSettings();
 const anything = { method: 'GET', path: '/', headers: [] };
 await send(baseUrl, anything, AbortSignal.timeout(10_000)).catch(({ message, code }: NodeJS.ErrnoException) =>
   // Where a name has several addresses, the error of all of them has no message.

@@ -74,8 +74,8 @@ describe('the mock keeps the contract', () => {
     const { operation, example, headers } = scenario;
     const [{ value }] = Object.values(operation.requestExamples) as [{ value: object }];
     const request: WireRequest = requestTo(operation)(json(value), [['Prefer', `example=${example}`]])(mock.apiKey);
-    const answer = await send(mock.baseUrl, request);
-    expectExample(answer, operation, example);
-    for (const [name, usual] of Object.entries(headers)) expect(answer.headers[name.toLowerCase()]).toBe(usual);
+    const response = await send(mock.baseUrl, request);
+    expectExample(response, operation, example);
+    for (const [name, usual] of Object.entries(headers)) expect(response.headers[name.toLowerCase()]).toBe(usual);
   });
 });

@@ -7,7 +7,7 @@ const intent = operations.find(({ operationId }) => operationId === 'createPayme
 const post = requestTo(intent);
 const validBody = { amount: 100 };
 
-const metadataOf = (entries: number, keyLength: number, character: string) =>
+const createMetadata = (entries: number, keyLength: number, character: string) =>
   Object.fromEntries(
     Array.from({ length: entries }, (_, i) => [
       `${i}`.padStart(2, '0') + character.repeat(keyLength - 2),
@@ -56,7 +56,10 @@ export const createPaymentIntentCases: readonly Case[] = [
   created('unknown fields, which are ignored', { amount: 100, currency: 'eur', customer: { id: 'cus_1' } }),
   created('empty metadata', { amount: 100, metadata: {} }),
   created('contact data of any shape', { amount: 100, metadata: { email: 'not an address', phone: '' } }),
-  created('metadata up to every limit of Stripe, in plain UTF-8', { amount: 100, metadata: metadataOf(50, 40, '𝔐') }),
+  created('metadata up to every limit of Stripe, in plain UTF-8', {
+    amount: 100,
+    metadata: createMetadata(50, 40, '𝔐'),
+  }),
   created('a body of as many bytes as are read', json(validBody).padEnd(intent.bodyLimitBytes)),
   created('a charset beside the media type', validBody, [['Content-Type', 'Application/JSON; charset=utf-8']]),
   created('an idempotency key', validBody, [['Idempotency-Key', freshKey()]]),
@@ -141,7 +144,7 @@ export const createPaymentIntentCases: readonly Case[] = [
     'a number as a value': { amount: 100, metadata: { orderId: 1 } },
     'a nested object': { amount: 100, metadata: { order: { id: '1' } } },
     'a number as the e-mail address': { amount: 100, metadata: { email: 1 } },
-    '51 keys': { amount: 100, metadata: { ...metadataOf(50, 10, 'k'), more: 'x' } },
+    '51 keys': { amount: 100, metadata: { ...createMetadata(50, 10, 'k'), more: 'x' } },
     'thousands of keys': { amount: 100, metadata: Object.fromEntries(Array.from({ length: 9000 }, (_, i) => [i, 1])) },
     'an empty key': { amount: 100, metadata: { '': 'x' } },
     'a key of 41 characters': { amount: 100, metadata: { ['k'.repeat(41)]: 'x' } },

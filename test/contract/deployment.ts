@@ -4,16 +4,16 @@ import { curlLine, send, type WireResponse } from '../support/exchange.ts';
 import type { Case } from './case.ts';
 import { cases } from './cases.ts';
 import type { ExchangeRecord } from './exchangeRecord.ts';
-import { expectExample, hideSecrets, scenarioOf } from './judge.ts';
+import { expectExample, hideSecrets, findScenario } from './judge.ts';
 
 const { baseUrl, apiKey, creates } = inject('deployment');
 
 /** Twice as long as the service takes at most. */
-const ANSWER_MS = 20_000;
+const RESPONSE_MS = 20_000;
 
 const titled = cases.map((known) => {
   const { operation, example, title } = known;
-  return [`${operation.operationId} ${scenarioOf(operation, example).status} ${example}: ${title}`, known] as const;
+  return [`${operation.operationId} ${findScenario(operation, example).status} ${example}: ${title}`, known] as const;
 });
 
 describe(`${baseUrl} keeps the contract`, () => {
@@ -22,18 +22,18 @@ describe(`${baseUrl} keeps the contract`, () => {
     task.meta.exchange = record;
     skip(record.unasked !== undefined, record.unasked);
     await ask(known, record)
-      .then((answer) => expectExample(answer, known.operation, known.example))
+      .then((response) => expectExample(response, known.operation, known.example))
       .catch((error: Error) => {
-        record.fault = hideSecrets(faultOf(known, record, error), apiKey);
+        record.fault = hideSecrets(describeFault(known, record, error), apiKey);
         // Without its cause, which could hold a secret.
-        throw new Error([record.curl, `→ ${record.answer ?? 'no answer'}`, record.fault].join('\n'));
+        throw new Error([record.curl, `→ ${record.response ?? 'no answer'}`, record.fault].join('\n'));
       });
   });
 });
 
 function newRecord(known: Case): ExchangeRecord {
   const { operation, example, title, request } = known;
-  const unasked = unaskedFor(known);
+  const unasked = findSkipReason(known);
   return {
     operationId: operation.operationId,
     example,
@@ -44,7 +44,7 @@ function newRecord(known: Case): ExchangeRecord {
 }
 
 /** Why this can't be had by asking rightly; undefined where it can. */
-function unaskedFor({ arrange, bytes, creates: isCreating }: Case): string | undefined {
+function findSkipReason({ arrange, bytes, creates: isCreating }: Case): string | undefined {
   if (arrange) return 'no request alone brings it about';
   if (bytes !== undefined) return 'takes broken HTTP';
   return isCreating && !creates ? 'creates an intent: CREATE=1' : undefined;
@@ -52,19 +52,19 @@ function unaskedFor({ arrange, bytes, creates: isCreating }: Case): string | und
 
 /** Writes down what comes back. */
 async function ask({ request }: Case, record: ExchangeRecord): Promise<WireResponse> {
-  const signal = AbortSignal.timeout(ANSWER_MS);
+  const signal = AbortSignal.timeout(RESPONSE_MS);
   const startedAt = performance.now();
-  const answer = await send(baseUrl, request(apiKey), signal).catch((error: Error) => {
-    throw signal.aborted ? new Error(`expected an answer within ${ANSWER_MS / 1000} seconds`) : error;
+  const response = await send(baseUrl, request(apiKey), signal).catch((error: Error) => {
+    throw signal.aborted ? new Error(`expected an answer within ${RESPONSE_MS / 1000} seconds`) : error;
   });
   record.latencyMs = performance.now() - startedAt;
-  record.answer = hideSecrets(`${answer.status} ${answer.text}`, apiKey);
-  return answer;
+  record.response = hideSecrets(`${response.status} ${response.text}`, apiKey);
+  return response;
 }
 
 /** What the contract wants instead: another answer, or more than one sees in this one. */
-function faultOf({ operation, example }: Case, { answer }: ExchangeRecord, error: Error): string {
-  const { status, body } = scenarioOf(operation, example);
+function describeFault({ operation, example }: Case, { response }: ExchangeRecord, error: Error): string {
+  const { status, body } = findScenario(operation, example);
   const wanted = hideSecrets(`${status} ${JSON.stringify(body)}`, apiKey);
-  return answer === undefined || answer === wanted ? error.message : `expected ${wanted}`;
+  return response === undefined || response === wanted ? error.message : `expected ${wanted}`;
 }

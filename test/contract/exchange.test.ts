@@ -51,8 +51,8 @@ describe('a request', () => {
     const silent = createServer().listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const { port } = silent.address() as AddressInfo;
-    const answer = send(`http://127.0.0.1:${port}`, sent[0]!.request(API_KEY), AbortSignal.timeout(100));
-    await expect(answer).rejects.toThrow('aborted');
+    const response = send(`http://127.0.0.1:${port}`, sent[0]!.request(API_KEY), AbortSignal.timeout(100));
+    await expect(response).rejects.toThrow('aborted');
     silent.close();
   });
 

@@ -11,7 +11,7 @@ export interface ExchangeRecord {
   /** The request, as a command that repeats it. */
   curl: string;
   /** Status and body. Undefined where there was no answer. */
-  answer?: string;
+  response?: string;
   /** What the contract wants instead. Undefined where it is kept. */
   fault?: string;
 }

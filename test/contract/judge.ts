@@ -21,12 +21,12 @@ export const hideSecrets = (text: string, apiKey: string): string =>
     );
 
 /** What the contract says about an answer. */
-export const scenarioOf = (operation: DocumentedOperation, example: string) =>
+export const findScenario = (operation: DocumentedOperation, example: string) =>
   scenarios.find((known) => known.operation === operation && known.example === example)!;
 
 /** Fails unless the answer is the one that the contract gives under this example's name, to the byte. */
 export function expectExample(response: WireResponse, operation: DocumentedOperation, example: string): void {
-  const scenario = scenarioOf(operation, example);
+  const scenario = findScenario(operation, example);
   expect({ status: response.status, body: maskSecret(response.text) }).toEqual({
     status: scenario.status,
     body: maskSecret(JSON.stringify(scenario.body)),

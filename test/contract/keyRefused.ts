@@ -17,8 +17,8 @@ const probes = operations.flatMap((operation) => {
 export async function isKeyRefused(baseUrl: string, apiKey: string): Promise<boolean> {
   for (const { operation, request } of probes) {
     const { status, body } = scenarios.find((one) => one.operation === operation && one.example === 'invalidApiKey')!;
-    const answer = await send(baseUrl, request(apiKey), AbortSignal.timeout(10_000)).catch(() => undefined);
-    if (answer?.status !== status || answer.text !== JSON.stringify(body)) return false;
+    const response = await send(baseUrl, request(apiKey), AbortSignal.timeout(10_000)).catch(() => undefined);
+    if (response?.status !== status || response.text !== JSON.stringify(body)) return false;
   }
   return true;
 }

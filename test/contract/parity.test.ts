@@ -28,8 +28,8 @@ describe('the mock answers as the live server does', () => {
       fc.asyncProperty(anyRequest(live.apiKey), async (request) => {
         // A request that is made simpler after a failure may come with the same key: to Stripe, it is the first.
         live.stripe.reset();
-        const answers = await Promise.all([send(live.baseUrl, request), send(mock.baseUrl, request)]);
-        const [ours, theirs] = answers.map(({ status, text }) => ({ status, body: maskSecret(text) }));
+        const responses = await Promise.all([send(live.baseUrl, request), send(mock.baseUrl, request)]);
+        const [ours, theirs] = responses.map(({ status, text }) => ({ status, body: maskSecret(text) }));
         const command = curlLine(live.baseUrl, request, live.apiKey);
         expect(theirs, command).toEqual(ours);
         expect(live.stripe.ledger.intents.map(paid), command).toEqual(ours!.status === 200 ? [asked(request)] : []);

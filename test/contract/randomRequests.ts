@@ -169,7 +169,7 @@ const oddHeaders = (apiKey: string): Arbitrary<[string, string][]> =>
           [apiKey, 'other'],
           [apiKey.toUpperCase()],
         ),
-        fc.array(headerText, { maxLength: 2 }),
+        fc.array(headerValue, { maxLength: 2 }),
       ),
       contentTypes: fc.oneof(
         fc.constantFrom(
@@ -180,11 +180,11 @@ const oddHeaders = (apiKey: string): Arbitrary<[string, string][]> =>
           ['application/json, text/plain'],
           ['text/json'],
         ),
-        fc.array(headerText, { maxLength: 1 }),
+        fc.array(headerValue, { maxLength: 1 }),
       ),
       encodings: fc.constantFrom([], ['gzip'], ['identity'], ['']),
       idempotencyKeys: fc.oneof(
-        fc.array(fc.oneof(idempotencyKey, headerText), { maxLength: 2 }),
+        fc.array(fc.oneof(idempotencyKey, headerValue), { maxLength: 2 }),
         fc.constant(['k'.repeat(256)]),
       ),
       prefer: fc.constantFrom([], ['return=minimal'], ['wait=10']),
@@ -200,7 +200,7 @@ const oddHeaders = (apiKey: string): Arbitrary<[string, string][]> =>
 const named = (name: string, values: readonly string[]): [string, string][] => values.map((text) => [name, text]);
 
 /** What Node's client lets into a header: Latin-1 without controls. */
-const headerText = fc.string({
+const headerValue = fc.string({
   unit: fc
     .integer({ min: 0x20, max: 0xff })
     .filter((code) => code !== 0x7f)

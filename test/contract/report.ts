@@ -22,21 +22,21 @@ interface Report {
 }
 
 export function reportOn(baseUrl: string, records: readonly ExchangeRecord[]): Report {
-  const rows = scenarios.map((scenario) => rowOf(scenario, records));
+  const rows = scenarios.map((scenario) => createRow(scenario, records));
   const findings = rows.flatMap((row) => row.findings);
   return { baseUrl, rows, findings, failures: findings.filter(isFailed) };
 }
 
-function rowOf(scenario: Row['scenario'], records: readonly ExchangeRecord[]): Row {
+function createRow(scenario: Row['scenario'], records: readonly ExchangeRecord[]): Row {
   const { operation, example } = scenario;
   const own = records.filter((one) => one.operationId === operation.operationId && one.example === example);
   const findings = own.filter(({ unasked }) => unasked === undefined);
-  return { scenario, findings, verdict: verdictOf(findings), unasked: findings.length > 0 ? '' : own[0]!.unasked! };
+  return { scenario, findings, verdict: findVerdict(findings), unasked: findings.length > 0 ? '' : own[0]!.unasked! };
 }
 
 const isFailed = ({ fault }: ExchangeRecord) => fault !== undefined;
 
-function verdictOf(findings: readonly ExchangeRecord[]): Verdict {
+function findVerdict(findings: readonly ExchangeRecord[]): Verdict {
   if (findings.some(isFailed)) return 'failed';
   return findings.length > 0 ? 'seen' : 'not seen';
 }
@@ -63,7 +63,7 @@ const milliseconds = (ms?: number): string => ms?.toFixed(1) ?? '';
 
 const cut = (text: string): string => (text.length > 1000 ? `${text.slice(0, 1000)}…` : text);
 
-const titleOf = ({ scenario }: Row, { title }: ExchangeRecord): string =>
+const describeCase = ({ scenario }: Row, { title }: ExchangeRecord): string =>
   `${scenario.operation.operationId} ${scenario.status} ${scenario.example}: ${title}`;
 
 /** The failures, each with the row that it belongs to. */
@@ -71,22 +71,22 @@ const failed = (rows: readonly Row[]): (readonly [Row, ExchangeRecord])[] =>
   rows.flatMap((row) => row.findings.filter(isFailed).map((finding) => [row, finding] as const));
 
 /** A request of up to 128 KiB is more than a terminal or an annotation should hold: the page has all of it. */
-const linesOf = ({ curl, answer = 'no answer', fault = '' }: ExchangeRecord): string[] =>
-  [curl, `→ ${answer}`, fault].map(cut);
+const splitLines = ({ curl, response = 'no answer', fault = '' }: ExchangeRecord): string[] =>
+  [curl, `→ ${response}`, fault].map(cut);
 
 const COLOURS = { failed: 'red', seen: 'green', 'not seen': 'dim' } as const;
 
 type Cell = string | number;
 
 /** What a row shows: on how it was asked for, or why it was not. */
-function cellsOf({ scenario, findings, verdict, unasked }: Row): [Verdict, Cell, string, ...Cell[]] {
+function createCells({ scenario, findings, verdict, unasked }: Row): [Verdict, Cell, string, ...Cell[]] {
   const { operation, status, example } = scenario;
   const asked = unasked === '' ? [findings.length, ...latencies(findings)] : [unasked];
   return [verdict, status, `${operation.operationId} ${example}`, ...asked];
 }
 
-const columns = (verdict: string, status: Cell, answer: string, ...numbers: Cell[]): string =>
-  `  ${verdict.padEnd(9)} ${String(status).padEnd(4)} ${answer.padEnd(46)}${numbers.map((one) => String(one).padStart(11)).join('')}`;
+const columns = (verdict: string, status: Cell, response: string, ...numbers: Cell[]): string =>
+  `  ${verdict.padEnd(9)} ${String(status).padEnd(4)} ${response.padEnd(46)}${numbers.map((one) => String(one).padStart(11)).join('')}`;
 
 /** For the terminal. */
 export function summary(report: Report): string {
@@ -95,9 +95,9 @@ export function summary(report: Report): string {
   return [
     `\nThe contract at ${baseUrl}\n`,
     columns('', '', 'answer', 'requests', 'median ms', 'slowest ms'),
-    ...rows.map((row) => styleText(COLOURS[row.verdict], columns(...cellsOf(row)))),
+    ...rows.map((row) => styleText(COLOURS[row.verdict], columns(...createCells(row)))),
     ...failed(rows).map(
-      ([row, finding]) => `\n${styleText('red', titleOf(row, finding))}\n  ${linesOf(finding).join('\n  ')}`,
+      ([row, finding]) => `\n${styleText('red', describeCase(row, finding))}\n  ${splitLines(finding).join('\n  ')}`,
     ),
     `\n${styleText(failures.length > 0 ? 'red' : 'green', verdict)}`,
     seen,
@@ -108,8 +108,8 @@ export function summary(report: Report): string {
 export const annotations = ({ rows }: Report): string =>
   failed(rows)
     .map(([row, finding]) => {
-      const title = escapedForGitHub(titleOf(row, finding)).replaceAll(':', '%3A').replaceAll(',', '%2C');
-      return `::error title=${title}::${escapedForGitHub(linesOf(finding).join('\n'))}`;
+      const title = escapedForGitHub(describeCase(row, finding)).replaceAll(':', '%3A').replaceAll(',', '%2C');
+      return `::error title=${title}::${escapedForGitHub(splitLines(finding).join('\n'))}`;
     })
     .join('\n');
 
@@ -133,7 +133,7 @@ export function page(report: Report): string {
 ${
   failures.length > 0
     ? `<h2>What failed</h2>\n${failed(rows)
-        .map(([row, one]) => exchangeHtml(titleOf(row, one), one))
+        .map(([row, one]) => exchangeHtml(describeCase(row, one), one))
         .join('\n')}`
     : ''
 }
@@ -146,7 +146,7 @@ ${rows.map(rowHtml).join('\n')}
 
 function rowHtml(row: Row): string {
   const { findings, verdict } = row;
-  const spans = cellsOf(row)
+  const spans = createCells(row)
     .map((cell) => `<span>${safe(cell)}</span>`)
     .join('');
   if (findings.length === 0) return `<div class="row not-seen">${spans}</div>`;
@@ -157,12 +157,12 @@ ${findings.map((one) => exchangeHtml(one.title, one)).join('\n')}
 
 /** A failure is open, and whole. Of what went well, the beginning is enough. */
 function exchangeHtml(title: string, finding: ExchangeRecord): string {
-  const { latencyMs, curl, answer, fault } = finding;
+  const { latencyMs, curl, response, fault } = finding;
   const command = isFailed(finding) ? curl : cut(curl);
   const time = latencyMs === undefined ? '' : ` <small>${milliseconds(latencyMs)} ms</small>`;
   return `<details class="exchange"${isFailed(finding) ? ' open' : ''}><summary>${safe(title)}${time}</summary>
 <pre>${safe(command)}</pre>
-<pre>→ ${safe(answer ?? 'no answer')}</pre>${fault === undefined ? '' : `\n<pre class="fault">${safe(fault)}</pre>`}
+<pre>→ ${safe(response ?? 'no answer')}</pre>${fault === undefined ? '' : `\n<pre class="fault">${safe(fault)}</pre>`}
 </details>`;
 }
 

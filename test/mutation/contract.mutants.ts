@@ -11,14 +11,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildApp } from '../../src/http/app.ts';
 import { openContract, type Contract } from '../../src/contract/contract.ts';
 import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
-import { limits } from '../../src/access/rateLimits.ts';
+import { createRateLimits } from '../../src/access/rateLimits.ts';
 import { liveHandlers } from '../../src/operations/index.ts';
 import { stripeGateway } from '../../src/payments/stripe/gateway.ts';
 import { json, requestTo, type Case } from '../contract/case.ts';
 import { cases } from '../contract/cases.ts';
 import { expectDocumented, expectExample } from '../contract/judge.ts';
 import { byOasdiff, byRedocly, OASDIFF } from '../compatibility/compare.ts';
-import { document, operationsOf, scenarios } from '../support/contractDocument.ts';
+import { document, listOperations, scenarios } from '../support/contractDocument.ts';
 import { send, sendBytes, type WireResponse } from '../support/exchange.ts';
 import { mockTarget } from '../support/targets.ts';
 import { mutantsOfContract } from './mutantsOfContract.ts';
@@ -90,7 +90,7 @@ async function served(contractDocument: object, tenantRequestsPerMinute = 1_000_
     const app = await buildApp({
       contract,
       authenticate: (apiKey) => (apiKey === API_KEY ? 'mutants' : undefined),
-      limits: limits({ tenantRequestsPerMinute, addressFailuresPerMinute: 1_000_000 }),
+      limits: createRateLimits({ tenantRequestsPerMinute, addressFailuresPerMinute: 1_000_000 }),
       logger,
     });
     const url = await app.listen({ host: '127.0.0.1', port: 0 });
@@ -112,14 +112,14 @@ async function served(contractDocument: object, tenantRequestsPerMinute = 1_000_
 
 let original: Served;
 /** What each case is answered now. */
-const answers = new Map<Case, WireResponse>();
+const responses = new Map<Case, WireResponse>();
 beforeAll(async () => {
   original = await served(document);
   await Promise.all(
     cases.map(async (known) => {
       const isAsked = asked.includes(known);
-      const answer = isAsked ? send(original.url, known.request(API_KEY)) : askSlowly(known, document, original);
-      answers.set(known, await answer);
+      const response = isAsked ? send(original.url, known.request(API_KEY)) : askSlowly(known, document, original);
+      responses.set(known, await response);
     }),
   );
 });
@@ -128,14 +128,14 @@ afterAll(() => original.close());
 /** The examples whose answer is another one now. */
 function touchedExamples(contract: Contract): Set<string> {
   const touched = scenarios.filter(
-    ({ example }) => answerText(contract, example) !== answerText(original.contract, example),
+    ({ example }) => describeResponse(contract, example) !== describeResponse(original.contract, example),
   );
   return new Set(touched.map(({ example }) => example));
 }
 
-function answerText({ operations }: Contract, example: string): string | undefined {
+function describeResponse({ operations }: Contract, example: string): string | undefined {
   try {
-    return JSON.stringify(operations[0]!.answer(example));
+    return JSON.stringify(operations[0]!.response(example));
   } catch {
     return undefined;
   }
@@ -199,9 +199,11 @@ async function failure(known: Case, ask: () => ReturnType<typeof send>): Promise
 }
 
 /** The title of the first case whose answer of today the changed contract does not allow. */
-function undocumentedAnswer(mutant: object): string | undefined {
-  const byId = new Map(operationsOf(mutant as typeof document).map((operation) => [operation.operationId, operation]));
-  for (const [known, answer] of answers) {
+function findUndocumentedResponse(mutant: object): string | undefined {
+  const byId = new Map(
+    listOperations(mutant as typeof document).map((operation) => [operation.operationId, operation]),
+  );
+  for (const [known, answer] of responses) {
     try {
       expectDocumented(answer, byId.get(known.operation.operationId)!);
     } catch {
@@ -221,10 +223,10 @@ async function otherwiseOnMock(mutantFile: string, target: Contract): Promise<st
     for (const { operation, example, headers } of scenarios.filter((scenario) => touched.has(scenario.example))) {
       const [{ value }] = Object.values(operation.requestExamples) as [{ value: object }];
       const prefer = [['Prefer', `example=${example}`]] as const;
-      const answer = await send(mock.baseUrl, requestTo(operation)(json(value), prefer)(mock.apiKey));
-      const isUsual = Object.entries(headers).every(([name, usual]) => answer.headers[name.toLowerCase()] === usual);
+      const response = await send(mock.baseUrl, requestTo(operation)(json(value), prefer)(mock.apiKey));
+      const isUsual = Object.entries(headers).every(([name, usual]) => response.headers[name.toLowerCase()] === usual);
       try {
-        expectExample(answer, operation, example);
+        expectExample(response, operation, example);
       } catch {
         return example;
       }
@@ -237,15 +239,15 @@ async function otherwiseOnMock(mutantFile: string, target: Contract): Promise<st
 }
 
 const run = promisify(execFile);
-const pathOf = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+const resolvePath = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
 async function isLinted(file: string): Promise<boolean> {
   const args = [
-    pathOf('../../node_modules/@redocly/cli/bin/cli.js'),
+    resolvePath('../../node_modules/@redocly/cli/bin/cli.js'),
     'lint',
     file,
     '--config',
-    pathOf('../../redocly.yaml'),
+    resolvePath('../../redocly.yaml'),
   ];
   const env = { ...process.env, REDOCLY_TELEMETRY: 'off' };
   return run(process.execPath, args, { env, timeout: 60_000 }).then(
@@ -266,7 +268,7 @@ afterAll(() => rm(folder, { recursive: true }));
 let files = 0;
 
 /** Who notices first: those who cost least are asked first. */
-async function noticerOf(mutant: object): Promise<Noticer> {
+async function findNoticer(mutant: object): Promise<Noticer> {
   let target: Served;
   try {
     target = await served(mutant);
@@ -279,7 +281,7 @@ async function noticerOf(mutant: object): Promise<Noticer> {
   } finally {
     await target.close();
   }
-  const undocumented = undocumentedAnswer(mutant);
+  const undocumented = findUndocumentedResponse(mutant);
   if (undocumented) return `the contract tests, held to it: ${undocumented}`;
   const file = join(folder, `${(files += 1)}.json`);
   await writeFile(file, JSON.stringify(mutant));
@@ -300,7 +302,7 @@ async function isBreaking(compare: typeof byRedocly, file: string): Promise<bool
 
 describe('the contract as it is', () => {
   it('is noticed by nobody', async () => {
-    expect(await noticerOf(document)).toBeUndefined();
+    expect(await findNoticer(document)).toBeUndefined();
   });
 });
 
@@ -309,7 +311,7 @@ describe('a change of the contract is noticed', () => {
   afterAll(() => printTable('Mutants of the contract', results, explanations));
 
   it.concurrent.each(mutantsOfContract(document))('$name', async ({ name, document: mutant }) => {
-    const noticer = await noticerOf(mutant);
+    const noticer = await findNoticer(mutant);
     results.set(name, noticer);
     expect(verdictOn(explanations, name, noticer)).toBe('as it should be');
   });

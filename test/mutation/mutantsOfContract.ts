@@ -60,14 +60,14 @@ function copyAt(document: object, place: Place): { copy: object; parent: Record<
   return { copy, parent: parent as Record<string | number, unknown> };
 }
 
-const nameOf = (place: Place) => place.map((key) => String(key).replaceAll('/', '~1')).join('/');
+const describeMutant = (place: Place) => place.map((key) => String(key).replaceAll('/', '~1')).join('/');
 
 function removed(document: object, place: Place): Mutant[] {
   const { copy, parent } = copyAt(document, place);
   const key = place.at(-1)!;
   if (Array.isArray(parent)) parent.splice(Number(key), 1);
   else delete parent[key];
-  return [{ name: `${nameOf(place)} removed`, document: copy }];
+  return [{ name: `${describeMutant(place)} removed`, document: copy }];
 }
 
 function movedLast(document: object, place: Place): Mutant {
@@ -76,14 +76,14 @@ function movedLast(document: object, place: Place): Mutant {
   const value = parent[key];
   delete parent[key];
   parent[key] = value;
-  return { name: `${nameOf(place)} moved last`, document: copy };
+  return { name: `${describeMutant(place)} moved last`, document: copy };
 }
 
 function changed(document: object, place: Place, value: unknown): Mutant[] {
   return others(document, place, value).map((other) => {
     const { copy, parent } = copyAt(document, place);
     parent[place.at(-1)!] = other;
-    return { name: `${nameOf(place)}: ${JSON.stringify(value)} → ${JSON.stringify(other)}`, document: copy };
+    return { name: `${describeMutant(place)}: ${JSON.stringify(value)} → ${JSON.stringify(other)}`, document: copy };
   });
 }
 

@@ -83,7 +83,7 @@ afterAll(() => stripe.close());
 let keys = 0;
 
 /** What the gateway makes of an answer that was changed on its way: all that anybody behind it can see. */
-async function outcomeOf(scene: string, change: Change | undefined): Promise<object> {
+async function readOutcome(scene: string, change: Change | undefined): Promise<object> {
   const { order, fault, twice } = scenes[scene]!;
   const proxy = await changingProxy(change, fault);
   const gateway = stripeGateway({ secretKey: 'sk_test_mutants', baseUrl: new URL(proxy.url), deadlineMs: 1_500 });
@@ -140,15 +140,15 @@ async function changingProxy(change: Change | undefined, fault: Fault | undefine
 const NOT_SENT_ON = new Set(['host', 'connection', 'content-length', 'transfer-encoding', 'keep-alive', 'date']);
 
 /** The answer of a scene as it comes, to derive the changes from. */
-async function replyOf(scene: string): Promise<Reply> {
+async function createReply(scene: string): Promise<Reply> {
   let seen: Reply | undefined;
-  await outcomeOf(scene, { name: 'look', apply: (reply) => (seen ??= structuredClone(reply)) });
+  await readOutcome(scene, { name: 'look', apply: (reply) => (seen ??= structuredClone(reply)) });
   return seen!;
 }
 
 const STATUSES = [200, 201, 302, 400, 401, 402, 404, 409, 429, 500, 503];
 
-function changesOf({ status, headers, body }: Reply): Change[] {
+function listChanges({ status, headers, body }: Reply): Change[] {
   return [
     ...STATUSES.filter((other) => other !== status).map((other) => ({
       name: `status ${status} → ${other}`,
@@ -193,11 +193,11 @@ afterAll(() => printTable("Mutants of Stripe's answers", results, explanations))
 
 describe.each(Object.keys(scenes))('an answer of Stripe, %s,', (scene) => {
   it('that is changed in one thing is noticed', async () => {
-    const expected = await outcomeOf(scene, undefined);
-    expect(await outcomeOf(scene, undefined), 'an unchanged answer').toEqual(expected);
-    const changes = changesOf(await replyOf(scene));
+    const expected = await readOutcome(scene, undefined);
+    expect(await readOutcome(scene, undefined), 'an unchanged answer').toEqual(expected);
+    const changes = listChanges(await createReply(scene));
     const verdicts = await inParallel(changes, async (change) => {
-      const outcome: { fault?: string } = await outcomeOf(scene, change);
+      const outcome: { fault?: string } = await readOutcome(scene, change);
       const isSame = JSON.stringify(outcome) === JSON.stringify(expected);
       const refused = outcome.fault === undefined ? 'shown in what it reports' : `answered as ${outcome.fault}`;
       const noticer = isSame ? undefined : `the gateway: ${refused}`;

@@ -72,7 +72,7 @@ const parts: Record<string, Part> = {
   docs: { mutate: ['src/docs/*.ts'], tests: ['test/unit/docs/*.test.ts'] },
   mock: {
     mutate: ['src/mock/*.ts', '!src/mock/prefer.ts', '!src/mock/server.ts'],
-    tests: ['test/unit/mock/{console,contractFile,directives,dynamicData,headerText,prism,scenarios}.test.ts'],
+    tests: ['test/unit/mock/{console,contractFile,directives,dynamicData,headerValue,prism,scenarios}.test.ts'],
   },
   mockServer: { mutate: ['src/mock/server.ts'], tests: ['test/unit/mock/{server,daily}.test.ts'] },
 };
@@ -81,7 +81,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const THRESHOLD = 90;
 
 /** The mutants of a part by how they ended: `Killed`, `Survived`, `NoCoverage`, … */
-function outcomesOf({ mutate, tests }: Part): string[] {
+function runPart({ mutate, tests }: Part): string[] {
   const run = spawnSync('stryker', ['run', 'test/mutation/stryker.config.json', '--mutate', mutate.join(',')], {
     cwd: root,
     stdio: 'inherit',
@@ -96,7 +96,7 @@ function outcomesOf({ mutate, tests }: Part): string[] {
 
 const [chosen] = process.argv.slice(2);
 if (chosen && !parts[chosen]) throw new Error(`PART: expected one of ${Object.keys(parts).join(', ')}, got ${chosen}`);
-const outcomes = (chosen ? [parts[chosen]!] : Object.values(parts)).flatMap(outcomesOf);
+const outcomes = (chosen ? [parts[chosen]!] : Object.values(parts)).flatMap(runPart);
 const count = (...statuses: string[]) => outcomes.filter((status) => statuses.includes(status)).length;
 const [noticed, unnoticed] = [count('Killed', 'Timeout'), count('Survived', 'NoCoverage')];
 const score = (100 * noticed) / (noticed + unnoticed);

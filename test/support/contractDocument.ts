@@ -31,10 +31,10 @@ interface Scenario {
 export { document };
 
 /** The document with its references resolved, all of which are local. */
-export const operations = operationsOf(document);
+export const operations = listOperations(document);
 
 /** The operations of another version of the document. */
-export function operationsOf(contract: typeof document): readonly DocumentedOperation[] {
+export function listOperations(contract: typeof document): readonly DocumentedOperation[] {
   return Object.entries(contract.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       operationId: operation.operationId,

@@ -69,7 +69,7 @@ const isNamed = (headers: WireRequest['headers'], name: string): boolean =>
 /** The request as a command that repeats it in a shell where API_KEY is the key, which doesn't stand in it. */
 export function curlLine(baseUrl: string, { method, path, headers, body }: WireRequest, apiKey = ''): string {
   const data = body ?? (isNamed(headers, 'transfer-encoding') ? '' : undefined);
-  const { piped, argument } = bodyOf(data);
+  const { piped, argument } = readBody(data);
   // curl adds a media type of its own to what has none.
   const all =
     data === undefined || isNamed(headers, 'content-type') ? headers : [...headers, ['Content-Type'] as const];
@@ -98,7 +98,7 @@ function headerArgument([name, value]: readonly [name: string, value?: string], 
 const MAX_ARGUMENT_BYTES = 100_000;
 
 /** A body that is too long for an argument comes through a pipe, and so do bytes that are no text. */
-function bodyOf(body: WireRequest['body']): { piped: string[]; argument: string[] } {
+function readBody(body: WireRequest['body']): { piped: string[]; argument: string[] } {
   if (body === undefined) return { piped: [], argument: [] };
   if (typeof body !== 'string') {
     const escaped = [...body].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');

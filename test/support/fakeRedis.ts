@@ -35,7 +35,7 @@ export async function startFakeRedis(): Promise<FakeRedis> {
     return `*2\r\n:${count + by}\r\n:${expiresAt - Date.now()}\r\n`;
   }
 
-  function answerTo([name = '', ...args]: string[]): string {
+  function replyTo([name = '', ...args]: string[]): string {
     const command = name.toLowerCase();
     if (command === 'hello') return '%1\r\n+proto\r\n:3\r\n';
     if (command === 'info') return '$9\r\nloading:0\r\n';
@@ -61,7 +61,7 @@ export async function startFakeRedis(): Promise<FakeRedis> {
       received += chunk.toString();
       for (let read = commandIn(received); read; read = commandIn(received)) {
         received = read.rest;
-        if (redis.state !== 'silent') client.write(answerTo(read.words));
+        if (redis.state !== 'silent') client.write(replyTo(read.words));
       }
     });
   });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { readMockConfig } from '../../src/config.ts';
-import { startMock, type Answered } from '../../src/mock/server.ts';
+import { startMock, type HandledRequest } from '../../src/mock/server.ts';
 import type { WireRequest } from './exchange.ts';
 
 const CONTRACT = new URL('../../openapi/openapi.yaml', import.meta.url);
@@ -16,7 +16,7 @@ export interface OwnMock {
   text: string;
   /** Lines of JSON. */
   log: readonly string[];
-  answered: readonly Answered[];
+  handled: readonly HandledRequest[];
   close: () => Promise<void>;
 }
 
@@ -27,16 +27,16 @@ export async function mocking(env: Record<string, string> = {}): Promise<OwnMock
   const text = await readFile(CONTRACT, 'utf8');
   await writeFile(file, text);
   const log: string[] = [];
-  const answered: Answered[] = [];
+  const handled: HandledRequest[] = [];
   const logger = pino({ level: 'info' }, { write: (line: string) => void log.push(line) });
   const config = readMockConfig({ PORT: '0', ...env });
-  const mock = await startMock(config, file, logger, (one) => void answered.push(one));
+  const mock = await startMock(config, file, logger, (one) => void handled.push(one));
   return {
     url: mock.url,
     file,
     text,
     log,
-    answered,
+    handled,
     async close() {
       await mock.close();
       await rm(folder, { recursive: true });
@@ -45,7 +45,10 @@ export async function mocking(env: Record<string, string> = {}): Promise<OwnMock
 }
 
 /** A valid request, unless it is changed. */
-export const paymentOf = (headers: Record<string, string> = {}, changes: Partial<WireRequest> = {}): WireRequest => ({
+export const createPayment = (
+  headers: Record<string, string> = {},
+  changes: Partial<WireRequest> = {},
+): WireRequest => ({
   method: 'POST',
   path: '/api/v1/payments/intent',
   headers: Object.entries({ Host: 'mock.test', 'cv-api-key': 'any', 'Content-Type': 'application/json', ...headers }),

@@ -58,7 +58,7 @@ export async function observedServer(overrides: Record<string, string> = {}): Pr
     stripe,
     log,
     requests: () => log.filter((line) => 'durationMs' in line),
-    metric: async (name) => valueOf(await (await fetch(`${server.adminUrl}/metrics`)).text(), name),
+    metric: async (name) => readMetric(await (await fetch(`${server.adminUrl}/metrics`)).text(), name),
     pay: (options) => pay(server.url, options),
     async close() {
       await server.stop();
@@ -76,12 +76,12 @@ export function pay(url: string, { key = ACME, body = '{"amount":10}', headers =
 }
 
 /** `name` with its labels, as it stands in the text. */
-export function valueOf(text: string, name: string): number | undefined {
+export function readMetric(text: string, name: string): number | undefined {
   const line = text.split('\n').find((one) => one.startsWith(`${name} `));
   return line === undefined ? undefined : Number(line.slice(name.length));
 }
 
-export const statusesOf = (answers: readonly Response[]): number[] => answers.map(({ status }) => status);
+export const readStatuses = (responses: readonly Response[]): number[] => responses.map(({ status }) => status);
 
 /** The same server as a process of its own, with all that it writes. */
 export interface ObservedProcess {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 
-export interface RawAnswer {
+export interface RawResponse {
   status: number;
   /** Lower-case names. */
   headers: Readonly<Record<string, string>>;
@@ -13,7 +13,7 @@ export interface RawAnswer {
 
 export interface Received {
   /** The answers in their order, those with a status of 1xx too. */
-  answers: readonly RawAnswer[];
+  responses: readonly RawResponse[];
   /** What is no whole answer. */
   rest: string;
 }
@@ -24,7 +24,7 @@ export interface RawClient {
   /** What came so far. */
   received(): Received;
   /** Resolves with the so-manieth answer; rejects when the connection closes without it. */
-  answer(count?: number): Promise<RawAnswer>;
+  response(count?: number): Promise<RawResponse>;
   /** Resolves when the connection is gone, with how it went. */
   closed: Promise<'ended' | 'reset'>;
 }
@@ -52,12 +52,12 @@ export function rawClient(baseUrl: string): RawClient {
     socket,
     closed,
     send: (bytes) => void socket.write(bytes),
-    received: () => parseAnswers(text),
-    answer: (count = 1) =>
+    received: () => parseResponses(text),
+    response: (count = 1) =>
       new Promise((resolve, reject) => {
         const look = () => {
-          const answer = parseAnswers(text).answers[count - 1];
-          if (answer) resolve(answer);
+          const response = parseResponses(text).responses[count - 1];
+          if (response) resolve(response);
           else if (socket.closed) reject(new Error(`closed without answer ${count}: ${JSON.stringify(text)}`));
           else return;
           waiting.delete(look);
@@ -116,12 +116,12 @@ export async function exchange(baseUrl: string, bytes: string | Uint8Array): Pro
 }
 
 /** Reads answers that follow each other. All bodies of ours are JSON objects: no brace, no body (HEAD, 100). */
-function parseAnswers(text: string): Received {
-  const answers: RawAnswer[] = [];
+function parseResponses(text: string): Received {
+  const responses: RawResponse[] = [];
   let rest = text;
   for (;;) {
     const head = /^HTTP\/1\.1 (\d{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n/.exec(rest);
-    if (!head) return { answers, rest };
+    if (!head) return { responses, rest };
     const headers = Object.fromEntries(
       head[2]!
         .split('\r\n')
@@ -130,8 +130,8 @@ function parseAnswers(text: string): Received {
     );
     const behind = rest.slice(head[0].length);
     const length = behind.startsWith('{') ? Number(headers['content-length']) : 0;
-    if (behind.length < length) return { answers, rest };
-    answers.push({ status: Number(head[1]), headers, text: behind.slice(0, length) });
+    if (behind.length < length) return { responses, rest };
+    responses.push({ status: Number(head[1]), headers, text: behind.slice(0, length) });
     rest = behind.slice(length);
   }
 }

@@ -27,11 +27,11 @@ export interface RedisServer {
 export interface RedisOptions {
   password?: string;
   /** The port of another one. A replica takes no writes. */
-  replicaOf?: number;
+  primary?: number;
 }
 
 /** A real Redis on 127.0.0.1, with nothing on disk. */
-export async function startRedis({ password, replicaOf }: RedisOptions = {}): Promise<RedisServer> {
+export async function startRedis({ password, primary }: RedisOptions = {}): Promise<RedisServer> {
   const port = await freePort();
   const directory = await mkdtemp(join(tmpdir(), 'redis-'));
   let server = await launch();
@@ -51,16 +51,16 @@ export async function startRedis({ password, replicaOf }: RedisOptions = {}): Pr
     ];
     const more = [
       ...(password === undefined ? [] : ['--requirepass', password]),
-      ...(replicaOf === undefined ? [] : ['--replicaof', `127.0.0.1 ${replicaOf}`]),
+      ...(primary === undefined ? [] : ['--replicaof', `127.0.0.1 ${primary}`]),
     ];
     const child = spawn('redis-server', [...settings, ...more]);
-    const said: string[] = [];
+    const output: string[] = [];
     await new Promise<void>((resolve, reject) => {
       child.stdout.on('data', (text: Buffer) => {
-        said.push(text.toString());
-        if (said.join('').includes('Ready to accept connections')) resolve();
+        output.push(text.toString());
+        if (output.join('').includes('Ready to accept connections')) resolve();
       });
-      child.once('exit', () => reject(new Error(`redis-server ended:\n${said.join('')}`)));
+      child.once('exit', () => reject(new Error(`redis-server ended:\n${output.join('')}`)));
     });
     return child;
   }

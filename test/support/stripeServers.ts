@@ -42,7 +42,7 @@ export async function rawServer(
 }
 
 /** An HTTP answer, whole. */
-export function httpAnswer(body: unknown, status = 200, headers: Record<string, string> = {}): string {
+export function httpResponse(body: unknown, status = 200, headers: Record<string, string> = {}): string {
   const text = JSON.stringify(body);
   const lines = Object.entries({ 'Content-Length': String(Buffer.byteLength(text)), ...headers });
   return `HTTP/1.1 ${status} X\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${text}`;

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/access/apiKeys.ts';
 import { readConfig, readMockConfig } from '../../src/config.ts';
 
-const digestOf = (apiKey: string) => sha256(apiKey).toString('hex');
+const digest = (apiKey: string) => sha256(apiKey).toString('hex');
 
-const goodEnv = { API_KEYS: `acme:${digestOf('cv_one')}`, STRIPE_SECRET_KEY: 'sk_test_51Good' };
+const goodEnv = { API_KEYS: `acme:${digest('cv_one')}`, STRIPE_SECRET_KEY: 'sk_test_51Good' };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -119,7 +119,7 @@ describe('readConfig', () => {
   });
 
   it('reads several keys, also of one tenant, so that a key can be replaced', () => {
-    const apiKeys = [`acme:${digestOf('old')}`, `acme:${digestOf('new')}`, `b.c-d_1:${digestOf('other')}`].join(' , ');
+    const apiKeys = [`acme:${digest('old')}`, `acme:${digest('new')}`, `b.c-d_1:${digest('other')}`].join(' , ');
     expect(readConfig({ ...goodEnv, API_KEYS: apiKeys }).apiKeys).toEqual([
       { tenant: 'acme', sha256: sha256('old') },
       { tenant: 'acme', sha256: sha256('new') },
@@ -129,10 +129,10 @@ describe('readConfig', () => {
 
   it.each([
     ['a key that is no digest', 'acme:cv_secret'],
-    ['a digest in capitals', `acme:${digestOf('cv_secret').toUpperCase()}`],
-    ['a tenant with a space', `ac me:${digestOf('cv_secret')}`],
-    ['no tenant', digestOf('cv_secret')],
-    ['a comma too many', `acme:${digestOf('cv_secret')},`],
+    ['a digest in capitals', `acme:${digest('cv_secret').toUpperCase()}`],
+    ['a tenant with a space', `ac me:${digest('cv_secret')}`],
+    ['no tenant', digest('cv_secret')],
+    ['a comma too many', `acme:${digest('cv_secret')},`],
   ])('refuses API keys with %s', (_what, text) => {
     expect(faultsIn({ ...goodEnv, API_KEYS: text })).toEqual([
       expect.stringMatching(/^API_KEYS: expected tenant:sha256 pairs, separated by commas; wrong: number \d of \d$/),
@@ -140,14 +140,14 @@ describe('readConfig', () => {
   });
 
   it('says by number which of the API keys are wrong', () => {
-    const good = `acme:${digestOf('cv_one')}`;
+    const good = `acme:${digest('cv_one')}`;
     expect(faultsIn({ ...goodEnv, API_KEYS: `${good},wrong,${good},worse` })).toEqual([
       expect.stringContaining('wrong: number 2, 4 of 4'),
     ]);
   });
 
   it('refuses one key for two tenants: whose requests would they be?', () => {
-    const shared = digestOf('cv_one');
+    const shared = digest('cv_one');
     expect(faultsIn({ ...goodEnv, API_KEYS: `acme:${shared},other:${shared}` })).toEqual([
       'API_KEYS: the same key stands there twice',
     ]);
@@ -170,14 +170,14 @@ describe('readConfig', () => {
 
   it('never says a secret, however it is misplaced', () => {
     const env = {
-      API_KEYS: `acme:cv_CANARY,${digestOf('cv_CANARY')}`,
+      API_KEYS: `acme:cv_CANARY,${digest('cv_CANARY')}`,
       STRIPE_SECRET_KEY: 'pk_live_CANARY',
       API_KEY: 'cv_CANARY',
       STRIPE_KEY: 'sk_live_CANARY',
     };
-    const said = faultsIn(env).join('\n');
-    expect(said).not.toContain('CANARY');
-    expect(said).not.toContain(digestOf('cv_CANARY'));
+    const output = faultsIn(env).join('\n');
+    expect(output).not.toContain('CANARY');
+    expect(output).not.toContain(digest('cv_CANARY'));
   });
 
   it.each([
@@ -300,7 +300,7 @@ describe('an API key', () => {
   const wrong = ['API_KEYS: expected tenant:sha256 pairs, separated by commas; wrong: number 1 of 1'];
 
   it.each(['x', ':x', ' x'])('is a digest and nothing more: …%s', (more) => {
-    expect(faultsIn({ ...goodEnv, API_KEYS: `acme:${digestOf('cv_one')}${more}` })).toEqual(wrong);
+    expect(faultsIn({ ...goodEnv, API_KEYS: `acme:${digest('cv_one')}${more}` })).toEqual(wrong);
   });
 });
 

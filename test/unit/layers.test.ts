@@ -14,7 +14,7 @@ const ROWS: readonly (readonly RegExp[])[] = [
     /^config\.ts$/,
     /^docs\/curl\.ts$/,
     /^http\/app\.ts$/,
-    /^mock\/(contractFile|directives|dynamicData|headerText|prefer|prism|scenarios)\.ts$/,
+    /^mock\/(contractFile|directives|dynamicData|headerValue|prefer|prism|scenarios)\.ts$/,
     /^observability\/admin\.ts$/,
   ],
   [/^contract\/responseValidation\.ts$/, /^http\/parserErrors\.ts$/, /^observability\/metrics\.ts$/],
@@ -36,7 +36,7 @@ const ROWS: readonly (readonly RegExp[])[] = [
 
 const SRC = new URL('../../src/', import.meta.url);
 const files = globSync(['**/*.ts', 'startSignals.js'], { cwd: SRC }).map((file) => file.replaceAll('\\', '/'));
-const textOf = (file: string) => readFileSync(new URL(file, SRC), 'utf8');
+const readSource = (file: string) => readFileSync(new URL(file, SRC), 'utf8');
 
 interface Import {
   from: string;
@@ -51,36 +51,36 @@ const isOurs = (to: string) => files.includes(to);
 const IMPORT = /^(?:import|export)( type)? (?:[^'";=(]*? from )?'([^']+)'|\bimport\('([^']+)'\)/gm;
 
 const imports: readonly Import[] = files.flatMap((from) =>
-  [...textOf(from).matchAll(IMPORT)].map(([, type, stated, called = stated!]) => ({
+  [...readSource(from).matchAll(IMPORT)].map(([, type, stated, called = stated!]) => ({
     from,
-    to: called.startsWith('.') ? join(from, '..', called) : packageOf(called),
+    to: called.startsWith('.') ? join(from, '..', called) : readPackageName(called),
     isType: type !== undefined,
   })),
 );
 
 /** `@a/b/c` → `@a/b`, `yaml/x` → `yaml`. */
-function packageOf(target: string): string {
+function readPackageName(target: string): string {
   return target
     .split('/')
     .slice(0, target.startsWith('@') ? 2 : 1)
     .join('/');
 }
 
-const rowOf = (file: string) => ROWS.findIndex((row) => row.some((pattern) => pattern.test(file)));
+const findRow = (file: string) => ROWS.findIndex((row) => row.some((pattern) => pattern.test(file)));
 const isFake = (file: string) => file.startsWith('fake-stripe/');
-const said = (some: readonly Import[]) => some.map(({ from, to }) => `${from} imports ${to}`);
+const describeImports = (some: readonly Import[]) => some.map(({ from, to }) => `${from} imports ${to}`);
 
 /** Everything that runs when this file runs: what is only a type is gone by then. */
-function closureOf(file: string, seen = new Set<string>()): Set<string> {
+function findClosure(file: string, seen = new Set<string>()): Set<string> {
   for (const { to } of imports.filter(({ from, isType }) => from === file && !isType)) {
-    if (!seen.has(to)) closureOf(to, seen.add(to));
+    if (!seen.has(to)) findClosure(to, seen.add(to));
   }
   return seen;
 }
 
 describe('the layers', () => {
   it('are found in the sources', () => {
-    expect(said(imports)).toEqual(
+    expect(describeImports(imports)).toEqual(
       expect.arrayContaining(['server.ts imports live.ts', 'payments/stripe/gateway.ts imports payments/gateway.ts']),
     );
   });
@@ -94,19 +94,19 @@ describe('the layers', () => {
 
   it('are imported downwards', () => {
     const upwards = imports.filter(
-      ({ from, to }) => !isFake(from) && isOurs(to) && !isFake(to) && rowOf(to) < rowOf(from),
+      ({ from, to }) => !isFake(from) && isOurs(to) && !isFake(to) && findRow(to) < findRow(from),
     );
-    expect(said(upwards)).toEqual([]);
+    expect(describeImports(upwards)).toEqual([]);
   });
 
   it('do not meet the fake Stripe, but for dev.ts', () => {
-    expect(said(imports.filter(({ from, to }) => !isFake(from) && isFake(to)))).toEqual([
+    expect(describeImports(imports.filter(({ from, to }) => !isFake(from) && isFake(to)))).toEqual([
       'dev.ts imports fake-stripe/server.ts',
     ]);
   });
 
   it('are not met by the fake Stripe', () => {
-    expect(said(imports.filter(({ from, to }) => isFake(from) && isOurs(to) && !isFake(to)))).toEqual([]);
+    expect(describeImports(imports.filter(({ from, to }) => isFake(from) && isOurs(to) && !isFake(to)))).toEqual([]);
   });
 });
 
@@ -122,7 +122,7 @@ describe('the boundaries', () => {
   });
 
   it('only processes read the environment', () => {
-    const readers = files.filter((file) => /process\s*\.\s*env|process\[/.test(textOf(file)));
+    const readers = files.filter((file) => /process\s*\.\s*env|process\[/.test(readSource(file)));
     expect(readers.sort()).toEqual(['dev.ts', 'mock.ts', 'server.ts', 'tools/reference.ts']);
   });
 
@@ -134,12 +134,12 @@ describe('the boundaries', () => {
   });
 
   it('nothing imports a process', () => {
-    expect(said(imports.filter(({ to }) => ['dev.ts', 'mock.ts', 'server.ts'].includes(to)))).toEqual([]);
+    expect(describeImports(imports.filter(({ to }) => ['dev.ts', 'mock.ts', 'server.ts'].includes(to)))).toEqual([]);
   });
 });
 
 describe('the production process', () => {
-  const production = [...closureOf('server.ts')];
+  const production = [...findClosure('server.ts')];
   const packages = production.filter((name) => !isOurs(name) && !name.endsWith('.json'));
 
   it('is made of more than its own file', () => {

@@ -8,7 +8,7 @@ const { PaymentMethodType, PaymentIntentRequest } = document.components.schemas;
 const NOT_OURS = 'custom';
 
 /** `PaymentMethod.Type` of the SDK, which its types keep open: nothing but this test sees it grow. */
-function typesOfTheSdk(): string[] {
+function readSdkTypes(): string[] {
   const path = '../../node_modules/stripe/esm/resources/PaymentMethods.d.ts';
   const declarations = readFileSync(new URL(path, import.meta.url), 'utf8');
   const [, namespace = ''] = /^export declare namespace PaymentMethod \{\n(.*?)^\}/ms.exec(declarations) ?? [];
@@ -17,7 +17,7 @@ function typesOfTheSdk(): string[] {
 }
 
 it('the contract takes every payment method type that the SDK knows, and no other', () => {
-  expect(PaymentMethodType.enum).toEqual(typesOfTheSdk().filter((type) => type !== NOT_OURS));
+  expect(PaymentMethodType.enum).toEqual(readSdkTypes().filter((type) => type !== NOT_OURS));
 });
 
 it('the contract takes all of them at once', () => {

@@ -1,5 +1,5 @@
 import type { FaultDetails, GatewayFault } from '../gateway.ts';
-import type { AnswerHeaders, NoAnswerKind } from './httpClient.ts';
+import type { ResponseHeaders, TransportErrorKind } from './httpClient.ts';
 
 /** How an attempt ended without the intent. What Stripe sent is as it came: see loggable() before it goes anywhere. */
 export interface Failure {
@@ -10,7 +10,7 @@ export interface Failure {
   type?: string | undefined;
   code?: string | undefined;
   param?: string | undefined;
-  headers: AnswerHeaders;
+  headers: ResponseHeaders;
 }
 
 export type FailedOutcome =
@@ -22,7 +22,7 @@ export type FailedOutcome =
   | 'mismatched'
   /** The request could not be written at all. */
   | 'unsent'
-  | NoAnswerKind;
+  | TransportErrorKind;
 
 const FAULT_BY_CODE = new Map<string | undefined, GatewayFault>([
   ['amount_too_small', 'amountTooSmall'],
@@ -44,7 +44,7 @@ type Decisive = Pick<Failure, 'outcome' | 'statusCode' | 'type' | 'code' | 'para
  *
  * Source: https://docs.stripe.com/api/errors and https://docs.stripe.com/error-codes
  */
-export function faultOf({ outcome, ...answer }: Decisive): GatewayFault {
+export function classifyFailure({ outcome, ...response }: Decisive): GatewayFault {
   switch (outcome) {
     case 'unreachable':
     case 'timeout':
@@ -55,17 +55,17 @@ export function faultOf({ outcome, ...answer }: Decisive): GatewayFault {
       return 'broken';
     case 'unattributed':
       // Only Stripe's refusal of our secret key is final without naming our idempotency key: it comes before that is read.
-      return answer.statusCode === 401 || answer.statusCode === 403 ? 'broken' : 'unavailable';
+      return response.statusCode === 401 || response.statusCode === 403 ? 'broken' : 'unavailable';
     // What is no answer of the API still has a status: a proxy's 502 in HTML, a 200 with a login page.
     case 'unusable':
     case 'refused':
-      return faultOfStatus(answer);
+      return classifyResponse(response);
     default:
       return outcome satisfies never;
   }
 }
 
-function faultOfStatus({ statusCode = 0, type, code, param }: Omit<Decisive, 'outcome'>): GatewayFault {
+function classifyResponse({ statusCode = 0, type, code, param }: Omit<Decisive, 'outcome'>): GatewayFault {
   if (statusCode === 429 || statusCode >= 500) return 'unavailable';
   if (code === 'lock_timeout' || code === 'rate_limit') return 'unavailable';
   // Before the type: Stripe gives these two the type idempotency_error as well.
@@ -73,7 +73,7 @@ function faultOfStatus({ statusCode = 0, type, code, param }: Omit<Decisive, 'ou
   // A wrong key of ours, a missing right, a redirect (Stripe has none: then baseUrl is no Stripe), a success of no use.
   if (statusCode !== 400) return 'broken';
   if (type === 'idempotency_error') return 'keyReused';
-  return FAULT_BY_CODE.get(code) ?? FAULT_BY_PARAM.get(rootOf(param)) ?? 'broken';
+  return FAULT_BY_CODE.get(code) ?? FAULT_BY_PARAM.get(readParameterName(param)) ?? 'broken';
 }
 
 /** Whether the same request, sent again under its key, may end better. */
@@ -90,10 +90,10 @@ export function isWorthRepeating(failure: Failure): boolean {
     case 'unusable':
       return !isRedirect(failure);
     case 'refused':
-      return isRefusalForNow(failure);
+      return isTemporaryRefusal(failure);
     case 'unattributed':
       // Whatever it says may be said to somebody else, but for a 429: asking for less concerns all of us.
-      return failure.statusCode !== 429 || isRefusalForNow(failure);
+      return failure.statusCode !== 429 || isTemporaryRefusal(failure);
     default:
       return failure.outcome satisfies never;
   }
@@ -113,31 +113,31 @@ function isRedirect({ statusCode = 0 }: Failure): boolean {
 }
 
 /** Stripe's own word goes first. A plain 429 is not repeated: it asks for less. */
-function isRefusalForNow({ statusCode = 0, code, headers }: Failure): boolean {
-  const stripesWord = headers['stripe-should-retry'];
-  if (stripesWord === 'true' || stripesWord === 'false') return stripesWord === 'true';
+function isTemporaryRefusal({ statusCode = 0, code, headers }: Failure): boolean {
+  const shouldRetry = headers['stripe-should-retry'];
+  if (shouldRetry === 'true' || shouldRetry === 'false') return shouldRetry === 'true';
   return statusCode === 409 || statusCode >= 500 || code === 'lock_timeout' || code === 'idempotency_key_in_use';
 }
 
 /** What may be logged. A parameter's own key is the caller's (`metadata[jane@example.com]`), so only its name stays. */
-export function loggable({ statusCode, type, code, param, headers }: Failure): FaultDetails {
+export function logFields({ statusCode, type, code, param, headers }: Failure): FaultDetails {
   const details = {
     statusCode,
-    type: wordOf(type),
-    code: wordOf(code),
-    param: wordOf(rootOf(param)),
-    requestId: wordOf(headers['request-id']),
+    type: safeIdentifier(type),
+    code: safeIdentifier(code),
+    param: safeIdentifier(readParameterName(param)),
+    requestId: safeIdentifier(headers['request-id']),
     replayed: headers['idempotent-replayed'] === 'true' || undefined,
   };
   return Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined));
 }
 
 /** The value if it is a plain identifier; anything else could hold whatever somebody put there. */
-export function wordOf(value: string | undefined): string | undefined {
+export function safeIdentifier(value: string | undefined): string | undefined {
   return value !== undefined && /^[\w.-]{1,100}$/.test(value) ? value : undefined;
 }
 
 /** allowed_payment_method_types[0] → allowed_payment_method_types */
-function rootOf(param: string | undefined): string | undefined {
+function readParameterName(param: string | undefined): string | undefined {
   return param?.split('[', 1)[0];
 }

@@ -3,15 +3,15 @@ import { Stripe } from 'stripe';
 import { callSpan } from '../../observability/tracing.ts';
 import { GatewayError, type CreatedIntent, type IntentOrder, type PaymentGateway } from '../gateway.ts';
 import {
-  faultOf,
+  classifyFailure,
   isOutOfStep,
   isWorthRepeating,
-  loggable,
-  wordOf,
+  logFields,
+  safeIdentifier,
   type FailedOutcome,
   type Failure,
 } from './errors.ts';
-import { NoAnswer, stripeHttpClient, type AnswerHeaders } from './httpClient.ts';
+import { TransportError, stripeHttpClient, type ResponseHeaders } from './httpClient.ts';
 import { intentParams, mismatchIn, type IntentParams } from './intents.ts';
 
 /** Not the SDK's default, which an update would move: what a retry across a deploy sends and gets depends on it. */
@@ -49,7 +49,7 @@ export interface Attempt {
   requestId: string | undefined;
 }
 
-type Result = { outcome: 'created'; statusCode: number; headers: AnswerHeaders; intent: CreatedIntent } | Failure;
+type Result = { outcome: 'created'; statusCode: number; headers: ResponseHeaders; intent: CreatedIntent } | Failure;
 
 /**
  * Payments by Stripe.
@@ -81,7 +81,7 @@ export function stripeGateway({
       const pauseMs = pauseAfter(attempt, result.headers);
       const isLate = performance.now() + pauseMs + MIN_ATTEMPT_MS > endsAt;
       // Our own earlier call, which Stripe is still working on, ends as what we ask for: that is worth all of the time left.
-      const isOurOwn = isUnderWay && faultOf(result) === 'keyInUse';
+      const isOurOwn = isUnderWay && classifyFailure(result) === 'keyInUse';
       if ((attempt >= MAX_ATTEMPTS && !isOurOwn) || isLate || closing.signal.aborted || !isWorthRepeating(result)) {
         throw gatewayError(result, isUnderWay);
       }
@@ -96,8 +96,8 @@ export function stripeGateway({
     const options = { idempotencyKey: order.idempotencyKey, timeout: Math.max(1, Math.floor(timeoutMs)) };
     const call = () =>
       withoutStacks(() => stripe.paymentIntents.create(params, options)).then(
-        (intent) => resultOf(intent, params, order),
-        (error: unknown) => failureOf(error, order),
+        (intent) => readResult(intent, params, order),
+        (error: unknown) => readFailure(error, order),
       );
     const result = await callSpan('Stripe paymentIntents.create', call, ({ outcome }) => outcome === 'created');
     if (result.outcome !== 'created' && isOutOfStep(result)) http.renewConnections();
@@ -105,7 +105,7 @@ export function stripeGateway({
       outcome: result.outcome,
       durationMs: performance.now() - startedAt,
       statusCode: result.statusCode,
-      requestId: wordOf(result.headers['request-id']),
+      requestId: safeIdentifier(result.headers['request-id']),
     });
     return result;
   }
@@ -159,29 +159,29 @@ function checkOrder({ methodTypes, idempotencyKey }: IntentOrder): void {
   }
 }
 
-function resultOf(intent: Stripe.Response<Stripe.PaymentIntent>, params: IntentParams, order: IntentOrder): Result {
+function readResult(intent: Stripe.Response<Stripe.PaymentIntent>, params: IntentParams, order: IntentOrder): Result {
   const { statusCode } = intent.lastResponse;
-  const headers: AnswerHeaders = intent.lastResponse.headers;
+  const headers: ResponseHeaders = intent.lastResponse.headers;
   const mismatch = keyMismatchIn(headers, order) ?? mismatchIn(intent, params, order.idempotencyKey, isEchoed(headers));
   if (mismatch !== undefined) return { outcome: 'mismatched', reason: mismatch, statusCode, headers };
   const created = {
     clientSecret: String(intent.client_secret),
     replayed: headers['idempotent-replayed'] === 'true',
-    requestId: wordOf(headers['request-id']),
-    droppedMethodTypes: missingFrom(intent.payment_method_types, order.methodTypes ?? []),
+    requestId: safeIdentifier(headers['request-id']),
+    droppedMethodTypes: findDropped(intent.payment_method_types, order.methodTypes ?? []),
   };
   return { outcome: 'created', statusCode, headers, intent: created };
 }
 
 /** The error of an attempt as data. The SDK's own object goes no further: it holds headers and Stripe's words. */
-function failureOf(error: unknown, order: IntentOrder): Failure {
-  if (error instanceof Stripe.errors.StripeConnectionError && error.detail instanceof NoAnswer) {
+function readFailure(error: unknown, order: IntentOrder): Failure {
+  if (error instanceof Stripe.errors.StripeConnectionError && error.detail instanceof TransportError) {
     const { kind, message, statusCode, headers } = error.detail;
     return { outcome: kind, reason: message, statusCode, headers };
   }
   if (error instanceof Stripe.errors.StripeError && error.statusCode !== undefined) {
     const { statusCode, rawType: type, code, param } = error;
-    const headers: AnswerHeaders = error.headers ?? {};
+    const headers: ResponseHeaders = error.headers ?? {};
     const mismatch = keyMismatchIn(headers, order);
     if (mismatch !== undefined) return { outcome: 'mismatched', reason: mismatch, statusCode, headers };
     const refusal = { statusCode, type, code, param, headers };
@@ -192,20 +192,20 @@ function failureOf(error: unknown, order: IntentOrder): Failure {
 }
 
 /** Whether a response names an idempotency key, as Stripe's do. Another key than ours is a mismatch before. */
-function isEchoed(headers: AnswerHeaders): boolean {
+function isEchoed(headers: ResponseHeaders): boolean {
   return headers['idempotency-key'] !== undefined;
 }
 
-function keyMismatchIn(headers: AnswerHeaders, { idempotencyKey }: IntentOrder): string | undefined {
+function keyMismatchIn(headers: ResponseHeaders, { idempotencyKey }: IntentOrder): string | undefined {
   return (headers['idempotency-key'] ?? idempotencyKey) === idempotencyKey ? undefined : 'an answer to another key';
 }
 
-function missingFrom(offered: unknown, asked: readonly string[]): readonly string[] {
-  return asked.filter((type) => !(Array.isArray(offered) && offered.includes(type)));
+function findDropped(offered: unknown, requested: readonly string[]): readonly string[] {
+  return requested.filter((type) => !(Array.isArray(offered) && offered.includes(type)));
 }
 
 /** In milliseconds. Stripe's wish for more (Retry-After, in seconds) is honoured; one that is no number is none. */
-function pauseAfter(attempt: number, headers: AnswerHeaders): number {
+function pauseAfter(attempt: number, headers: ResponseHeaders): number {
   const pauseMs = (PAUSE_MS.from + Math.random() * (PAUSE_MS.to - PAUSE_MS.from)) * 2 ** Math.min(attempt - 1, 1);
   return Math.max(pauseMs, Number(headers['retry-after'] ?? 0) * 1000 || 0);
 }
@@ -216,14 +216,14 @@ function mayBeUnderWay({ outcome }: Failure): boolean {
 }
 
 function gatewayError(failure: Failure, isUnderWay: boolean): GatewayError {
-  const fault = faultOf(failure);
+  const fault = classifyFailure(failure);
   // The call that holds the key is our own earlier attempt: nothing the caller did, who may not even know of a key.
   const ours = fault === 'keyInUse' && isUnderWay;
   const reason = `${failure.outcome}: ${failure.reason}`;
-  return new GatewayError(ours ? 'unavailable' : fault, reason, loggable(failure), retryAfterSeconds(failure.headers));
+  return new GatewayError(ours ? 'unavailable' : fault, reason, logFields(failure), retryAfterSeconds(failure.headers));
 }
 
 /** Stripe's own wish, within reason: a proxy on the way could say anything. */
-function retryAfterSeconds({ 'retry-after': wish = '' }: AnswerHeaders): number | undefined {
-  return /^[1-9]\d{0,8}$/.test(wish) ? Math.min(Number(wish), MAX_RETRY_AFTER_SECONDS) : undefined;
+function retryAfterSeconds({ 'retry-after': retryAfter = '' }: ResponseHeaders): number | undefined {
+  return /^[1-9]\d{0,8}$/.test(retryAfter) ? Math.min(Number(retryAfter), MAX_RETRY_AFTER_SECONDS) : undefined;
 }

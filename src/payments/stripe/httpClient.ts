@@ -2,7 +2,7 @@ import type { Stripe } from 'stripe';
 import { Pool, type Dispatcher } from 'undici';
 
 /** Far above any answer of Stripe's (a payment intent has about 2 KiB). */
-const MAX_ANSWER_BYTES = 1_048_576;
+const MAX_RESPONSE_BYTES = 1_048_576;
 
 /** More than the calls the service lets through at once, so that no call waits for a connection. */
 const MAX_CONNECTIONS = 64;
@@ -16,7 +16,7 @@ const HEADERS_READ = [
   'stripe-should-retry',
 ] as const;
 
-export type AnswerHeaders = Partial<Record<(typeof HEADERS_READ)[number], string>>;
+export type ResponseHeaders = Partial<Record<(typeof HEADERS_READ)[number], string>>;
 
 export interface StripeHttpClient extends Stripe.HttpClient {
   /** From now on uses new connections. Calls under way may end on theirs, which take no others and are then closed. */
@@ -30,30 +30,30 @@ export interface StripeHttpClient extends Stripe.HttpClient {
  * `unreachable`, nothing was sent; `timeout` and `cut`, something was, and its effect is unknown;
  * `unusable`, something answered, but not as the API does.
  */
-export type NoAnswerKind = 'unreachable' | 'timeout' | 'cut' | 'unusable';
+export type TransportErrorKind = 'unreachable' | 'timeout' | 'cut' | 'unusable';
 
 /**
  * Carries neither the failed call nor the bytes received: both hold secrets. Nor does it have a `code`, because the SDK
  * repeats a call by itself on some codes (ECONNRESET, EPIPE), even with its retries switched off.
  */
-export class NoAnswer extends Error {
-  readonly kind: NoAnswerKind;
+export class TransportError extends Error {
+  readonly kind: TransportErrorKind;
   readonly statusCode: number | undefined;
-  readonly headers: AnswerHeaders;
+  readonly headers: ResponseHeaders;
 
   /** `reason` goes into the log. */
-  constructor(kind: NoAnswerKind, reason: string, statusCode?: number, headers: AnswerHeaders = {}) {
+  constructor(kind: TransportErrorKind, reason: string, statusCode?: number, headers: ResponseHeaders = {}) {
     super(reason);
-    this.name = 'NoAnswer';
+    this.name = 'TransportError';
     this.kind = kind;
     this.statusCode = statusCode;
     this.headers = headers;
   }
 }
 
-interface Answer {
+interface RawResponse {
   statusCode: number;
-  headers: AnswerHeaders;
+  headers: ResponseHeaders;
   body: Buffer;
 }
 
@@ -69,7 +69,7 @@ export function stripeHttpClient({ connectTimeoutMs }: { connectTimeoutMs: numbe
   const retired = new Set<Pool>();
   let closed = false;
 
-  function poolOf(origin: string): Pool {
+  function findPool(origin: string): Pool {
     let pool = pools.get(origin);
     if (pool === undefined) {
       pool = new Pool(origin, {
@@ -78,7 +78,7 @@ export function stripeHttpClient({ connectTimeoutMs }: { connectTimeoutMs: numbe
         connect: { timeout: connectTimeoutMs },
         headersTimeout: 0,
         bodyTimeout: 0,
-        maxResponseSize: MAX_ANSWER_BYTES,
+        maxResponseSize: MAX_RESPONSE_BYTES,
         // One call at a time on a connection: one bad connection then fails one call.
         allowH2: false,
       });
@@ -92,10 +92,10 @@ export function stripeHttpClient({ connectTimeoutMs }: { connectTimeoutMs: numbe
 
     // Async also because the SDK never settles when this throws at once.
     async makeRequest(host, port, path, method, headers, body, protocol, timeoutMs) {
-      if (closed) throw new NoAnswer('unreachable', 'closed');
-      const pool = poolOf(`${protocol}://${host}:${port}`);
+      if (closed) throw new TransportError('unreachable', 'closed');
+      const pool = findPool(`${protocol}://${host}:${port}`);
       const request = { path, method, headers, body };
-      return readAnswer(await exchange(pool, request, { timeoutMs, connectTimeoutMs }));
+      return readResponse(await sendRequest(pool, request, { timeoutMs, connectTimeoutMs }));
     },
 
     renewConnections() {
@@ -115,22 +115,22 @@ export function stripeHttpClient({ connectTimeoutMs }: { connectTimeoutMs: numbe
 }
 
 /** One request and its whole answer. Throws NoAnswer. */
-function exchange(
+function sendRequest(
   pool: Pool,
   request: Dispatcher.DispatchOptions,
   limits: { timeoutMs: number; connectTimeoutMs: number },
-): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+): Promise<RawResponse> {
+  const { promise, resolve, reject } = Promise.withResolvers<RawResponse>();
   let controller: Dispatcher.DispatchController | undefined;
-  let ended: NoAnswer | undefined;
+  let ended: TransportError | undefined;
   let statusCode: number | undefined;
-  let headers: AnswerHeaders = {};
+  let headers: ResponseHeaders = {};
   const chunks: Buffer[] = [];
 
-  function end(kind: NoAnswerKind, reason: string) {
+  function end(kind: TransportErrorKind, reason: string) {
     clearTimeout(connecting);
     clearTimeout(total);
-    ended = new NoAnswer(kind, reason, statusCode, headers);
+    ended = new TransportError(kind, reason, statusCode, headers);
     reject(ended);
     controller?.abort(ended);
   }
@@ -150,7 +150,7 @@ function exchange(
       // A 1xx only announces the answer.
       if (status < 200) return;
       statusCode = status;
-      headers = headersRead(received);
+      headers = pickHeaders(received);
     },
     onResponseData(_controller, chunk) {
       chunks.push(chunk);
@@ -160,14 +160,14 @@ function exchange(
       if (statusCode !== undefined) resolve({ statusCode, headers, body: Buffer.concat(chunks) });
     },
     onResponseError(_controller, error) {
-      if (!ended) end(controller ? 'cut' : 'unreachable', codeOf(error));
+      if (!ended) end(controller ? 'cut' : 'unreachable', readErrorCode(error));
     },
   });
   return promise;
 }
 
-function headersRead(received: Record<string, string | string[] | undefined>): AnswerHeaders {
-  const headers: AnswerHeaders = {};
+function pickHeaders(received: Record<string, string | string[] | undefined>): ResponseHeaders {
+  const headers: ResponseHeaders = {};
   for (const name of HEADERS_READ) {
     const value = received[name];
     if (value !== undefined) headers[name] = String(value);
@@ -176,24 +176,28 @@ function headersRead(received: Record<string, string | string[] | undefined>): A
 }
 
 /** Node's or undici's word for a failure of the connection, such as ECONNREFUSED. Their messages can hold more. */
-function codeOf(error: Error): string {
+function readErrorCode(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }
 
 /** The answer in the SDK's terms. Throws NoAnswer when the API would not answer like this. */
-function readAnswer({ statusCode, headers, body }: Answer): Awaited<ReturnType<Stripe.HttpClient['makeRequest']>> {
+function readResponse({
+  statusCode,
+  headers,
+  body,
+}: RawResponse): Awaited<ReturnType<Stripe.HttpClient['makeRequest']>> {
   const json = parseJson(body);
   const isSuccess = statusCode >= 200 && statusCode < 300;
   // The SDK takes any JSON without `error` for success, whatever the status; on a scalar it ends the process.
   if (!isObject(json) || (isSuccess ? json.error : !isObject(json.error))) {
-    throw new NoAnswer('unusable', `no answer of the API (${statusCode})`, statusCode, headers);
+    throw new TransportError('unusable', `no answer of the API (${statusCode})`, statusCode, headers);
   }
-  const answer = isObject(json.error) ? { error: withoutWords(json.error) } : json;
+  const content = isObject(json.error) ? { error: withoutMessage(json.error) } : json;
   return {
     getStatusCode: () => statusCode,
     getHeaders: () => headers,
     getRawResponse: () => ({ statusCode, headers }),
-    toJSON: async () => answer,
+    toJSON: async () => content,
     toStream() {
       throw new Error('Answers are not streamed.');
     },
@@ -213,10 +217,10 @@ function isObject(json: unknown): json is Record<string, unknown> {
 }
 
 /** What decisions are made on. Stripe's sentences stay outside: the one of a 401 holds a part of our key. */
-function withoutWords({ type, code, param }: Record<string, unknown>) {
-  return { type: stringOf(type), code: stringOf(code), param: stringOf(param) };
+function withoutMessage({ type, code, param }: Record<string, unknown>) {
+  return { type: readString(type), code: readString(code), param: readString(param) };
 }
 
-function stringOf(value: unknown): string | undefined {
+function readString(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }

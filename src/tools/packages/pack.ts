@@ -42,33 +42,33 @@ for (const [name, { entries, beside, served }] of Object.entries(PACKAGES)) {
   cpSync(source, folder, { recursive: true, filter: (file) => !file.endsWith('tsconfig.json') });
   for (const file of ['LICENSE', ...beside]) cpSync(join(ROOT, file), join(folder, file), { recursive: true });
   execFileSync(process.execPath, [TSC, '-p', source, '--outDir', folder], { stdio: 'inherit' });
-  const reached = [...entries.flatMap((entry) => [...reachedFrom(join(folder, entry))]), ...served];
+  const reached = [...entries.flatMap((entry) => [...findReached(join(folder, entry))]), ...served];
   // The compiler also writes what is imported as a type only.
   for (const file of globSync('{src,generated,test}/**/*.js', { cwd: folder }).map((one) => join(folder, one))) {
     if (!reached.includes(file)) rmSync(file);
   }
   const own = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as object;
   const { version, license, engines } = root;
-  const manifest = { version, license, engines, ...own, dependencies: versionsOf(reached) };
+  const manifest = { version, license, engines, ...own, dependencies: findVersions(reached) };
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   execFileSync('npm', ['pack', '--silent', '--pack-destination', dist], { cwd: folder, stdio: 'inherit' });
 }
 
 /** The file, the files that it imports, and the packages by name. What is loaded on demand (traces) a mock never asks for. */
-function reachedFrom(file: string, seen = new Set([file])): Set<string> {
+function findReached(file: string, seen = new Set([file])): Set<string> {
   const imports = readFileSync(file, 'utf8').matchAll(/^(?:import|export) (?:[^'";]*? from )?['"]([^'"]+)['"]/gm);
   for (const [, target = ''] of imports) {
     const isOurs = target.startsWith('.');
-    const reached = isOurs ? join(dirname(file), target) : packageOf(target);
+    const reached = isOurs ? join(dirname(file), target) : readPackageName(target);
     if (seen.has(reached) || target.startsWith('node:')) continue;
     seen.add(reached);
-    if (isOurs) reachedFrom(reached, seen);
+    if (isOurs) findReached(reached, seen);
   }
   return seen;
 }
 
 /** `@a/b/c` → `@a/b`, `yaml/x` → `yaml`. */
-function packageOf(target: string): string {
+function readPackageName(target: string): string {
   return target
     .split('/')
     .slice(0, target.startsWith('@') ? 2 : 1)
@@ -76,7 +76,7 @@ function packageOf(target: string): string {
 }
 
 /** At our own versions. */
-function versionsOf(reached: readonly string[]): Record<string, string> {
+function findVersions(reached: readonly string[]): Record<string, string> {
   const versions: Record<string, string> = { ...root.dependencies, ...root.devDependencies };
   const names = reached.filter((one) => !isAbsolute(one)).toSorted();
   const unknown = names.filter((name) => versions[name] === undefined);

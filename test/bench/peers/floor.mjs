@@ -14,10 +14,10 @@ createServer((request, response) => {
   }
   const chunks = [];
   request.on('data', (chunk) => chunks.push(chunk));
-  request.on('end', () => void carryOut(Buffer.concat(chunks), response));
+  request.on('end', () => void pay(Buffer.concat(chunks), response));
 }).listen(Number(process.env.PORT), '127.0.0.1');
 
-async function carryOut(bytes, response) {
+async function pay(bytes, response) {
   const body = parse(bytes);
   const cents = Math.round(body?.amount * 100);
   const isWrong = typeof body?.amount !== 'number' || cents / 100 !== body.amount || cents < 50 || cents > 99_999_999;

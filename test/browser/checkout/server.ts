@@ -24,7 +24,7 @@ export function checkoutServer(checkout: Checkout): Server {
   /** One idempotency key per payment, however often its page asks: in a real shop it stands beside the order in the database. */
   const keys = new Map<string, string>();
 
-  const answers: Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>> = {
+  const responses: Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>> = {
     'GET /': async (_request, response) => {
       const page = await readFile(new URL('page.html', import.meta.url), 'utf8');
       write(response, 200, 'text/html', page.replace('{{publishableKey}}', checkout.publishableKey ?? ''));
@@ -44,7 +44,7 @@ export function checkoutServer(checkout: Checkout): Server {
 
   return createServer((request, response) => {
     for (const [name, value] of Object.entries(headers(checkout))) response.setHeader(name, value);
-    const answer = answers[`${request.method} ${request.url}`];
+    const answer = responses[`${request.method} ${request.url}`];
     if (!answer) return write(response, 404, 'text/plain', 'not found');
     // The cause is for the log; the customer can only try again.
     answer(request, response).catch(() => write(response, 502, 'application/json', '{"message":"Please try again"}'));
@@ -58,19 +58,19 @@ async function createIntent(
   idempotencyKey: string,
   triesLeft = 2,
 ): Promise<{ status: number; body: object }> {
-  const answer = await fetch(`${checkout.apiUrl}/api/v1/payments/intent`, {
+  const response = await fetch(`${checkout.apiUrl}/api/v1/payments/intent`, {
     method: 'POST',
     headers: { 'cv-api-key': checkout.apiKey, 'Content-Type': 'application/json', 'Idempotency-Key': idempotencyKey },
     body: JSON.stringify(order),
     signal: AbortSignal.timeout(15_000),
   }).catch(() => undefined);
-  if (answer?.status === 200) {
-    const { data } = (await answer.json()) as { data: { paymentIntentSecret: string } };
+  if (response?.status === 200) {
+    const { data } = (await response.json()) as { data: { paymentIntentSecret: string } };
     return { status: 200, body: { clientSecret: data.paymentIntentSecret } };
   }
-  const mayHaveWorked = answer === undefined || answer.status === 500 || answer.status === 503;
+  const mayHaveWorked = response === undefined || response.status === 500 || response.status === 503;
   if (mayHaveWorked && triesLeft > 0) {
-    const seconds = Number(answer?.headers.get('Retry-After') ?? 1);
+    const seconds = Number(response?.headers.get('Retry-After') ?? 1);
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     return createIntent(checkout, order, idempotencyKey, triesLeft - 1);
   }

@@ -61,7 +61,7 @@ export function chaoticClients(instances: Instances, breakKeys: boolean, over: A
     mostAttempts: 0,
     slowestAnswerMs: 0,
   };
-  const count = (answer: string) => (tally.answers[answer] = (tally.answers[answer] ?? 0) + 1);
+  const count = (response: string) => (tally.answers[response] = (tally.answers[response] ?? 0) + 1);
 
   async function run({ tenant, name, random, calm }: Parameters<Clients['run']>[0]): Promise<void> {
     for (let n = 1; !calm.aborted && payments.length < MAX_PAYMENTS; n++) {
@@ -93,16 +93,16 @@ export function chaoticClients(instances: Instances, breakKeys: boolean, over: A
     if (ready.length === 0) return false;
     const instance = random.pick(ready);
     const patience = AbortSignal.timeout(patienceMs(random));
-    const answer = await attempt(instance, payment, AbortSignal.any([patience, over]));
-    if (answer === undefined) return false;
-    if (answer.status === 200) {
-      payment.secrets.push(secretIn(answer.text));
+    const response = await attempt(instance, payment, AbortSignal.any([patience, over]));
+    if (response === undefined) return false;
+    if (response.status === 200) {
+      payment.secrets.push(secretIn(response.text));
       payment.answered += 1;
       return true;
     }
     // Any other one would be final, and the payment is right.
-    if (!isRetryable(answer)) broken.push(`${payment.id} was answered ${answer.status}: ${answer.text}`);
-    return !isRetryable(answer);
+    if (!isRetryable(response)) broken.push(`${payment.id} was answered ${response.status}: ${response.text}`);
+    return !isRetryable(response);
   }
 
   /** One request; undefined when it got no answer. */
@@ -116,11 +116,11 @@ export function chaoticClients(instances: Instances, breakKeys: boolean, over: A
     tally.mostAttempts = Math.max(tally.mostAttempts, payment.attempts);
     const startedAt = performance.now();
     try {
-      const answer = await post(instance.address!.url, agent, requestOf(payment, breakKeys), signal);
-      count(String(answer.status));
-      tally.replayed += Number(answer.replayed);
+      const response = await post(instance.address!.url, agent, createRequest(payment, breakKeys), signal);
+      count(String(response.status));
+      tally.replayed += Number(response.replayed);
       tally.slowestAnswerMs = Math.max(tally.slowestAnswerMs, performance.now() - startedAt);
-      return answer;
+      return response;
     } catch (error) {
       if (signal.aborted) {
         count('gave up');
@@ -142,7 +142,7 @@ function patienceMs(random: Random): number {
   return random.chance(0.2) ? random.integer(10, 200) : random.integer(200, 4_000);
 }
 
-function requestOf({ id, tenant, idempotencyKey, cents }: Payment, breakKeys: boolean) {
+function createRequest({ id, tenant, idempotencyKey, cents }: Payment, breakKeys: boolean) {
   const body = JSON.stringify({ amount: cents / 100, metadata: { payment: id } });
   const headers = {
     'cv-api-key': tenant.apiKey,
@@ -170,7 +170,7 @@ function secretIn(text: string): string {
 function post(
   baseUrl: string,
   agent: Agent,
-  { headers, body }: ReturnType<typeof requestOf>,
+  { headers, body }: ReturnType<typeof createRequest>,
   signal: AbortSignal,
 ): Promise<{ status: number; text: string; replayed: boolean }> {
   return new Promise((resolve, reject) => {

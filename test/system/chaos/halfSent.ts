@@ -25,7 +25,7 @@ export async function sendInPart(url: string, apiKey: string, count: number, ran
   for (const { client, length } of requests) {
     await Promise.race([once(client.socket, 'connect'), client.closed]);
     client.send(whole.subarray(0, length));
-    void client.answer().then(
+    void client.response().then(
       () => client.send(whole.subarray(length)),
       () => {},
     );
@@ -35,7 +35,7 @@ export async function sendInPart(url: string, apiKey: string, count: number, ran
       const broken = await Promise.all(requests.map(({ client }) => faultIn(client, withinMs)));
       return broken.filter((fault) => fault !== undefined);
     },
-    refused: () => requests.filter(({ client }) => client.received().answers.length > 0).length,
+    refused: () => requests.filter(({ client }) => client.received().responses.length > 0).length,
   };
 }
 
@@ -47,11 +47,11 @@ async function faultIn(client: RawClient, withinMs: number): Promise<string | un
   waiting.abort();
   client.socket.destroy();
   if (late) return `a half-sent request was open ${withinMs} ms after its instance was told to end`;
-  const { answers, rest } = client.received();
-  const isRefused = answers.every(({ status, text }) => status === 408 && text === REQUEST_TIMEOUT);
-  return isRefused && answers.length <= 1 && rest === ''
+  const { responses, rest } = client.received();
+  const isRefused = responses.every(({ status, text }) => status === 408 && text === REQUEST_TIMEOUT);
+  return isRefused && responses.length <= 1 && rest === ''
     ? undefined
-    : `a half-sent request read ${JSON.stringify(answers)}`;
+    : `a half-sent request read ${JSON.stringify(responses)}`;
 }
 
 const REQUEST_TIMEOUT = JSON.stringify(scenarios.find(({ example }) => example === 'requestTimeout')!.body);

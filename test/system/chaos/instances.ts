@@ -155,7 +155,7 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
     if (!instance.address) return;
     const signal = AbortSignal.timeout(PROBE.timeoutMs);
     instance.isReady = await fetch(`${instance.address.adminUrl}/readyz`, { signal }).then(
-      async (answer) => (await answer.text()) === 'ok\n',
+      async (response) => (await response.text()) === 'ok\n',
       () => false,
     );
     if (instance.state === 'ended') all.delete(instance);

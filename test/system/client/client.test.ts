@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([live.close(), mock.close()]));
 beforeEach(() => live.stripe.reset());
 
-const clientOf = ({ baseUrl, apiKey }: Target, options: Partial<PaymentsClientOptions> = {}) =>
+const createClient = ({ baseUrl, apiKey }: Target, options: Partial<PaymentsClientOptions> = {}) =>
   paymentsClient({ baseUrl, apiKey, ...options });
 
 describe.each([
@@ -30,7 +30,7 @@ describe.each([
   ['the mock', () => mock],
 ])('on %s', (_name, target) => {
   it('a payment is its secret', async () => {
-    const result = await clientOf(target()).createPaymentIntent(payment);
+    const result = await createClient(target()).createPaymentIntent(payment);
     expect(result).toMatchObject({
       ok: true,
       data: { paymentIntentSecret: expect.stringMatching(SECRET) },
@@ -40,13 +40,13 @@ describe.each([
   });
 
   it('a refusal is its name, its status and its words', async () => {
-    const result = await clientOf(target()).createPaymentIntent({ amount: 0.1 });
+    const result = await createClient(target()).createPaymentIntent({ amount: 0.1 });
     const { status, body } = problems.amountTooSmall;
     expect(result).toMatchObject({ ok: false, problem: { name: 'amountTooSmall', status, body }, attempts: 1 });
   });
 
   it('a wrong key is said so, once', async () => {
-    const result = await clientOf(target(), { apiKey: 'cv_wrong' }).createPaymentIntent(payment);
+    const result = await createClient(target(), { apiKey: 'cv_wrong' }).createPaymentIntent(payment);
     expect(result).toMatchObject({ ok: false, problem: { name: 'invalidApiKey', status: 401 }, attempts: 1 });
   });
 });
@@ -55,7 +55,7 @@ describe('on the mock', () => {
   const failures = scenarios.filter(({ status }) => status >= 400);
 
   it('knows every failure of the contract by its name', async () => {
-    const client = clientOf(mock, { attempts: 1 });
+    const client = createClient(mock, { attempts: 1 });
     const seen = await Promise.all(
       failures.map(async ({ example }) => {
         const result = await client.createPaymentIntent(payment, { headers: { 'Mock-Scenario': example } });
@@ -76,7 +76,7 @@ describe('on the mock', () => {
         'internalError',
         'providerUnavailable',
       ];
-      const client = clientOf(mock, { attempts: 2 });
+      const client = createClient(mock, { attempts: 2 });
       const result = await client.createPaymentIntent(payment, { headers: { 'Mock-Scenario': example } });
       expect(result).toMatchObject({ problem: { status }, attempts: again.includes(example) ? 2 : 1 });
     },
@@ -90,13 +90,13 @@ const outage = (count: number) =>
 describe('on the live server, with faults of Stripe', () => {
   it('an outage is outlived, and the payment is made once', async () => {
     live.stripe.play(...outage(1));
-    const result = await clientOf(live).createPaymentIntent(payment);
+    const result = await createClient(live).createPaymentIntent(payment);
     expect(result).toMatchObject({ ok: true, attempts: 2 });
     expect(live.stripe.ledger.intentCount).toBe(1);
   });
 
   it('one whose answer was lost is found again under its key, not made again', async () => {
-    const client = clientOf(live);
+    const client = createClient(live);
     const first = await client.createPaymentIntent(payment);
     const again = await client.createPaymentIntent(payment, { idempotencyKey: first.idempotencyKey });
     expect(again).toMatchObject({ ok: true, data: first.ok && first.data });
@@ -104,13 +104,13 @@ describe('on the live server, with faults of Stripe', () => {
   });
 
   it('two calls are two payments', async () => {
-    const client = clientOf(live);
+    const client = createClient(live);
     await Promise.all([client.createPaymentIntent(payment), client.createPaymentIntent(payment)]);
     expect(live.stripe.ledger.intentCount).toBe(2);
   });
 
   it('a key for another payment is a refusal of its own', async () => {
-    const client = clientOf(live);
+    const client = createClient(live);
     await client.createPaymentIntent(payment, { idempotencyKey: 'order-7' });
     const other = await client.createPaymentIntent({ amount: 5 }, { idempotencyKey: 'order-7' });
     expect(other).toMatchObject({ problem: { name: 'idempotencyKeyReused', status: 409 }, attempts: 1 });

@@ -13,7 +13,7 @@ import { readConfig, readMockConfig } from '../../../src/config.ts';
 import { openContract } from '../../../src/contract/contract.ts';
 import { docsFiles, readersMock } from '../../../src/docs/files.ts';
 import { registerDocs } from '../../../src/docs/routes.ts';
-import { metrics } from '../../../src/observability/metrics.ts';
+import { createMetrics } from '../../../src/observability/metrics.ts';
 import { document, scenarios } from '../../support/contractDocument.ts';
 import { send } from '../../support/exchange.ts';
 import { liveTarget, mockTarget, type Target } from '../../support/targets.ts';
@@ -40,8 +40,8 @@ describe.each(Object.entries(targets))('the reference of %s', (_name, start) => 
   it('is a page that names files of its own only, and all of them are there', async () => {
     const named = [...page.matchAll(/(?:src|href|data-document)="([^"]+)"/g)].map(([, address]) => address!);
     expect(named).toEqual(expect.arrayContaining([SCALAR, 'docs/page.js', 'docs/page.css', 'docs/openapi.json']));
-    const answers = await Promise.all(named.map((name) => ask(target.baseUrl, `/${name}`)));
-    expect(answers.map(({ status }) => status)).toEqual(named.map(() => 200));
+    const responses = await Promise.all(named.map((name) => ask(target.baseUrl, `/${name}`)));
+    expect(responses.map(({ status }) => status)).toEqual(named.map(() => 200));
   });
 
   it('has a policy that lets in no script but files of ours, and asks nobody but the servers of the contract', async () => {
@@ -97,10 +97,10 @@ describe.each(Object.entries(targets))('the reference of %s', (_name, start) => 
   });
 
   it('is compressed for whoever can read that', async () => {
-    const answer = await fetch(`${target.baseUrl}/${SCALAR}`, { headers: { 'Accept-Encoding': 'gzip' } });
-    expect(answer.headers.get('content-encoding')).toBe('gzip');
-    expect(Number(answer.headers.get('content-length'))).toBeLessThan(2_000_000);
-    expect(answer.headers.get('vary')).toContain('Accept-Encoding');
+    const response = await fetch(`${target.baseUrl}/${SCALAR}`, { headers: { 'Accept-Encoding': 'gzip' } });
+    expect(response.headers.get('content-encoding')).toBe('gzip');
+    expect(Number(response.headers.get('content-length'))).toBeLessThan(2_000_000);
+    expect(response.headers.get('vary')).toContain('Accept-Encoding');
     const refused = await ask(target.baseUrl, `/${SCALAR}`, { 'Accept-Encoding': 'gzip;q=0, br' });
     expect(refused.headers['content-encoding']).toBeUndefined();
   });
@@ -139,11 +139,11 @@ describe('the setting', () => {
     ['the mock', () => mockTarget()],
   ])('where it is off, %s knows no such path', async (_name, start) => {
     const target = await start();
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       ['/docs', '/docs/', '/docs/openapi.json'].map((path) => ask(target.baseUrl, path)),
     );
     await target.close();
-    expect(answers.map(({ status }) => status)).toEqual([404, 404, 404]);
+    expect(responses.map(({ status }) => status)).toEqual([404, 404, 404]);
   });
 
   it("where Stripe's key is a live one, the playground asks the reader's own mock, until they choose another", async () => {
@@ -157,7 +157,7 @@ describe('the setting', () => {
 });
 
 it('counts as one thing in the metrics, whatever is asked for', async () => {
-  const measures = metrics();
+  const measures = createMetrics();
   const contract = await openContract(document, () => async () => ({ example: 'created' }));
   const app = await buildApp({
     contract,

@@ -17,7 +17,7 @@ import {
   rawClient,
   rawRequest,
   serverEnds,
-  type RawAnswer,
+  type RawResponse,
   type Received,
 } from '../../support/rawHttp.ts';
 
@@ -298,17 +298,17 @@ async function readAll(
 ): Promise<Set<string>> {
   const secrets = new Set<string>();
   await inParallel(inputs, async (sent) => {
-    const { answers, rest, ended } = await sendAndRead(target, sent);
+    const { responses, rest, ended } = await sendAndRead(target, sent);
     const faults = [
-      ...answers.flatMap(faultsOf),
+      ...responses.flatMap(findFaults),
       ...(rest === '' ? [] : [`no whole answer: ${JSON.stringify(rest.slice(0, 200))}`]),
       ...(ended ? [] : [`not over after ${PATIENCE_MS} ms`]),
     ];
     failures.push(...faults.map((fault) => `${fault}\n  ${shellLine(target, sent.bytes)}`));
-    for (const status of answers.length === 0 ? [0] : answers.map((answer) => answer.status)) {
+    for (const status of responses.length === 0 ? [0] : responses.map((response) => response.status)) {
       statuses[status] = (statuses[status] ?? 0) + 1;
     }
-    for (const { text } of answers) secrets.add(SECRET.exec(text)?.[1] ?? '');
+    for (const { text } of responses) secrets.add(SECRET.exec(text)?.[1] ?? '');
   });
   secrets.delete('');
   return secrets;
@@ -340,8 +340,8 @@ async function sendAndCut(target: Target, { bytes, splitAt }: Input): Promise<vo
 }
 
 async function askOnce(target: Target): Promise<number | undefined> {
-  const { answers } = await sendAndRead(target, { bytes: rawRequest(target.apiKey), splitAt: 0 });
-  return answers[0]?.status;
+  const { responses } = await sendAndRead(target, { bytes: rawRequest(target.apiKey), splitAt: 0 });
+  return responses[0]?.status;
 }
 
 const SECRET = /"(pi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+)"/;
@@ -353,7 +353,7 @@ const documented = new Set(
 );
 
 /** What is wrong with an answer. HEAD gets no body, and 100 nothing but its line. */
-function faultsOf({ status, headers, text }: RawAnswer): string[] {
+function findFaults({ status, headers, text }: RawResponse): string[] {
   if (status === 100) return [];
   return [
     ...(documented.has(masked(status, text)) || (text === '' && status < 500) ? [] : [`answered ${status} ${text}`]),

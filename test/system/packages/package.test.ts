@@ -51,16 +51,16 @@ async function startMock(...args: string[]): Promise<{ url: string; mock: ChildP
     env: { PATH: process.env['PATH'], CI: 'true' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let said = '';
+  let output = '';
   const url = await new Promise<string>((resolve, reject) => {
     const read = (chunk: Buffer) => {
-      said += chunk.toString();
-      const [found] = /http:\/\/127\.0\.0\.1:\d+/.exec(said) ?? [];
+      output += chunk.toString();
+      const [found] = /http:\/\/127\.0\.0\.1:\d+/.exec(output) ?? [];
       if (found) resolve(found);
     };
     mock.stdout.on('data', read);
     mock.stderr.on('data', read);
-    mock.once('exit', () => reject(new Error(`It ended:\n${said}`)));
+    mock.once('exit', () => reject(new Error(`It ended:\n${output}`)));
   });
   return { url, mock };
 }

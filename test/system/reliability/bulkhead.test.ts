@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { GLOBEX, observedServer, statusesOf, type ObservedServer } from '../../support/observed.ts';
+import { GLOBEX, observedServer, readStatuses, type ObservedServer } from '../../support/observed.ts';
 import { rawClient, rawRequest } from '../../support/rawHttp.ts';
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
@@ -19,10 +19,10 @@ describe('400 payments at once, with a slow Stripe', () => {
     const seen: number[] = [];
     const watch = setInterval(() => void server.metric('payments_in_flight').then((count) => seen.push(count!)), 50);
 
-    const answers = await Promise.all(Array.from({ length: 400 }, () => server.pay()));
+    const responses = await Promise.all(Array.from({ length: 400 }, () => server.pay()));
     clearInterval(watch);
-    const made = answers.filter(({ status }) => status === 200);
-    const away = answers.filter(({ status }) => status === 503);
+    const made = responses.filter(({ status }) => status === 200);
+    const away = responses.filter(({ status }) => status === 503);
     const msUntil = (reason: string) =>
       server
         .requests()
@@ -71,7 +71,7 @@ describe.concurrent('a tenant with a payment each 200 ms, beside one that uses i
       await sleep(200);
     }
     clearInterval(bursts);
-    const [statuses, otherStatuses] = [await Promise.all(payments), await Promise.all(others)].map(statusesOf);
+    const [statuses, otherStatuses] = [await Promise.all(payments), await Promise.all(others)].map(readStatuses);
     await server.close();
     expect(statuses!.filter((status) => status === 200).length).toBeGreaterThanOrEqual(19);
     // It was no quiet neighbour.

@@ -26,9 +26,9 @@ describe('by default', () => {
   });
 
   it('no page may ask whether it may call', async () => {
-    const answer = await askPreflight(SHOP);
-    expect(answer.status).toBe(405);
-    expect(corsHeaders(answer)).toEqual([]);
+    const response = await askPreflight(SHOP);
+    expect(response.status).toBe(405);
+    expect(corsHeaders(response)).toEqual([]);
   });
 
   it('no page may read an answer', async () => {
@@ -43,9 +43,9 @@ describe('by default', () => {
     ['another method', 405, () => ask('DELETE', {})],
     ['another media type', 415, () => askFrom(SHOP, { 'Content-Type': 'text/plain' })],
   ])('the answer to %s is not kept, not sniffed, and can be asked about', async (_what, status, send) => {
-    const answer = await send();
-    expect(answer.status).toBe(status);
-    expect(Object.fromEntries(answer.headers)).toMatchObject(EVERY_ANSWER);
+    const response = await send();
+    expect(response.status).toBe(status);
+    expect(Object.fromEntries(response.headers)).toMatchObject(EVERY_ANSWER);
   });
 });
 
@@ -62,12 +62,12 @@ describe('with an allow-list', () => {
   });
 
   it('a page may call with its headers', async () => {
-    const answer = await askPreflight(SHOP);
-    expect(answer.status).toBe(204);
-    expect(answer.headers.get('access-control-allow-origin')).toBe(SHOP);
-    expect(answer.headers.get('access-control-allow-methods')).toContain('POST');
-    expect(answer.headers.get('access-control-allow-headers')).toBe('cv-api-key,content-type,idempotency-key');
-    expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
+    const response = await askPreflight(SHOP);
+    expect(response.status).toBe(204);
+    expect(response.headers.get('access-control-allow-origin')).toBe(SHOP);
+    expect(response.headers.get('access-control-allow-methods')).toContain('POST');
+    expect(response.headers.get('access-control-allow-headers')).toBe('cv-api-key,content-type,idempotency-key');
+    expect(response.headers.get('access-control-allow-credentials')).toBeNull();
   });
 
   it('the answer to its question carries what every answer carries', async () => {
@@ -75,25 +75,25 @@ describe('with an allow-list', () => {
   });
 
   it('the page may read an answer and what it needs of the headers', async () => {
-    const answer = await askFrom(SHOP);
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get('access-control-allow-origin')).toBe(SHOP);
-    expect(answer.headers.get('access-control-expose-headers')).toContain('X-Request-Id');
+    const response = await askFrom(SHOP);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('access-control-allow-origin')).toBe(SHOP);
+    expect(response.headers.get('access-control-expose-headers')).toContain('X-Request-Id');
   });
 
   it.each([
     ['401', { 'cv-api-key': 'wrong' }],
     ['415', { 'Content-Type': 'text/plain' }],
   ])('the page may read a %s too', async (status, headers) => {
-    const answer = await askFrom(SHOP, headers);
-    expect(answer.status).toBe(Number(status));
-    expect(answer.headers.get('access-control-allow-origin')).toBe(SHOP);
+    const response = await askFrom(SHOP, headers);
+    expect(response.status).toBe(Number(status));
+    expect(response.headers.get('access-control-allow-origin')).toBe(SHOP);
   });
 
   it('the page may read that a path is not there', async () => {
-    const answer = await ask('GET', { Origin: SHOP }, '/nowhere');
-    expect(answer.status).toBe(404);
-    expect(answer.headers.get('access-control-allow-origin')).toBe(SHOP);
+    const response = await ask('GET', { Origin: SHOP }, '/nowhere');
+    expect(response.status).toBe(404);
+    expect(response.headers.get('access-control-allow-origin')).toBe(SHOP);
   });
 
   it.each([
@@ -105,8 +105,8 @@ describe('with an allow-list', () => {
     'null',
     '*',
   ])('a page on %s may not', async (origin) => {
-    for (const answer of [await askPreflight(origin), await askFrom(origin)]) {
-      expect(answer.headers.get('access-control-allow-origin')).toBeNull();
+    for (const response of [await askPreflight(origin), await askFrom(origin)]) {
+      expect(response.headers.get('access-control-allow-origin')).toBeNull();
     }
   });
 

@@ -37,16 +37,16 @@ async function connected(url: string): Promise<RawClient> {
 }
 
 const outcomes = (client: RawClient) =>
-  client.received().answers.map(({ status, headers }) => [status, headers['connection']]);
+  client.received().responses.map(({ status, headers }) => [status, headers['connection']]);
 
 /** Asks again and again, each time over the connection it has, until the balancer says stop. */
 async function askUntil(isOver: () => boolean, url: string): Promise<string[]> {
-  const answers: string[] = [];
+  const responses: string[] = [];
   let client = rawClient(url);
   for (let asked = 1; !isOver(); asked += 1) {
     client.send(good);
-    const { status, headers } = await client.answer(asked);
-    answers.push(`${status} ${headers['connection']}`);
+    const { status, headers } = await client.response(asked);
+    responses.push(`${status} ${headers['connection']}`);
     if (headers['connection'] === 'close') {
       await client.closed;
       client = rawClient(url);
@@ -54,7 +54,7 @@ async function askUntil(isOver: () => boolean, url: string): Promise<string[]> {
     }
   }
   client.socket.destroy();
-  return answers;
+  return responses;
 }
 
 it.concurrent('under load nobody fails, the answers say close, and readyz says 503 while the port still accepts', async () => {
@@ -74,12 +74,12 @@ it.concurrent('under load nobody fails, the answers say close, and readyz says 5
   await late.closed;
   expect(outcomes(late)).toEqual([[200, 'close']]);
   isOver = true;
-  const answers = (await load).flat();
+  const responses = (await load).flat();
   await stopped;
 
-  expect(answers.filter((answer) => !answer.startsWith('200 '))).toEqual([]);
-  expect(live.stripe.ledger.intentCount).toBe(answers.length + 1);
-  expect(answers.filter((answer) => answer === '200 close').length).toBeGreaterThanOrEqual(
+  expect(responses.filter((response) => !response.startsWith('200 '))).toEqual([]);
+  expect(live.stripe.ledger.intentCount).toBe(responses.length + 1);
+  expect(responses.filter((response) => response === '200 close').length).toBeGreaterThanOrEqual(
     live.stripe.ledger.intentCount - before - 12,
   );
   expect(live.stripe.ledger.intentCount - before).toBeGreaterThan(50);
@@ -105,7 +105,7 @@ it.concurrent('a request behind an answer that said close is not carried out', a
   const client = await connected(live.url);
   const stopped = live.stop();
   client.send(good);
-  await client.answer();
+  await client.response();
   client.send(good);
   await client.closed;
   expect(outcomes(client)).toEqual([[200, 'close']]);
@@ -118,7 +118,7 @@ it.concurrent('garbage behind an answer that said close is not answered either',
   const client = await connected(live.url);
   const stopped = live.stop();
   client.send(good);
-  await client.answer();
+  await client.response();
   client.send('garbage\r\n\r\n');
   await client.closed;
   expect(outcomes(client)).toEqual([[200, 'close']]);
@@ -130,7 +130,7 @@ it.concurrent('what came whole in time is finished: half-sent requests, and resp
   const live = await liveServer();
   const [inTime, slow, kept] = await Promise.all([1, 2, 3].map(() => connected(live.url)));
   kept!.send(good);
-  await kept!.answer();
+  await kept!.response();
   inTime!.send(halfSent);
   const stopped = live.stop();
   await delay(DRAIN_MS / 2);
@@ -160,14 +160,14 @@ it.concurrent('half-sent requests get 408 when the drain is over, have no effect
   const live = await liveServer();
   const [idle, silent, inHead, inBody, late] = await Promise.all([1, 2, 3, 4, 5].map(() => connected(live.url)));
   idle!.send(good);
-  await idle!.answer();
+  await idle!.response();
   inHead!.send(good.subarray(0, 60));
   inBody!.send(halfSent);
   const startedAt = performance.now();
   const stopped = live.stop();
   await delay(DRAIN_MS / 2);
   late!.send(halfSent);
-  const refusals = await Promise.all([inHead, inBody, late].map((client) => client!.answer()));
+  const refusals = await Promise.all([inHead, inBody, late].map((client) => client!.response()));
   inHead!.send(good.subarray(60));
   inBody!.send(lastByte);
   late!.send(lastByte);
@@ -177,7 +177,7 @@ it.concurrent('half-sent requests get 408 when the drain is over, have no effect
 
   expect(refusals).toMatchObject(refusals.map(() => ({ status: 408, headers: { connection: 'close' } })));
   expect(refusals.map(({ text }) => text)).toEqual(refusals.map(() => requestTimeout));
-  expect([idle, silent, inHead, inBody, late].map((client) => client!.received().answers.length)).toEqual([
+  expect([idle, silent, inHead, inBody, late].map((client) => client!.received().responses.length)).toEqual([
     1, 0, 1, 1, 1,
   ]);
   expect(live.stripe.ledger.intentCount).toBe(1);
@@ -210,12 +210,12 @@ it.concurrent.each(['exception', 'rejection'] as const)(
     const stripe = await startFakeStripe();
     const child = await observedProcess(stripe.url, settings({ DRAIN_MS: '300' }));
     slowly({ stripe }, 1_000);
-    const answer = pay(child.url);
+    const response = pay(child.url);
     await vi.waitUntil(() => stripe.ledger.intentCount === 1, PATIENT);
     child.crash(kind, 'zqcanary');
-    expect((await answer).status).toBe(200);
+    expect((await response).status).toBe(200);
     expect(await child.exited).toBe(1);
-    expect(child.output()).toContain('broken: draining, then ending');
+    expect(child.output()).toContain('fatal error: draining, then exiting');
     expect(child.output()).not.toContain('zqcanary');
     await stripe.close();
   },

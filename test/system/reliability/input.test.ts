@@ -6,7 +6,7 @@ import { openContract } from '../../../src/contract/contract.ts';
 import { startFakeStripe } from '../../../src/fake-stripe/server.ts';
 import { expectDocumented } from '../../contract/judge.ts';
 import { document, operations } from '../../support/contractDocument.ts';
-import { ACME, GLOBEX, observedProcess, observedServer, pay, settings, valueOf } from '../../support/observed.ts';
+import { ACME, GLOBEX, observedProcess, observedServer, pay, settings, readMetric } from '../../support/observed.ts';
 import { liveTarget, mockTarget, type Target } from '../../support/targets.ts';
 import {
   exchange,
@@ -14,7 +14,7 @@ import {
   rawClient,
   rawRequest,
   serverEnds,
-  type RawAnswer,
+  type RawResponse,
   type ServerEnds,
   type RawRequest,
 } from '../../support/rawHttp.ts';
@@ -194,14 +194,14 @@ const rows: Record<string, [Bytes, ...statuses: number[]]> = {
 };
 
 /** Answers with a body; what HEAD and 100 get has none. */
-function expectEnvelope(answer: RawAnswer): void {
-  expectDocumented(answer, intent);
-  expect(answer.headers).toMatchObject({
+function expectEnvelope(response: RawResponse): void {
+  expectDocumented(response, intent);
+  expect(response.headers).toMatchObject({
     'x-request-id': expect.stringMatching(/^[\w-]{36}$/) as string,
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
   });
-  expect(JSON.stringify(answer)).not.toContain(CANARY);
+  expect(JSON.stringify(response)).not.toContain(CANARY);
 }
 
 describe.each([
@@ -216,22 +216,24 @@ describe.each([
 
   it.each(Object.entries(rows))('answers in the envelope, and ends: %s', async (_title, [bytes, ...statuses]) => {
     const before = target.stripe?.ledger.intentCount ?? 0;
-    const { answers, rest, ending } = await exchange(target.baseUrl, bytes(target.apiKey));
-    expect({ statuses: answers.map(({ status }) => status), rest, ending }).toEqual({
+    const { responses, rest, ending } = await exchange(target.baseUrl, bytes(target.apiKey));
+    expect({ statuses: responses.map(({ status }) => status), rest, ending }).toEqual({
       statuses,
       rest: '',
       ending: 'ended',
     });
-    answers.filter(({ status }) => status !== 100).forEach(expectEnvelope);
+    responses.filter(({ status }) => status !== 100).forEach(expectEnvelope);
     const created = statuses.filter((status) => status === 200).length;
     expect((target.stripe?.ledger.intentCount ?? created) - before).toBe(created);
-    const { answers: after } = await exchange(target.baseUrl, rawRequest(target.apiKey, { body: '{}' }));
+    const { responses: after } = await exchange(target.baseUrl, rawRequest(target.apiKey, { body: '{}' }));
     expect(after[0]!.status).toBe(400);
   });
 
   it('answers HEAD without a body', async () => {
-    const { answers, rest } = await exchange(target.baseUrl, `HEAD ${INTENT_PATH} HTTP/1.1\r\nHost: a\r\n\r\n`);
-    expect(answers).toMatchObject([{ status: 405, text: '', headers: { allow: 'POST', 'cache-control': 'no-store' } }]);
+    const { responses, rest } = await exchange(target.baseUrl, `HEAD ${INTENT_PATH} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    expect(responses).toMatchObject([
+      { status: 405, text: '', headers: { allow: 'POST', 'cache-control': 'no-store' } },
+    ]);
     expect(rest).toBe('');
   });
 });
@@ -284,15 +286,15 @@ describe('the live server', () => {
       // In one piece: a part of the body is there before it is known that nobody wants it.
       client.send(Buffer.concat([Buffer.from(head(target.apiKey) as string, 'latin1'), flood]));
       const pour = setInterval(() => client.socket.write(flood), 1);
-      const answer = await client.answer();
+      const response = await client.response();
       const answeredAt = performance.now();
       await once(serverEnd, 'close');
       clearInterval(pour);
       const goneAfterMs = performance.now() - answeredAt;
       client.socket.destroy();
-      expect(answer.status).toBe(status);
-      expectEnvelope(answer);
-      expect(answer.headers['connection']).toBe('close');
+      expect(response.status).toBe(status);
+      expectEnvelope(response);
+      expect(response.headers['connection']).toBe('close');
       // A read of Node's takes 64 KiB; only of a body in chunks must 128 KiB be read before it is too large.
       expect(serverEnd.bytesRead).toBeLessThanOrEqual((status === 413 ? 256 : 128) * 1024 + HEAD_BYTES);
       expect(goneAfterMs).toBeLessThan(1_000);
@@ -304,12 +306,12 @@ describe('the live server', () => {
     const serverEnd = await ends.of(client);
     const broken = Buffer.alloc(1024 * 1024, CANARY);
     client.send(rawRequest('stranger', { headers: ['Host: a', 'Transfer-Encoding: chunked'], body: '1\r\nx' }));
-    await client.answer();
+    await client.response();
     const answeredAt = performance.now();
     client.send(broken);
     await once(serverEnd, 'close');
     expect(performance.now() - answeredAt).toBeGreaterThan(300);
-    expect(client.received()).toMatchObject({ answers: [{ status: 401 }], rest: '' });
+    expect(client.received()).toMatchObject({ responses: [{ status: 401 }], rest: '' });
     client.socket.destroy();
   });
 
@@ -324,11 +326,11 @@ describe('the live server', () => {
     client.send(chunked('a00000\r\n')(ACME));
     const flood = Buffer.alloc(1024 * 1024, 'x');
     const pour = setInterval(() => client.socket.write(flood), 1);
-    await client.answer(2);
+    await client.response(2);
     clearInterval(pour);
     client.socket.destroy();
     watched.stop();
-    expect(client.received().answers.map(({ status }) => status)).toEqual([200, 413]);
+    expect(client.received().responses.map(({ status }) => status)).toEqual([200, 413]);
     expect(serverEnd.bytesRead).toBeLessThanOrEqual(320 * 1024);
   });
 
@@ -343,11 +345,11 @@ describe('the live server', () => {
   ])('takes no request behind the last answer of a connection: %s', async (_title, status, cents, head) => {
     const client = rawClient(target.baseUrl);
     client.send(head(target.apiKey));
-    await client.answer();
+    await client.response();
     client.send('x');
     client.send(rawRequest(target.apiKey, { body: JSON.stringify({ amount: cents / 100 }) }));
     await client.closed;
-    expect(client.received().answers.map((answer) => answer.status)).toEqual([status]);
+    expect(client.received().responses.map((response) => response.status)).toEqual([status]);
     expect(target.stripe.ledger.intents.filter(({ amount }) => amount === cents)).toEqual([]);
   });
 
@@ -355,10 +357,10 @@ describe('the live server', () => {
     const client = rawClient(target.baseUrl);
     client.send(framed(['Content-Length: 1000'], '')(target.apiKey));
     const drip = setInterval(() => client.send(' '), 100);
-    const { status } = await client.answer();
+    const { status } = await client.response();
     clearInterval(drip);
     expect(status).toBe(408);
-    expectEnvelope(client.received().answers[0]!);
+    expectEnvelope(client.received().responses[0]!);
     await client.closed;
   });
 
@@ -370,7 +372,7 @@ describe('the live server', () => {
     const startedAt = performance.now();
     const client = rawClient(target.baseUrl);
     client.send(start);
-    const { status } = await client.answer();
+    const { status } = await client.response();
     expect(status).toBe(408);
     expect(performance.now() - startedAt).toBeLessThan(9_000);
     await client.closed;
@@ -397,7 +399,7 @@ describe('the live server', () => {
     });
     client.send(Buffer.concat([upgrade, rawRequest(ACME)]));
     await client.closed;
-    expect(client.received().answers).toMatchObject([{ status: 405, headers: { connection: 'close' } }]);
+    expect(client.received().responses).toMatchObject([{ status: 405, headers: { connection: 'close' } }]);
     expect(observed.stripe.ledger.requestCount).toBe(0);
   });
 
@@ -406,7 +408,7 @@ describe('the live server', () => {
     client.send(rawRequest(target.apiKey));
     client.send(framed(['Content-Length: 1000'], '')(target.apiKey));
     await client.closed;
-    expect(client.received().answers.map(({ status }) => status)).toEqual([200, 408]);
+    expect(client.received().responses.map(({ status }) => status)).toEqual([200, 408]);
   });
 
   it.concurrent('a client that leaves in the middle of its body is no fault of ours', async () => {
@@ -423,7 +425,7 @@ describe('the live server', () => {
         ],
       }),
     );
-    await client.answer();
+    await client.response();
     client.socket.resetAndDestroy();
     await vi.waitUntil(() => observed.requests().length === 1, { timeout: 5_000 });
     expect(observed.requests()).toMatchObject([{ level: 30, aborted: true }]);
@@ -433,18 +435,18 @@ describe('the live server', () => {
   it.concurrent('says 100 Continue before it has the body, and to a tenant only', async () => {
     const client = rawClient(target.baseUrl);
     client.send(framed(['Content-Length: 14', 'Expect: 100-continue'], '')(target.apiKey));
-    expect(await client.answer(1)).toMatchObject({ status: 100 });
+    expect(await client.response(1)).toMatchObject({ status: 100 });
     client.send(GOOD_BODY);
-    expect(await client.answer(2)).toMatchObject({ status: 200 });
+    expect(await client.response(2)).toMatchObject({ status: 200 });
     client.socket.destroy();
   });
 
   it.concurrent('keeps a connection behind a refusal that it read to its end', async () => {
     const client = rawClient(target.baseUrl);
     client.send(rawRequest(target.apiKey, { body: '[]' }));
-    expect(await client.answer(1)).toMatchObject({ status: 400 });
+    expect(await client.response(1)).toMatchObject({ status: 400 });
     client.send(rawRequest(target.apiKey));
-    expect(await client.answer(2)).toMatchObject({ status: 200 });
+    expect(await client.response(2)).toMatchObject({ status: 200 });
     client.socket.destroy();
   });
 });
@@ -459,14 +461,14 @@ describe('a hostile body of 128 KiB', () => {
     // The best of several, side by side: others use this machine too.
     const costs = { refuse: Infinity, parse: Infinity };
     for (let round = 0; round < 20; round += 1) {
-      costs.refuse = Math.min(costs.refuse, await msOf(refuse));
-      costs.parse = Math.min(costs.parse, await msOf(parse));
+      costs.refuse = Math.min(costs.refuse, await measureMs(refuse));
+      costs.parse = Math.min(costs.parse, await measureMs(parse));
     }
     expect(costs.refuse / costs.parse).toBeLessThan(5);
   });
 });
 
-async function msOf(work: () => Promise<unknown>): Promise<number> {
+async function measureMs(work: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   await work();
   return performance.now() - startedAt;
@@ -500,7 +502,7 @@ describe('a body in tiny chunks', () => {
     const serverEnd = await ends.of(client);
     const callbacks = countBodyCallbacks(serverEnd);
     client.send(sent(ACME));
-    await client.answer();
+    await client.response();
     // The last one is the one too many.
     expect(callbacks()).toBeLessThanOrEqual(most + 1);
     expect(serverEnd.bytesRead).toBeLessThanOrEqual(64 * 1024);
@@ -528,7 +530,7 @@ describe('a body in tiny chunks', () => {
     });
     const latenciesMs: number[] = [];
     for (let paid = 0; paid < 50; paid += 1) {
-      latenciesMs.push(await msOf(async () => void (await pay(server.url, { key: GLOBEX })).text()));
+      latenciesMs.push(await measureMs(async () => void (await pay(server.url, { key: GLOBEX })).text()));
     }
     latenciesMs.sort((one, other) => one - other);
     const metrics = async () => (await fetch(`${server.adminUrl}/metrics`)).text();
@@ -543,13 +545,13 @@ describe('a body in tiny chunks', () => {
     expect(open).toBeGreaterThanOrEqual(30);
     // But for a few: this process and others share the machine with the server.
     expect(latenciesMs[45]).toBeLessThan(1_000);
-    expect(valueOf(text, 'process_resident_memory_bytes')! / 1024 / 1024).toBeLessThan(250);
+    expect(readMetric(text, 'process_resident_memory_bytes')! / 1024 / 1024).toBeLessThan(250);
   });
 });
 
 /** How many requests for a payment had this status. */
 const countOf = (metrics: string, status: number) =>
-  valueOf(metrics, `http_requests_total{operation="createPaymentIntent",status="${status}"}`);
+  readMetric(metrics, `http_requests_total{operation="createPaymentIntent",status="${status}"}`);
 
 /** Counts what Node's parser calls JavaScript for: each piece of a body. */
 function countBodyCallbacks(serverEnd: object): () => number {

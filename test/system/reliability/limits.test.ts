@@ -1,7 +1,7 @@
 /** Who asks too often is told when to come back, and nobody else feels it. */
 import { once } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { ACME, GLOBEX, observedServer, statusesOf, type ObservedServer } from '../../support/observed.ts';
+import { ACME, GLOBEX, observedServer, readStatuses, type ObservedServer } from '../../support/observed.ts';
 import { rawClient, rawRequest } from '../../support/rawHttp.ts';
 
 let server: ObservedServer | undefined;
@@ -12,17 +12,17 @@ afterEach(async () => {
 });
 
 const inTurn = async (count: number, ask: () => Promise<Response>): Promise<Response[]> => {
-  const answers: Response[] = [];
-  for (let asked = 0; asked < count; asked++) answers.push(await ask());
-  return answers;
+  const responses: Response[] = [];
+  for (let asked = 0; asked < count; asked++) responses.push(await ask());
+  return responses;
 };
 
 describe('a tenant', () => {
   it('who asks too often gets 429 with Retry-After, and Stripe is not called', async () => {
     const { pay, stripe } = await started({ TENANT_REQUESTS_PER_MINUTE: '3' });
-    const answers = await inTurn(4, () => pay());
-    const [, , , refusal] = answers;
-    expect(statusesOf(answers)).toEqual([200, 200, 200, 429]);
+    const responses = await inTurn(4, () => pay());
+    const [, , , refusal] = responses;
+    expect(readStatuses(responses)).toEqual([200, 200, 200, 429]);
     expect(await refusal!.json()).toEqual({ success: false, message: 'Too many requests' });
     expect(Number(refusal!.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
     expect(Number(refusal!.headers.get('retry-after'))).toBeLessThanOrEqual(60);
@@ -37,7 +37,7 @@ describe('a tenant', () => {
 
   it('with a good key does not feel the failures from its address', async () => {
     const { pay } = await started({ ADDRESS_FAILURES_PER_MINUTE: '1' });
-    expect(statusesOf(await inTurn(3, () => pay({ key: 'wrong' })))).toEqual([401, 429, 429]);
+    expect(readStatuses(await inTurn(3, () => pay({ key: 'wrong' })))).toEqual([401, 429, 429]);
     expect((await pay()).status).toBe(200);
   });
 });
@@ -47,12 +47,12 @@ describe('MAX_CONNECTIONS', () => {
     const { url, log, metric } = await started({ MAX_CONNECTIONS: '2' });
     const customer = rawClient(url);
     customer.send(rawRequest(ACME));
-    await customer.answer();
+    await customer.response();
     const stranger = rawClient(url);
     await once(stranger.socket, 'connect');
     const tooMany = [1, 2, 3].map(() => rawClient(url));
     await Promise.all(tooMany.map(({ closed }) => closed));
-    expect(tooMany.map((client) => client.received())).toEqual(tooMany.map(() => ({ answers: [], rest: '' })));
+    expect(tooMany.map((client) => client.received())).toEqual(tooMany.map(() => ({ responses: [], rest: '' })));
     expect(await metric('http_connections_dropped_total')).toBe(3);
     const dropped = () => log.filter(({ msg }) => msg.startsWith('connections dropped'));
     await vi.waitUntil(() => dropped().length > 1, { timeout: 5_000 });
@@ -68,7 +68,7 @@ describe('MAX_CONNECTIONS', () => {
       { timeout: 5_000 },
     );
     customer.send(rawRequest(ACME));
-    expect((await customer.answer(2)).status).toBe(200);
+    expect((await customer.response(2)).status).toBe(200);
     customer.socket.destroy();
   });
 });

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { startFakeStripe, type FakeStripe } from '../../../src/fake-stripe/server.ts';
 import { freePort } from '../../support/freePort.ts';
-import { pay, settings, valueOf, type LogLine } from '../../support/observed.ts';
+import { pay, settings, readMetric, type LogLine } from '../../support/observed.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const LOG = new URL('../../../src/observability/log.ts', import.meta.url).href;
@@ -232,7 +232,7 @@ async function serveInto(stdout: Output, { maxFileKiB }: { maxFileKiB?: number }
       return statuses;
     },
     isAlive: async () => (await admin('/livez')).ok,
-    droppedLines: async () => valueOf(await (await admin('/metrics')).text(), 'log_lines_dropped_total'),
+    droppedLines: async () => readMetric(await (await admin('/metrics')).text(), 'log_lines_dropped_total'),
     end(signal) {
       child.kill(signal);
       return exitOf(child);

@@ -50,10 +50,10 @@ describe('the log', () => {
   };
 
   it('has one line for a payment, with all that support needs', async () => {
-    const answer = await server.pay();
+    const response = await server.pay();
     expect(await theOnlyLine()).toMatchObject({
       level: 30,
-      requestId: answer.headers.get('x-request-id'),
+      requestId: response.headers.get('x-request-id'),
       tenant: 'acme',
       operation: 'createPaymentIntent',
       method: 'POST',
@@ -132,12 +132,12 @@ describe('the log', () => {
     });
     const logger = pino({}, { write: (line: string) => void lines.push(line) });
     const app = await buildApp({ contract, authenticate: () => 'acme', logger });
-    const answer = await pay(await app.listen({ host: '127.0.0.1', port: 0 }));
-    const body = await answer.text();
+    const response = await pay(await app.listen({ host: '127.0.0.1', port: 0 }));
+    const body = await response.text();
     await vi.waitFor(() => expect(lines).toHaveLength(1));
     app.server.closeAllConnections();
     await app.close();
-    expect(answer.status).toBe(500);
+    expect(response.status).toBe(500);
     expect(JSON.parse(lines[0]!)).toMatchObject({ cause: { name: 'TypeError', stack: expect.any(Array) } });
     expect(lines.join('')).toContain('operations.test.ts');
     expect(lines.join('') + body).not.toContain('canary');
@@ -172,17 +172,17 @@ describe('the admin port', () => {
   const metricsText = async () => (await admin('/metrics')).text();
 
   it('is the only place for metrics and health', async () => {
-    const answers = await Promise.all(['/livez', '/readyz', '/metrics'].map((path) => fetch(server.url + path)));
-    expect(answers.map(({ status }) => status)).toEqual([404, 404, 404]);
+    const responses = await Promise.all(['/livez', '/readyz', '/metrics'].map((path) => fetch(server.url + path)));
+    expect(responses.map(({ status }) => status)).toEqual([404, 404, 404]);
   });
 
   it("has metrics in Prometheus' text format", async () => {
     const comment = String.raw`# (HELP|TYPE) [a-z_][a-z0-9_]* .+`;
     const sample = String.raw`[a-z_][a-z0-9_]*(\{[a-z_]+="[^"\\]*"(,[a-z_]+="[^"\\]*")*\})? (-?[\d.]+(e[+-]?\d+)?|NaN|[+-]Inf)`;
     const line = new RegExp(`^(${comment}|${sample})?$`);
-    const answer = await admin('/metrics');
-    expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
-    const wrong = (await answer.text()).split('\n').filter((one) => !line.test(one));
+    const response = await admin('/metrics');
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    const wrong = (await response.text()).split('\n').filter((one) => !line.test(one));
     expect(wrong).toEqual([]);
   });
 
@@ -218,7 +218,7 @@ describe('the admin port', () => {
   });
 });
 
-const valuesOf = ({ attributes }: CollectedSpan) =>
+const readAttributes = ({ attributes }: CollectedSpan) =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0] as unknown]));
 
 const loadedWith = async (env: Record<string, string>): Promise<boolean> => {
@@ -264,12 +264,12 @@ describe('traces', () => {
     const client = collector.spans().find(({ kind }) => kind === CLIENT)!;
     expect(server).toMatchObject({ traceId, parentSpanId, name: `POST ${INTENT_PATH}` });
     expect(client).toMatchObject({ traceId, parentSpanId: server.spanId, name: 'Stripe paymentIntents.create' });
-    expect(valuesOf(server)).toEqual({
+    expect(readAttributes(server)).toEqual({
       'http.request.method': 'POST',
       'http.route': INTENT_PATH,
       'http.response.status_code': 200,
     });
-    expect(valuesOf(client)).toEqual({});
+    expect(readAttributes(client)).toEqual({});
     await vi.waitFor(() => expect(traced.output()).toContain(`"traceId":"${traceId}"`));
     // Stripe learns nothing of the caller's trace.
     expect(stripe.ledger.requests[0]!.headers).not.toHaveProperty('traceparent');
@@ -281,8 +281,8 @@ describe('traces', () => {
   ])('disturb nobody while their collector is %s', async (_how, start) => {
     const { port, close } = await start();
     const traced = await startTraced(tracedTo(`http://127.0.0.1:${port}`));
-    const answers = await Promise.all(Array.from({ length: 20 }, () => pay(traced.url)));
-    expect(answers.every(({ status }) => status === 200)).toBe(true);
+    const responses = await Promise.all(Array.from({ length: 20 }, () => pay(traced.url)));
+    expect(responses.every(({ status }) => status === 200)).toBe(true);
     const { code, ms } = await traced.end();
     await close();
     expect(code).toBe(0);

@@ -43,13 +43,13 @@ async function ended(child: ChildProcess) {
 
 /** What a process prints until it has printed this, which is the last that it prints when it is ready. */
 async function printed(child: ChildProcess, last: string): Promise<string> {
-  let said = '';
+  let output = '';
   return new Promise((resolve, reject) => {
     child.stdout!.on('data', (chunk) => {
-      said += chunk;
-      if (said.includes(last)) resolve(said);
+      output += chunk;
+      if (output.includes(last)) resolve(output);
     });
-    child.once('exit', () => reject(new Error(`It ended, having said:\n${said}`)));
+    child.once('exit', () => reject(new Error(`It ended, having said:\n${output}`)));
   });
 }
 
@@ -84,11 +84,11 @@ describe.concurrent('the production process', () => {
 describe.concurrent.each(['dev.ts', 'mock.ts'])('%s', (file) => {
   it('prints an address, a key and a command that works as it stands', async () => {
     const child = run(file, { PORT: '0', LOG_LEVEL: 'silent' });
-    const said = await printed(child, LAST);
-    expect(said).toMatch(/^(Live server|Mock) +http:\/\/127\.0\.0\.1:\d+$/m);
-    expect(said).toMatch(/^API key +(cv_dev_key|any)$/m);
+    const output = await printed(child, LAST);
+    expect(output).toMatch(/^(Live server|Mock) +http:\/\/127\.0\.0\.1:\d+$/m);
+    expect(output).toMatch(/^API key +(cv_dev_key|any)$/m);
 
-    const command = said.slice(said.indexOf('curl '));
+    const command = output.slice(output.indexOf('curl '));
     const { stdout } = await promisify(execFile)('bash', ['-c', command], { env: { ...process.env, NO_PROXY: '*' } });
     expect(JSON.parse(stdout)).toMatchObject({ status: 200, success: true });
   });
@@ -201,11 +201,11 @@ describe.concurrent('a signal in the middle of a start', () => {
 describe.concurrent('a stop', () => {
   it('loses no request: one under way is answered, and then the process ends well', async () => {
     const child = run('dev.ts', { PORT: '0', LOG_LEVEL: 'info', DRAIN_MS: '1000' });
-    const said = await printed(child, LAST);
-    const [, port] = /http:\/\/127\.0\.0\.1:(\d+)\n/.exec(said)!;
+    const output = await printed(child, LAST);
+    const [, port] = /http:\/\/127\.0\.0\.1:(\d+)\n/.exec(output)!;
 
     const socket = connect(Number(port), '127.0.0.1');
-    const answer = text(socket);
+    const response = text(socket);
     const body = '{"amount":1}';
     socket.write(
       'POST /api/v1/payments/intent HTTP/1.1\r\nHost: a\r\ncv-api-key: cv_dev_key\r\nContent-Type: application/json\r\n' +
@@ -220,7 +220,7 @@ describe.concurrent('a stop', () => {
     await draining;
     socket.write(body);
 
-    expect(await answer).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
+    expect(await response).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
     expect(await exit).toEqual([0, null]);
   });
 });

@@ -1,7 +1,7 @@
 /** Redis makes instances count together, and is never needed. */
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { GLOBEX, observedServer, pay, statusesOf, type ObservedServer } from '../../support/observed.ts';
+import { GLOBEX, observedServer, pay, readStatuses, type ObservedServer } from '../../support/observed.ts';
 import {
   hasRedis,
   needsRedis,
@@ -61,8 +61,8 @@ describe.skipIf(!hasRedis)(`with Redis${needsRedis}`, () => {
     const urls = [...instances, ...instances, ...instances].map((one) => one.url);
     const paid = await Promise.all(urls.map((one) => pay(one)));
     const failed = await Promise.all(urls.map((one) => pay(one, { key: 'wrong' })));
-    expect(statusesOf(paid).toSorted((a, b) => a - b)).toEqual([200, 200, 200, 200, 429, 429]);
-    expect(statusesOf(failed).toSorted((a, b) => a - b)).toEqual([401, 401, 429, 429, 429, 429]);
+    expect(readStatuses(paid).toSorted((a, b) => a - b)).toEqual([200, 200, 200, 200, 429, 429]);
+    expect(readStatuses(failed).toSorted((a, b) => a - b)).toEqual([401, 401, 429, 429, 429, 429]);
   });
 
   it('a password in the URL is used', async () => {
@@ -100,7 +100,7 @@ describe.skipIf(!hasRedis)(`with Redis${needsRedis}`, () => {
     await fail(shared);
     // Those that find out are counted as well.
     const crowd = await Promise.all(Array.from({ length: 30 }, () => observed.pay({ key: GLOBEX })));
-    expect(statusesOf(crowd).filter((status) => status === 200)).toHaveLength(20);
+    expect(readStatuses(crowd).filter((status) => status === 200)).toHaveLength(20);
     await expectUndisturbed(observed);
     expect(await isShared(observed)).toBe(false);
 
@@ -126,7 +126,7 @@ describe.skipIf(!hasRedis)(`with Redis${needsRedis}`, () => {
 
   it('one that takes no writes is not counted on', async () => {
     const other = await redis();
-    const readOnly = await redis({ replicaOf: other.port });
+    const readOnly = await redis({ primary: other.port });
     const observed = await server(readOnly.url);
     await vi.waitFor(() => expect(aboutRedis(observed)).toEqual([LOST]), { timeout: 5_000 });
     await expectUndisturbed(observed);
@@ -175,7 +175,7 @@ describe('what is no Redis', () => {
     const observed = await server(`redis://127.0.0.1:${port}`, { TENANT_REQUESTS_PER_MINUTE: '8' });
     await expectUndisturbed(observed);
     const many = await Promise.all(Array.from({ length: 10 }, () => observed.pay()));
-    expect(statusesOf(many)).toContain(429);
+    expect(readStatuses(many)).toContain(429);
     expect(await isShared(observed)).toBe(false);
   });
 

@@ -85,8 +85,8 @@ async function exchangeEverything(): Promise<void> {
     LOG_LEVEL: 'trace',
   });
   const url = server.url;
-  const keep = async (answer: Promise<Response>) => {
-    const { headers, text } = await answer.then(async (one) => ({ headers: one.headers, text: await one.text() }));
+  const keep = async (response: Promise<Response>) => {
+    const { headers, text } = await response.then(async (one) => ({ headers: one.headers, text: await one.text() }));
     const secret = /"paymentIntentSecret":"([^"]+)"/.exec(text)?.[1];
     found.ownSecrets.push(...(secret === undefined ? [] : [secret]));
     found.answers.push(JSON.stringify([...headers]) + text.replace(secret ?? '', ''));
@@ -148,7 +148,7 @@ describe('whatever happens', () => {
   });
 
   it.each(Object.keys(CANARIES) as Kind[])('no %s is answered', (kind) => {
-    expect(found.answers.filter((answer) => answer.includes(CANARIES[kind]))).toEqual([]);
+    expect(found.answers.filter((response) => response.includes(CANARIES[kind]))).toEqual([]);
   });
 
   it('no client secret is written, or answered to another request', () => {
@@ -167,7 +167,7 @@ describe('whatever happens', () => {
   });
 
   it('a process that can not be trusted any more says so and ends with 1', () => {
-    expect(found.output).toContain('broken: draining, then ending');
+    expect(found.output).toContain('fatal error: draining, then exiting');
     expect(found.exitCode).toBe(1);
   });
 });

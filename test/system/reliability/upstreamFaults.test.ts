@@ -53,7 +53,7 @@ afterAll(() => void process.off('unhandledRejection', onStray));
 /** Asks for the payment `key` of 19.99, and holds the answer to the deadline. */
 async function pay(baseUrl: string, key = 'order-1'): Promise<WireResponse> {
   const startedAt = performance.now();
-  const answer = await send(baseUrl, {
+  const response = await send(baseUrl, {
     method: intent.method,
     path: intent.path,
     headers: [
@@ -65,7 +65,7 @@ async function pay(baseUrl: string, key = 'order-1'): Promise<WireResponse> {
     body: JSON.stringify({ amount: 19.99, metadata: { order: key } }),
   });
   expect(performance.now() - startedAt).toBeLessThan(DEADLINE_MS + SLACK_MS);
-  return answer;
+  return response;
 }
 
 /** The live server on a fake Stripe. */
@@ -356,7 +356,7 @@ describe.concurrent('one payment, one intent:', () => {
         let calls = 0;
         // With a stray response each time, no attempt would get its own.
         stripe.playWith(() => (calls++ % 3 === 0 ? { kind: 'strayResponse', stray, when } : undefined));
-        expect(await secretsOf(customers, baseUrl)).toEqual(intentsIn(stripe));
+        expect(await readSecrets(customers, baseUrl)).toEqual(intentsIn(stripe));
       },
     );
 
@@ -364,7 +364,7 @@ describe.concurrent('one payment, one intent:', () => {
       const stripe = await fakeStripe();
       const way = await lagging(stripe);
       closers.push(way.close);
-      expect(await secretsOf(customers, await liveOn(way.url))).toEqual(intentsIn(stripe));
+      expect(await readSecrets(customers, await liveOn(way.url))).toEqual(intentsIn(stripe));
       // The second customer on a connection, and nobody after: it is not used again.
       expect(way.late()).toBeGreaterThan(0);
       expect(way.late()).toBeLessThan(customers.length);
@@ -394,7 +394,7 @@ async function expectOneIntentElsewhere(stripe: FakeStripe): Promise<void> {
 }
 
 /** By order: what each customer in turn is told. */
-async function secretsOf(orders: readonly string[], baseUrl: string): Promise<string[][]> {
+async function readSecrets(orders: readonly string[], baseUrl: string): Promise<string[][]> {
   const secrets: string[][] = [];
   for (const order of orders) secrets.push([order, secretIn(await pay(baseUrl, order))]);
   return secrets;

@@ -46,7 +46,7 @@ export async function lagging(stripe: FakeStripe): Promise<Upstream & { late(): 
   const before = new WeakMap<Socket, string>();
   let late = 0;
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
-    const own = await answerOf(stripe, request);
+    const own = await fetchResponse(stripe, request);
     late += Number(before.has(request.socket));
     response.setHeader('Content-Type', 'application/json').end(before.get(request.socket) ?? own);
     before.set(request.socket, own);
@@ -55,10 +55,10 @@ export async function lagging(stripe: FakeStripe): Promise<Upstream & { late(): 
   return { ...(await listening(server)), late: () => late };
 }
 
-function answerOf(stripe: FakeStripe, request: IncomingMessage): Promise<string> {
+function fetchResponse(stripe: FakeStripe, request: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     const { method, headers, url } = request;
-    const onward = open(stripe.url + url, { method, headers }, (answer) => resolve(text(answer)));
+    const onward = open(stripe.url + url, { method, headers }, (response) => resolve(text(response)));
     request.pipe(onward.on('error', reject));
   });
 }

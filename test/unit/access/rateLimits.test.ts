@@ -1,13 +1,13 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { limits, type Limits } from '../../../src/access/rateLimits.ts';
-import { sharedCounts } from '../../../src/access/redis.ts';
+import { createRateLimits, type RateLimits } from '../../../src/access/rateLimits.ts';
+import { createSharedCounts } from '../../../src/access/redis.ts';
 import { Problem } from '../../../src/contract/problems.ts';
 import { startFakeRedis, type FakeRedis } from '../../support/fakeRedis.ts';
 import { startBabbler } from '../../support/redis.ts';
 
 const settings = { tenantRequestsPerMinute: 2, addressFailuresPerMinute: 1 };
-const ownCounts = () => limits(settings);
+const ownCounts = () => createRateLimits(settings);
 
 /** What the last of so many counts ended with. */
 async function last(count: () => Promise<void>, times: number): Promise<unknown> {
@@ -131,7 +131,7 @@ describe('an address', () => {
 });
 
 /** Fails once from each of so many networks. */
-async function failFromMany({ countFailure }: Limits, networks: number): Promise<void> {
+async function failFromMany({ countFailure }: RateLimits, networks: number): Promise<void> {
   for (let at = 0; at < networks; at++)
     await countFailure(`2001:db8:${(at >> 16).toString(16)}:${(at & 0xffff).toString(16)}::`);
 }
@@ -192,7 +192,7 @@ describe('with Redis, limits', () => {
   function instance(redisUrl = redis.url) {
     const log: string[] = [];
     const write = (line: string) => void log.push((JSON.parse(line) as { msg: string }).msg);
-    const counts = limits(settings, sharedCounts(redisUrl, pino({}, { write })));
+    const counts = createRateLimits(settings, createSharedCounts(redisUrl, pino({}, { write })));
     closing.push(counts.close);
     return { counts, log };
   }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { problems } from '../../../generated/problems.ts';
-import { isRetriable, problemOf } from '../../../src/client/problems.ts';
+import { isRetriable, readProblem } from '../../../src/client/problems.ts';
 
 const { status, body } = problems.amountTooSmall;
 
 describe('problemOf', () => {
   it.each(Object.entries(problems))('knows %s by its status and its body', (name, problem) => {
-    expect(problemOf(problem.status, JSON.stringify(problem.body))).toEqual({
+    expect(readProblem(problem.status, JSON.stringify(problem.body))).toEqual({
       name,
       status: problem.status,
       body: problem.body,
@@ -24,13 +24,13 @@ describe('problemOf', () => {
     ['no JSON', status, '<html>'],
     ['nothing', status, ''],
   ])('knows nothing of %s, and hands it on as it came', (_what, other, text) => {
-    expect(problemOf(other, text)).toEqual({ name: 'unknownAnswer', status: other, body: text });
+    expect(readProblem(other, text)).toEqual({ name: 'unknownAnswer', status: other, body: text });
   });
 });
 
 describe('isRetriable', () => {
   it.each(Object.entries(problems))('says of %s what the contract says', (_name, problem) => {
-    expect(isRetriable(problemOf(problem.status, JSON.stringify(problem.body)))).toBe(problem.retry);
+    expect(isRetriable(readProblem(problem.status, JSON.stringify(problem.body)))).toBe(problem.retry);
   });
 
   it.each([
@@ -39,6 +39,6 @@ describe('isRetriable', () => {
     [500, true],
     [502, true],
   ])('takes an unknown %d for one of its kind: %s', (unknown, isAskedAgain) => {
-    expect(isRetriable(problemOf(unknown, '<html>'))).toBe(isAskedAgain);
+    expect(isRetriable(readProblem(unknown, '<html>'))).toBe(isAskedAgain);
   });
 });

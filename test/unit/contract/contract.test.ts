@@ -1,10 +1,10 @@
 import { OpenAPIValidator } from 'openapi-backend';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
-import { ContractError, openContract, type HandlerOf } from '../../../src/contract/contract.ts';
+import { ContractError, openContract, type FindHandler } from '../../../src/contract/contract.ts';
 import { problemNames, type Problem } from '../../../src/contract/problems.ts';
 
-const answered: HandlerOf = () => async () => ({ example: 'created' });
+const answered: FindHandler = () => async () => ({ example: 'created' });
 
 const POST = ['paths', '/api/v1/payments/intent', 'post'];
 const BODY = [...POST, 'requestBody'];
@@ -38,14 +38,14 @@ async function faultsIn(changed: object): Promise<string[]> {
 }
 
 /** What is said about a document, and where. */
-async function placesIn(changed: object, handlerOf: HandlerOf = answered): Promise<[string, string][]> {
+async function placesIn(changed: object, handlerOf: FindHandler = answered): Promise<[string, string][]> {
   const error: unknown = await openContract(changed, handlerOf).catch((thrown: unknown) => thrown);
   if (!(error instanceof ContractError)) throw new Error(`expected a ContractError, got ${String(error)}`);
-  return error.faults.map(({ text, path }) => [text, path.join(' ')]);
+  return error.issues.map(({ text, path }) => [text, path.join(' ')]);
 }
 
 /** How this body is refused. */
-async function refusalOf(body: string): Promise<Problem> {
+async function readRefusal(body: string): Promise<Problem> {
   const { operations } = await openContract(edited(), answered);
   const running = operations[0]!.run({ tenant: 'acme', headers: {}, body: Buffer.from(body) });
   return running.then(
@@ -55,7 +55,7 @@ async function refusalOf(body: string): Promise<Problem> {
 }
 
 /** The problem that answers this body, `created` where nothing is wrong with it. */
-async function answerTo(body: unknown, changed = edited()): Promise<string> {
+async function readResponse(body: unknown, changed = edited()): Promise<string> {
   const { operations } = await openContract(changed, answered);
   const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
   const outcome: { example: string } = await operations[0]!
@@ -92,7 +92,7 @@ describe('a contract that can not be served', () => {
     const wrong = edited([[...AMOUNT, 'x-problems', 'minimum'], undefined]);
     const place = 'post requestBody content application/json schema properties amount minimum'.split(' ');
     await expect(openContract(wrong, answered)).rejects.toMatchObject({
-      faults: [{ path: ['paths', '/api/v1/payments/intent', ...place] }],
+      issues: [{ path: ['paths', '/api/v1/payments/intent', ...place] }],
     });
   });
 
@@ -308,7 +308,7 @@ describe('a contract that can not be served', () => {
 
 it('a header that must be there is asked for by the name that its rules give', async () => {
   const withRequiredKey = edited([['components', 'parameters', 'IdempotencyKey', 'required'], true]);
-  expect(await answerTo({ amount: 100 }, withRequiredKey)).toBe('invalidIdempotencyKey');
+  expect(await readResponse({ amount: 100 }, withRequiredKey)).toBe('invalidIdempotencyKey');
 });
 
 it('openContract leaves the document as it was', async () => {
@@ -325,7 +325,7 @@ describe('a body', () => {
     ['null', 'null', 'invalidBody'],
     ['an array', '[]', 'invalidBody'],
   ])('that is or has %s is refused', async (_what, body, problem) => {
-    expect(await answerTo(body)).toBe(problem);
+    expect(await readResponse(body)).toBe(problem);
   });
 
   it('that is missing altogether is read as an empty one', async () => {
@@ -358,13 +358,13 @@ describe('a body', () => {
     ['an object', { type: 'object', maxProperties: 2 }, { a: 1, b: 2 }, { a: 1, b: 2, c: 3 }],
   ])('may have %s up to its size, and not one over it', async (_what, rules, largest, tooLarge) => {
     const limited = edited([NOTE, { ...rules, 'x-problems': 'invalidMetadata' }]);
-    expect(await answerTo({ amount: 1, note: largest }, limited)).toBe('created');
-    expect(await answerTo({ amount: 1, note: tooLarge }, limited)).toBe('invalidMetadata');
+    expect(await readResponse({ amount: 1, note: largest }, limited)).toBe('created');
+    expect(await readResponse({ amount: 1, note: tooLarge }, limited)).toBe('invalidMetadata');
   });
 
   it('with null where an object is allowed, too, is not looked into', async () => {
     const nullable = { type: ['object', 'null'], properties: { a: {} }, 'x-problems': 'invalidMetadata' };
-    expect(await answerTo({ amount: 1, note: null }, edited([NOTE, nullable]))).toBe('created');
+    expect(await readResponse({ amount: 1, note: null }, edited([NOTE, nullable]))).toBe('created');
   });
 
   const bounds = {
@@ -376,32 +376,32 @@ describe('a body', () => {
 
   it('is answered for its first wrong value, and not for another value under the same rules', async () => {
     const list = edited([NOTE, { type: 'array', items: bounds, 'x-problems': 'invalidMetadata' }]);
-    expect(await answerTo({ amount: 1, note: [9, 0] }, list)).toBe('amountTooLarge');
+    expect(await readResponse({ amount: 1, note: [9, 0] }, list)).toBe('amountTooLarge');
   });
 
   it('is answered for the first rules that a value breaks, and not for others of the same value', async () => {
     const other = { minimum: 10, 'x-problems': { minimum: 'amountTooPrecise' } };
     const both = edited([NOTE, { allOf: [bounds, other] }]);
-    expect(await answerTo({ amount: 1, note: 7 }, both)).toBe('amountTooLarge');
+    expect(await readResponse({ amount: 1, note: 7 }, both)).toBe('amountTooLarge');
   });
 });
 
 describe('a refusal', () => {
   it('says why in the words of the validator, all of them', async () => {
-    const { why } = await refusalOf('{"amount":0.001,"metadata":1}');
-    expect(why?.()).toBe(
+    const { detail } = await readRefusal('{"amount":0.001,"metadata":1}');
+    expect(detail?.()).toBe(
       'body/amount must be >= 0.5; body/amount must match format "usd"; body/metadata must be object',
     );
   });
 
   it('says why a body is no JSON, and has no cause, which would be logged', async () => {
-    const { why, cause } = await refusalOf('{"amount":zq}');
-    expect(why?.()).toContain('zq');
+    const { detail, cause } = await readRefusal('{"amount":zq}');
+    expect(detail?.()).toContain('zq');
     expect(cause).toBeUndefined();
   });
 
   it('is that of the metadata where a value is no text', async () => {
-    expect((await refusalOf('{"amount":1,"metadata":{"a":"\\ud800"}}')).example).toBe('invalidMetadata');
+    expect((await readRefusal('{"amount":1,"metadata":{"a":"\\ud800"}}')).example).toBe('invalidMetadata');
   });
 
   it('is that of the body where it is no UTF-8', async () => {
@@ -445,14 +445,14 @@ describe('an answer', () => {
   it('is the example of that name, with its headers', async () => {
     const contract = await openContract(edited(), answered);
     const body = { success: false, message: 'Payment provider is unavailable' };
-    const answer = { status: 503, headers: { 'Retry-After': '1' }, body };
-    expect(contract.answer('providerUnavailable')).toEqual(answer);
-    expect(contract.operations[0]!.answer('providerUnavailable')).toEqual(answer);
+    const response = { status: 503, headers: { 'Retry-After': '1' }, body };
+    expect(contract.response('providerUnavailable')).toEqual(response);
+    expect(contract.operations[0]!.response('providerUnavailable')).toEqual(response);
   });
 
   it('that the contract lacks is a fault of ours, which is named', async () => {
     const { operations } = await openContract(edited(), answered);
-    expect(() => operations[0]!.answer('nonsense')).toThrow(
+    expect(() => operations[0]!.response('nonsense')).toThrow(
       new Error('createPaymentIntent: no response has an example named nonsense'),
     );
   });
@@ -487,23 +487,23 @@ describe('of several broken rules', () => {
     const { [keyword as 'type']: first, ...others } =
       document.components.schemas.PaymentIntentRequest.properties.amount['x-problems'];
     const reordered = edited([[...AMOUNT, 'x-problems'], { [keyword]: first, ...others }]);
-    expect(await answerTo(everything, reordered)).toBe(problem);
+    expect(await readResponse(everything, reordered)).toBe(problem);
   });
 
   it('the first field of the contract answers, in whatever order the fields come', async () => {
-    expect(await answerTo('{"metadata":1,"paymentMethodTypes":1,"amount":1.001}')).toBe('amountTooPrecise');
-    expect(await answerTo('{"metadata":1,"paymentMethodTypes":1,"amount":1}')).toBe('invalidPaymentMethodTypes');
+    expect(await readResponse('{"metadata":1,"paymentMethodTypes":1,"amount":1.001}')).toBe('amountTooPrecise');
+    expect(await readResponse('{"metadata":1,"paymentMethodTypes":1,"amount":1}')).toBe('invalidPaymentMethodTypes');
   });
 
   it('a missing field answers before those that are there', async () => {
-    expect(await answerTo({ metadata: 1, paymentMethodTypes: 1 })).toBe('amountRequired');
+    expect(await readResponse({ metadata: 1, paymentMethodTypes: 1 })).toBe('amountRequired');
   });
 });
 
 /** How many errors the contract's own validators collect about a body. */
 async function errorsAbout(body: string): Promise<number> {
   const opened = vi.spyOn(OpenAPIValidator.prototype, 'buildRequestValidatorsForOperation');
-  await answerTo(body);
+  await readResponse(body);
   const validators = opened.mock.results.flatMap(({ value }) => value as { errors?: object[] | null }[]);
   return validators.flatMap(({ errors }) => errors ?? []).length;
 }

@@ -10,7 +10,7 @@ describe('a problem', () => {
       headers: {},
       cause: undefined,
       reference: undefined,
-      why: undefined,
+      detail: undefined,
     });
   });
 
@@ -28,6 +28,6 @@ describe('a problem', () => {
   it('of a rule says why, when it is asked', () => {
     const problem = Problem.ofRule('invalidAmount', () => 'body/amount must be > 0');
     expect(problem.example).toBe('invalidAmount');
-    expect(problem.why?.()).toBe('body/amount must be > 0');
+    expect(problem.detail?.()).toBe('body/amount must be > 0');
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { resolveReferences } from '../../../src/contract/references.ts';
+import { dereference } from '../../../src/contract/references.ts';
 
 describe('a reference', () => {
   it('is what it refers to, through other references and escapes', () => {
@@ -10,23 +10,23 @@ describe('a reference', () => {
       three: 3,
       paths: { '/a~b{id}': { get: 'got' } },
     };
-    expect(resolveReferences(document)).toMatchObject({ used: [{ deep: 3 }, 'got'], one: { deep: 3 } });
+    expect(dereference(document)).toMatchObject({ used: [{ deep: 3 }, 'got'], one: { deep: 3 } });
   });
 
   it('is one thing wherever it stands', () => {
-    const [first, second] = resolveReferences({ used: [{ $ref: '#/one' }, { $ref: '#/one' }], one: {} }).used;
+    const [first, second] = dereference({ used: [{ $ref: '#/one' }, { $ref: '#/one' }], one: {} }).used;
     expect(first).toBe(second);
   });
 
   it('leaves the document as it was', () => {
     const document = { used: { $ref: '#/one' }, one: 1 };
-    resolveReferences(document);
+    dereference(document);
     expect(document).toEqual({ used: { $ref: '#/one' }, one: 1 });
   });
 
   it('is no reference where a property is called so', () => {
     const document = { properties: { $ref: { type: 'string' } }, none: null };
-    expect(resolveReferences(document)).toEqual(document);
+    expect(dereference(document)).toEqual(document);
   });
 
   it.each<[string, object, string]>([
@@ -40,11 +40,11 @@ describe('a reference', () => {
       '$ref leads back to itself: #/two',
     ],
   ])('that %s is refused: a rule behind it would not be checked', (_how, document, words) => {
-    expect(() => resolveReferences(document)).toThrow(words);
+    expect(() => dereference(document)).toThrow(words);
   });
 
   it('is refused together with all others', () => {
     const document = { used: [{ $ref: '#/a' }, { $ref: '#/b' }, { $ref: '#/a' }] };
-    expect(() => resolveReferences(document)).toThrow(/^\$ref leads nowhere: #\/a\n- \$ref leads nowhere: #\/b$/);
+    expect(() => dereference(document)).toThrow(/^\$ref leads nowhere: #\/a\n- \$ref leads nowhere: #\/b$/);
   });
 });

@@ -1,24 +1,24 @@
 import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
-import { answerCheck, type SentAnswer } from '../../../src/contract/responseValidation.ts';
+import { createResponseValidator, type SentResponse } from '../../../src/contract/responseValidation.ts';
 import { openContract } from '../../../src/contract/contract.ts';
 
 const { operations } = await openContract(document, () => async () => ({ example: 'created' }));
 
 /** What the check says of an answer: the lines it logs, and what it counts. */
-function verdictOn(answer: Partial<SentAnswer>) {
+function verdictOn(response: Partial<SentResponse>) {
   const lines: { violations: string[] }[] = [];
   const counted: object[] = [];
-  const check = answerCheck(operations, {
+  const check = createResponseValidator(operations, {
     logger: pino({ base: null, timestamp: false }, { write: (line) => void lines.push(JSON.parse(line)) }),
     metrics: { countViolation: (violation) => counted.push(violation) },
   });
-  check({ ...good, ...answer });
+  check({ ...good, ...response });
   return { violations: lines.flatMap((line) => line.violations), lines, counted };
 }
 
-const good: SentAnswer = {
+const good: SentResponse = {
   requestId: 'r1',
   operation: 'createPaymentIntent',
   status: 400,
@@ -38,7 +38,7 @@ const created = {
 const { 'cache-control': _, ...cacheable } = good.headers;
 
 describe('an answer that the contract allows', () => {
-  it.each<[string, Partial<SentAnswer>]>([
+  it.each<[string, Partial<SentResponse>]>([
     ['a refusal', {}],
     ['a success', { status: 200, body: created }],
     ['a refusal of what belongs to no operation', { operation: undefined, status: 404 }],
@@ -46,13 +46,13 @@ describe('an answer that the contract allows', () => {
     ['a text of digits in a header', { headers: { ...good.headers, 'x-request-id': '7' } }],
     ['a number in a header', { status: 503, headers: { ...good.headers, 'retry-after': '17' } }],
     ['headers that the contract does not name', { headers: { ...good.headers, vary: 'Origin' } }],
-  ])('leaves no trace: %s', (_what, answer) => {
-    expect(verdictOn(answer)).toEqual({ violations: [], lines: [], counted: [] });
+  ])('leaves no trace: %s', (_what, response) => {
+    expect(verdictOn(response)).toEqual({ violations: [], lines: [], counted: [] });
   });
 });
 
 describe('an answer that the contract does not allow', () => {
-  it.each<[string, Partial<SentAnswer>, string[]]>([
+  it.each<[string, Partial<SentResponse>, string[]]>([
     ['another status', { status: 422 }, ['status: not documented']],
     [
       'another status, to what belongs to no operation',
@@ -76,7 +76,7 @@ describe('an answer that the contract does not allow', () => {
       { headers: { ...cacheable, 'cache-control': 'public' } },
       ['header Cache-Control: enum'],
     ],
-    ...['soon', 'in 7', '7 s', ''].map((text): [string, Partial<SentAnswer>, string[]] => [
+    ...['soon', 'in 7', '7 s', ''].map((text): [string, Partial<SentResponse>, string[]] => [
       `a number that is none, "${text}"`,
       { status: 503, headers: { ...good.headers, 'retry-after': text } },
       ['header Retry-After: type'],
@@ -98,8 +98,8 @@ describe('an answer that the contract does not allow', () => {
       { status: 200, body: { ...created, data: { paymentIntentSecret: 'sk_live_1' } } },
       ['body/data/paymentIntentSecret: pattern'],
     ],
-  ])('is told by its rules: %s', (_what, answer, violations) => {
-    expect(verdictOn(answer).violations).toEqual(violations);
+  ])('is told by its rules: %s', (_what, response, violations) => {
+    expect(verdictOn(response).violations).toEqual(violations);
   });
 
   it('is logged and counted once, with nothing of what it says', () => {
@@ -124,6 +124,6 @@ it('says nothing past the log of a format that only describes', async () => {
   const dated = structuredClone(document);
   Object.assign(dated.components.schemas.Failure.properties.message, { format: 'a sentence' });
   const { operations: some } = await openContract(dated, () => async () => ({ example: 'created' }));
-  answerCheck(some, { logger: pino({ level: 'silent' }), metrics: { countViolation: () => {} } })(good);
+  createResponseValidator(some, { logger: pino({ level: 'silent' }), metrics: { countViolation: () => {} } })(good);
   expect(said).not.toHaveBeenCalled();
 });

@@ -41,7 +41,7 @@ describe('the page', () => {
   });
 });
 
-const fileOf = (name: string) => made().beside.get(name)!();
+const readFile = (name: string) => made().beside.get(name)!();
 
 describe('the files beside it', () => {
   it.each([
@@ -50,14 +50,14 @@ describe('the files beside it', () => {
     ['page.js', 'text/javascript; charset=utf-8', /Scalar\.createApiReference\(/],
     ['icon.svg', 'image/svg+xml; charset=utf-8', /^<svg /],
   ])('%s is a text, and compressed', async (name, contentType, words) => {
-    const file = await fileOf(name);
+    const file = await readFile(name);
     expect(file).toMatchObject({ contentType, isImmutable: false });
     expect(file.body.toString()).toMatch(words);
     expect(gunzipSync(file.gzipped!)).toEqual(file.body);
   });
 
   it('the bundle is whole, names no map that is not there, and has its release in its name', async () => {
-    const file = await fileOf(SCALAR);
+    const file = await readFile(SCALAR);
     const text = file.body.toString();
     expect(file).toMatchObject({ contentType: 'text/javascript; charset=utf-8', isImmutable: true });
     expect(text).toContain('createApiReference');
@@ -67,7 +67,7 @@ describe('the files beside it', () => {
   });
 
   it.each(['inter.woff2', 'jetbrains-mono.woff2'])('%s is a font, as it is', async (name) => {
-    const file = await fileOf(name);
+    const file = await readFile(name);
     expect(file).toMatchObject({ contentType: 'font/woff2', gzipped: undefined, isImmutable: false });
     expect(file.body.subarray(0, 4).toString()).toBe('wOF2');
   });
@@ -79,7 +79,7 @@ describe('the files beside it', () => {
   });
 
   it('have a tag that is their content’s', async () => {
-    const { body, etag } = await fileOf('openapi.json');
+    const { body, etag } = await readFile('openapi.json');
     const digest = createHash('sha256').update(body).digest('base64url');
     expect(etag).toMatch(/^"[\w-]{22}"$/);
     expect(digest.startsWith(etag.slice(1, -1))).toBe(true);

@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterAll(async () => fake.close());
 
-const intentOf = async (response: Response): Promise<Stripe.PaymentIntent> =>
+const readIntent = async (response: Response): Promise<Stripe.PaymentIntent> =>
   (await response.json()) as Stripe.PaymentIntent;
 
 describe('the queue', () => {
@@ -71,7 +71,7 @@ describe('the effect', () => {
     expect(fake.ledger.intentCount).toBe(1);
     const retry = await post(fake, mine, keyed);
     expect(retry.headers.get('idempotent-replayed')).toBe('true');
-    expect(await intentOf(retry)).toMatchObject({ id: fake.ledger.intents[0]?.id });
+    expect(await readIntent(retry)).toMatchObject({ id: fake.ledger.intents[0]?.id });
     expect(fake.ledger.intentCount).toBe(1);
   });
 
@@ -197,7 +197,7 @@ describe('the connection', () => {
   it.each(['all', 'body'] as const)('drips (%s)', async (part) => {
     fake.play({ kind: 'drip', part, bytes: 200, everyMs: 5 });
     const response = await post(fake, mine);
-    expect(await intentOf(response)).toMatchObject({ id: fake.ledger.intents[0]?.id });
+    expect(await readIntent(response)).toMatchObject({ id: fake.ledger.intents[0]?.id });
   });
 
   it('drips on quietly after its client hung up', async () => {
@@ -274,12 +274,12 @@ describe('the body', () => {
 
   it.each([true, false])('is another customer’s intent, with the same amount: %s', async (sameAmount) => {
     fake.play({ kind: 'anotherIntent', sameAmount });
-    const other = await intentOf(await post(fake, mine, keyed));
+    const other = await readIntent(await post(fake, mine, keyed));
     expect(other.client_secret).toMatch(new RegExp(`^${other.id}_secret_`));
     expect(other.id).not.toBe(fake.ledger.intents[0]?.id);
     expect(other.metadata['reference']).not.toBe('mine');
     expect(other.amount === 1999).toBe(sameAmount);
-    expect(await intentOf(await post(fake, mine, keyed))).toMatchObject({ id: fake.ledger.intents[0]?.id });
+    expect(await readIntent(await post(fake, mine, keyed))).toMatchObject({ id: fake.ledger.intents[0]?.id });
   });
 
   it('is huge', async () => {

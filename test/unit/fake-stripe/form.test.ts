@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalForm, decodeForm, listOf } from '../../../src/fake-stripe/form.ts';
+import { canonicalForm, decodeForm, readList } from '../../../src/fake-stripe/form.ts';
 
 const FORM = 'application/x-www-form-urlencoded';
 const decode = (text: string): ReturnType<typeof decodeForm> => decodeForm(FORM, Buffer.from(text));
@@ -15,12 +15,12 @@ describe('decodeForm', () => {
 
   it('reads lists with and without indexes in their order', () => {
     const form = decode('with[1]=b&with[0]=a&without[]=a&without[]=b');
-    expect(listOf(form['with'] ?? '')).toEqual(['a', 'b']);
-    expect(listOf(form['without'] ?? '')).toEqual(['a', 'b']);
+    expect(readList(form['with'] ?? '')).toEqual(['a', 'b']);
+    expect(readList(form['without'] ?? '')).toEqual(['a', 'b']);
   });
 
   it.each(['a[1]=x', 'a[0]=x&a[2]=y', 'a[b]=x', 'a[0]=x&a[b]=y'])('calls %s no list', (text) => {
-    expect(listOf(decode(text)['a']!)).toBeUndefined();
+    expect(readList(decode(text)['a']!)).toBeUndefined();
   });
 
   it('takes __proto__ and constructor for names like any other', () => {

@@ -2,11 +2,11 @@ import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
-import type { SentAnswer } from '../../../src/contract/responseValidation.ts';
+import type { SentResponse } from '../../../src/contract/responseValidation.ts';
 import { buildApp, type AppOptions } from '../../../src/http/app.ts';
-import { openContract, type HandlerOf } from '../../../src/contract/contract.ts';
-import { limits } from '../../../src/access/rateLimits.ts';
-import { metrics } from '../../../src/observability/metrics.ts';
+import { openContract, type FindHandler } from '../../../src/contract/contract.ts';
+import { createRateLimits } from '../../../src/access/rateLimits.ts';
+import { createMetrics } from '../../../src/observability/metrics.ts';
 import { Problem } from '../../../src/contract/problems.ts';
 import { exchange, rawClient, rawRequest, serverEnds, type RawRequest } from '../../support/rawHttp.ts';
 import { send, sendBytes, type WireRequest } from '../../support/exchange.ts';
@@ -27,7 +27,7 @@ const CHUNKED = 'Transfer-Encoding: chunked';
 const closers: (() => Promise<unknown>)[] = [];
 afterAll(() => Promise.all(closers.map((close) => close())));
 
-const answered: HandlerOf = () => async () => ({ example: 'created' });
+const answered: FindHandler = () => async () => ({ example: 'created' });
 
 /** The shell on a contract, listening. Lets one key in. */
 async function listening({
@@ -37,7 +37,7 @@ async function listening({
   ...options
 }: Partial<Omit<AppOptions, 'contract'>> & {
   contract?: object;
-  handlerOf?: HandlerOf;
+  handlerOf?: FindHandler;
   prepare?: (app: FastifyInstance) => void;
 }): Promise<string> {
   const app = await buildApp({
@@ -63,7 +63,7 @@ function request(headers: Record<string, string> = {}, changes: Partial<WireRequ
   return { method: 'POST', path: INTENT, headers: all, body: '{"amount":1}', ...changes };
 }
 
-const refundOf = (body: string, headers: Record<string, string> = {}) =>
+const createRefund = (body: string, headers: Record<string, string> = {}) =>
   request(headers, { path: '/api/v1/payments/refund', body });
 
 describe('a second operation', () => {
@@ -111,11 +111,11 @@ describe('a second operation', () => {
   };
   let url: string;
   beforeAll(async () => {
-    url = await listening({ contract, handlerOf: ((id: string) => handlers[id]) as unknown as HandlerOf });
+    url = await listening({ contract, handlerOf: ((id: string) => handlers[id]) as unknown as FindHandler });
   });
 
   it('needs one new handler, which gets what was checked', async () => {
-    const { status, text } = await send(url, refundOf('{"amount":1}', { 'X-Reason': 'why' }));
+    const { status, text } = await send(url, createRefund('{"amount":1}', { 'X-Reason': 'why' }));
     expect({ status, body: JSON.parse(text) }).toEqual({
       status: 200,
       body: {
@@ -135,13 +135,13 @@ describe('a second operation', () => {
   });
 
   it.each<[string, WireRequest, number, string]>([
-    ['authenticated', refundOf('{"amount":1}', { 'cv-api-key': 'other' }), 401, 'Invalid API key'],
-    ['held to its media type', refundOf('{"amount":1}', { 'Content-Type': 'text/plain' }), 415, 'application/json'],
-    ['held to its own size', refundOf('{"amount":1}'.padEnd(101)), 413, 'too large'],
-    ['validated in its body', refundOf('{"amount":"1"}'), 400, 'Amount must be a positive number'],
-    ['validated in its fields', refundOf('{}'), 400, 'Amount is required'],
-    ['validated in its headers', refundOf('{"amount":1}', { 'X-Reason': 'long' }), 400, 'Bad request'],
-    ['held to its method', { ...refundOf('{"amount":1}'), method: 'GET' }, 405, 'Method not allowed'],
+    ['authenticated', createRefund('{"amount":1}', { 'cv-api-key': 'other' }), 401, 'Invalid API key'],
+    ['held to its media type', createRefund('{"amount":1}', { 'Content-Type': 'text/plain' }), 415, 'application/json'],
+    ['held to its own size', createRefund('{"amount":1}'.padEnd(101)), 413, 'too large'],
+    ['validated in its body', createRefund('{"amount":"1"}'), 400, 'Amount must be a positive number'],
+    ['validated in its fields', createRefund('{}'), 400, 'Amount is required'],
+    ['validated in its headers', createRefund('{"amount":1}', { 'X-Reason': 'long' }), 400, 'Bad request'],
+    ['held to its method', { ...createRefund('{"amount":1}'), method: 'GET' }, 405, 'Method not allowed'],
   ])('is %s', async (_what, wrong, status, words) => {
     expect(await send(url, wrong)).toMatchObject({ status, text: expect.stringContaining(words) });
   });
@@ -186,7 +186,7 @@ describe('before a byte of the body is read', () => {
 });
 
 const success =
-  (result: object): HandlerOf =>
+  (result: object): FindHandler =>
   () =>
   async () => ({ example: 'created', ...result });
 const unprintable = {
@@ -272,7 +272,7 @@ describe('every answer', () => {
     async (_what, options, changes) => {
       const client = rawClient(await listening(options));
       client.send(rawRequest(API_KEY, changes));
-      const { status, headers, text } = await client.answer();
+      const { status, headers, text } = await client.response();
       client.socket.destroy();
       const { connection: _either, 'keep-alive': _too, ...others } = headers;
       expect({ status, text, headers: others }).toEqual({
@@ -302,17 +302,17 @@ describe('every answer', () => {
 
 const strict = () =>
   listening({
-    limits: limits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 2 }),
+    limits: createRateLimits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 2 }),
   });
 
 /** What the check of answers is shown of the one answer that it should be shown. */
-async function shown(ask: (url: string) => Promise<unknown>, corsOrigins?: string[]): Promise<SentAnswer> {
-  const answers: SentAnswer[] = [];
-  const url = await listening({ checkAnswer: (answer) => void answers.push(answer), corsOrigins });
+async function shown(ask: (url: string) => Promise<unknown>, corsOrigins?: string[]): Promise<SentResponse> {
+  const responses: SentResponse[] = [];
+  const url = await listening({ validateResponse: (response) => void responses.push(response), corsOrigins });
   await ask(url);
   // The client may have its answer before the check does.
-  await vi.waitFor(() => expect(answers).toHaveLength(1));
-  return answers[0]!;
+  await vi.waitFor(() => expect(responses).toHaveLength(1));
+  return responses[0]!;
 }
 
 describe('the check of answers', () => {
@@ -367,10 +367,10 @@ describe('a stranger', () => {
 });
 
 /** What the bytes of a request get, in order; it is a good one of the key that is let in, but for what is said. */
-async function statusesOf(changes: RawRequest, options: Parameters<typeof listening>[0] = {}): Promise<number[]> {
-  const { answers, rest } = await exchange(await listening(options), rawRequest(API_KEY, changes));
+async function readStatuses(changes: RawRequest, options: Parameters<typeof listening>[0] = {}): Promise<number[]> {
+  const { responses, rest } = await exchange(await listening(options), rawRequest(API_KEY, changes));
   expect(rest).toBe('');
-  return answers.map(({ status }) => status);
+  return responses.map(({ status }) => status);
 }
 
 describe('a request', () => {
@@ -403,13 +403,13 @@ describe('a request', () => {
     ],
     ['may come in chunks', { headers: [HOST, KEY, JSON_TYPE, 'Transfer-Encoding: Chunked'], body: CHUNKS }, 200],
   ])('%s', async (_what, changes, status) => {
-    expect(await statusesOf(changes)).toEqual([status]);
+    expect(await readStatuses(changes)).toEqual([status]);
   });
 
   it('that is too large in chunks is said to be of no type where it is of none, too', async () => {
     const body = `21000\r\n${'x'.repeat(0x2_1000)}\r\n0\r\n\r\n`;
-    expect(await statusesOf({ headers: [HOST, KEY, JSON_TYPE, CHUNKED], body })).toEqual([413]);
-    expect(await statusesOf({ headers: [HOST, KEY, 'Content-Type: text/plain', CHUNKED], body })).toEqual([415]);
+    expect(await readStatuses({ headers: [HOST, KEY, JSON_TYPE, CHUNKED], body })).toEqual([413]);
+    expect(await readStatuses({ headers: [HOST, KEY, 'Content-Type: text/plain', CHUNKED], body })).toEqual([415]);
   });
 
   it.each<[string, RawRequest, number[]]>([
@@ -420,7 +420,7 @@ describe('a request', () => {
     ["is a stranger's", { headers: [HOST, LENGTH, 'Expect: 100-continue'] }, [401]],
     ['is too large', { more: ['Expect: 100-continue'], body: BODY.padEnd(131_073) }, [413]],
   ])('is told to go on, where its body %s', async (_what, changes, statuses) => {
-    expect(await statusesOf(changes)).toEqual(statuses);
+    expect(await readStatuses(changes)).toEqual(statuses);
   });
 
   it.each<[number, RawRequest, Parameters<typeof listening>[0]]>([
@@ -430,14 +430,14 @@ describe('a request', () => {
     [404, { target: '/other', headers: [HOST, CHUNKED], body: CHUNKS }, {}],
     [405, { method: 'PUT' }, {}],
     [415, { headers: [HOST, KEY, 'Content-Type: text/plain', LENGTH] }, {}],
-    [429, {}, { limits: limits({ tenantRequestsPerMinute: 0, addressFailuresPerMinute: 9 }) }],
+    [429, {}, { limits: createRateLimits({ tenantRequestsPerMinute: 0, addressFailuresPerMinute: 9 }) }],
   ])('leaves its connection open behind a %i, where all of its body has come: %o', async (status, changes, options) => {
     const url = await listening(options);
     const ends = serverEnds(url);
     const client = rawClient(url);
     for (const count of [1, 2]) {
       client.send(rawRequest(API_KEY, { body: BODY, ...changes }));
-      expect(await client.answer(count)).toMatchObject({ status, headers: { connection: 'keep-alive' } });
+      expect(await client.response(count)).toMatchObject({ status, headers: { connection: 'keep-alive' } });
     }
     expect((await ends.of(client)).destroyed).toBe(false);
     ends.stop();
@@ -447,11 +447,11 @@ describe('a request', () => {
   it('is carried out behind a refusal whose body came with it', async () => {
     const refused = rawRequest(API_KEY, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, CHUNKED], body: CHUNKS });
     const url = await listening({});
-    const { answers } = await exchange(
+    const { responses } = await exchange(
       url,
       Buffer.concat([refused, rawRequest(API_KEY), refused, rawRequest(API_KEY)]),
     );
-    expect(answers.map(({ status }) => status)).toEqual([401, 200, 401, 200]);
+    expect(responses.map(({ status }) => status)).toEqual([401, 200, 401, 200]);
   });
 
   it.each<[string, number, RawRequest]>([
@@ -465,11 +465,11 @@ describe('a request', () => {
     async (_who, status, changes) => {
       const body = `${'1\r\ny\r\n'.repeat(1_025)}0\r\n\r\n`;
       const url = await listening({});
-      const { answers } = await exchange(
+      const { responses } = await exchange(
         url,
         Buffer.concat([rawRequest(API_KEY, { ...changes, body }), rawRequest(API_KEY)]),
       );
-      expect(answers).toMatchObject([{ status, headers: { connection: 'close' } }]);
+      expect(responses).toMatchObject([{ status, headers: { connection: 'close' } }]);
     },
   );
 
@@ -477,17 +477,17 @@ describe('a request', () => {
     ['with PUT is told which methods there are', 'PUT'],
     ['with HEAD is told so without words', 'HEAD'],
   ])('%s', async (_what, method) => {
-    const { answers } = await exchange(await listening({}), `${method} ${INTENT} HTTP/1.1\r\nHost: a\r\n\r\n`);
-    expect(answers).toMatchObject([{ status: 405, headers: { allow: 'POST' } }]);
-    expect(answers[0]!.text === '').toBe(method === 'HEAD');
+    const { responses } = await exchange(await listening({}), `${method} ${INTENT} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    expect(responses).toMatchObject([{ status: 405, headers: { allow: 'POST' } }]);
+    expect(responses[0]!.text === '').toBe(method === 'HEAD');
   });
 
   it('leaves its connection open behind a refusal, where it was read to its end', async () => {
     const client = rawClient(await listening({}));
     client.send(rawRequest(API_KEY, { body: '[]' }));
-    expect(await client.answer(1)).toMatchObject({ status: 400, headers: { connection: 'keep-alive' } });
+    expect(await client.response(1)).toMatchObject({ status: 400, headers: { connection: 'keep-alive' } });
     client.send(rawRequest(API_KEY));
-    expect(await client.answer(2)).toMatchObject({ status: 200 });
+    expect(await client.response(2)).toMatchObject({ status: 200 });
     client.socket.destroy();
   });
 
@@ -495,7 +495,7 @@ describe('a request', () => {
     ['is not believed where it came from', undefined, [401, 429]],
     ['is believed of a proxy that we trust', ['127.0.0.1'], [401, 401]],
   ])('%s', async (_what, trustedProxies, statuses) => {
-    const strictly = limits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 1 });
+    const strictly = createRateLimits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 1 });
     const url = await listening({ limits: strictly, trustedProxies });
     const from = (address: string) => send(url, request({ 'cv-api-key': 'guess', 'X-Forwarded-For': address }));
     expect([(await from('192.0.2.1')).status, (await from('192.0.2.2')).status]).toEqual(statuses);
@@ -509,7 +509,7 @@ describe('a request', () => {
     ['with a word of its own in front', ['192.0.2.1, 203.0.113.3:1', '192.0.2.2, 203.0.113.3:2'], [401, 429]],
     ['that is another', ['203.0.113.3:4001', '203.0.113.4:4001'], [401, 401]],
   ])('is counted by the address that a proxy names, %s', async (_what, addresses, statuses) => {
-    const strictly = limits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 1 });
+    const strictly = createRateLimits({ tenantRequestsPerMinute: 100, addressFailuresPerMinute: 1 });
     const url = await listening({ limits: strictly, trustedProxies: ['127.0.0.1', '10.0.0.0/8'] });
     const seen = [];
     for (const address of addresses) {
@@ -519,7 +519,9 @@ describe('a request', () => {
   });
 
   it('is counted against its tenant', async () => {
-    const url = await listening({ limits: limits({ tenantRequestsPerMinute: 1, addressFailuresPerMinute: 9 }) });
+    const url = await listening({
+      limits: createRateLimits({ tenantRequestsPerMinute: 1, addressFailuresPerMinute: 9 }),
+    });
     expect([(await send(url, request())).status, (await send(url, request())).status]).toEqual([200, 429]);
   });
 
@@ -549,9 +551,9 @@ describe('a request', () => {
         headers: { 'access-control-allow-origin': allowed, 'access-control-max-age': '600' },
       });
       for (const plain of [{}, origin, asked]) {
-        const answer = await send(url, request(plain, { method: 'OPTIONS', body: undefined }));
-        expect(answer).toMatchObject({ status: 405, headers: { allow: 'POST' } });
-        expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
+        const response = await send(url, request(plain, { method: 'OPTIONS', body: undefined }));
+        expect(response).toMatchObject({ status: 405, headers: { allow: 'POST' } });
+        expect(response.headers).not.toHaveProperty('access-control-allow-origin');
       }
     },
   );
@@ -561,7 +563,7 @@ describe('a request', () => {
 async function watched(options: Parameters<typeof listening>[0] = {}) {
   const lines: Record<string, unknown>[] = [];
   const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) });
-  const measures = metrics();
+  const measures = createMetrics();
   const url = await listening({ logger, metrics: measures, ...options });
   const line = async () => {
     await vi.waitFor(() => expect(lines).toHaveLength(1), { interval: 5 });
@@ -591,10 +593,10 @@ async function keptAlive(url: string, ...requests: RawRequest[]) {
   const client = rawClient(url);
   for (const [asked, one] of requests.entries()) {
     client.send(rawRequest(API_KEY, one));
-    await client.answer(asked + 1);
+    await client.response(asked + 1);
   }
   client.socket.destroy();
-  return client.received().answers.map(({ status, headers }) => [status, headers['keep-alive']]);
+  return client.received().responses.map(({ status, headers }) => [status, headers['keep-alive']]);
 }
 
 describe('the connection of a stranger', () => {
@@ -622,12 +624,14 @@ describe('the connection of a stranger', () => {
   });
 
   it('closes behind each refusal of an address that has failed too often, without those before it', async () => {
-    const url = await listening({ limits: limits({ tenantRequestsPerMinute: 9, addressFailuresPerMinute: 1 }) });
+    const url = await listening({
+      limits: createRateLimits({ tenantRequestsPerMinute: 9, addressFailuresPerMinute: 1 }),
+    });
     const wrong = rawRequest('', bodiless('cv-api-key: wrong'));
     const client = rawClient(url);
     client.send(Buffer.concat([wrong, wrong, wrong]));
     await client.closed;
-    expect(client.received().answers.map(({ status, headers }) => [status, headers['connection']])).toEqual([
+    expect(client.received().responses.map(({ status, headers }) => [status, headers['connection']])).toEqual([
       [401, 'keep-alive'],
       [429, 'keep-alive'],
       [429, 'close'],
@@ -635,7 +639,9 @@ describe('the connection of a stranger', () => {
   });
 
   it('leaves a tenant that asks too often its connection', async () => {
-    const url = await listening({ limits: limits({ tenantRequestsPerMinute: 1, addressFailuresPerMinute: 9 }) });
+    const url = await listening({
+      limits: createRateLimits({ tenantRequestsPerMinute: 1, addressFailuresPerMinute: 9 }),
+    });
     expect(await keptAlive(url, bodiless(KEY), bodiless(KEY))).toEqual([
       [400, 'timeout=72'],
       [429, 'timeout=72'],
@@ -660,7 +666,7 @@ describe('a request that was refused in the middle of its body', () => {
     await client.closed;
     ends.stop();
     expect(serverEnd.bytesRead).toBe(whole.length);
-    expect(client.received().answers.map(({ status }) => status)).toEqual([408]);
+    expect(client.received().responses.map(({ status }) => status)).toEqual([408]);
     expect(operated).not.toHaveBeenCalled();
   });
 
@@ -683,12 +689,12 @@ describe('a request that was refused in the middle of its body', () => {
     const timeout = Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
     apps.at(-1)!.server.emit('clientError', timeout, serverEnd);
     released.resolve();
-    await client.answer();
+    await client.response();
     serverEnd.resume();
     client.send(whole.subarray(-1));
     await client.closed;
     ends.stop();
-    expect(client.received().answers).toMatchObject([{ status: 200, headers: { connection: 'close' } }]);
+    expect(client.received().responses).toMatchObject([{ status: 200, headers: { connection: 'close' } }]);
     expect(operated).toHaveBeenCalledTimes(1);
   });
 });
@@ -724,7 +730,7 @@ describe('whoever watches', () => {
 
   it('is told of a request when it is answered', async () => {
     const { url, line, counted, measures } = await watched({
-      handlerOf: () => async () => ({ example: 'created', facts: { droppedMethodTypes: ['eps'] } }),
+      handlerOf: () => async () => ({ example: 'created', logFields: { droppedMethodTypes: ['eps'] } }),
     });
     const { headers } = await send(url, request());
     const told = await line();
@@ -793,7 +799,7 @@ describe('whoever watches', () => {
       handlerOf: () => async () => {
         asked.resolve();
         await done.promise;
-        return { example: 'created', facts: { replayed: true, droppedMethodTypes: [] } };
+        return { example: 'created', logFields: { replayed: true, droppedMethodTypes: [] } };
       },
     });
     await leaving(url, asked.promise);
@@ -819,11 +825,11 @@ describe('whoever watches', () => {
   });
 
   it('is not shown an answer twice that was refused after all', async () => {
-    const answers: SentAnswer[] = [];
-    const { url, line } = await watched({ checkAnswer: (answer) => void answers.push(answer) });
+    const responses: SentResponse[] = [];
+    const { url, line } = await watched({ validateResponse: (response) => void responses.push(response) });
     const broken = { headers: [HOST, KEY, JSON_TYPE, CHUNKED], body: '1\r\nx\r\nno chunk' };
     await exchange(url, rawRequest(API_KEY, broken));
     await line();
-    expect(answers.map(({ status }) => status)).toEqual([400]);
+    expect(responses.map(({ status }) => status)).toEqual([400]);
   });
 });

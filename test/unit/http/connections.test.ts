@@ -4,16 +4,16 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
-  answersDue,
+  findDueResponses,
   connectionsClosed,
-  endAfter,
+  closeAfter,
   endUnfinished,
-  ending,
-  followConnections,
-  isNewest,
-  isUnread,
+  closing,
+  trackConnections,
+  isLastInPipeline,
+  hasUnreadBody,
   keepOpen,
-  newestAwaited,
+  findLastInFlight,
 } from '../../../src/http/connections.ts';
 import { rawClient, serverEnds } from '../../support/rawHttp.ts';
 
@@ -24,7 +24,7 @@ async function keeping(handle: (request: IncomingMessage, response: ServerRespon
     responses.push(response);
     handle(request, response);
   });
-  followConnections(server);
+  trackConnections(server);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const ends = serverEnds(url);
@@ -46,7 +46,7 @@ const UNFINISHED = 'POST /unfinished HTTP/1.1\r\nHost: a\r\nContent-Length: 1000
 /** A client whose request is answered before its body has come to an end. */
 async function answeredEarly() {
   const { url, ends } = await keeping((_request, response) => {
-    endAfter(response);
+    closeAfter(response);
     response.end('{}');
   });
   const client = rawClient(url);
@@ -57,7 +57,7 @@ async function answeredEarly() {
 
 type Client = ReturnType<typeof rawClient>;
 
-const statuses = (client: ReturnType<typeof rawClient>) => client.received().answers.map(({ status }) => status);
+const statuses = (client: ReturnType<typeof rawClient>) => client.received().responses.map(({ status }) => status);
 
 describe('a connection', () => {
   it('waits for the answers to its requests, in their order', async () => {
@@ -67,16 +67,20 @@ describe('a connection', () => {
     await begun(responses, 2);
     const [first, second] = responses as [ServerResponse, ServerResponse];
     const socket = await ends.of(client);
-    expect([newestAwaited(socket), isNewest(first), isNewest(second)]).toEqual([second, false, true]);
-    expect(answersDue(socket)).toEqual([first, second]);
+    expect([findLastInFlight(socket), isLastInPipeline(first), isLastInPipeline(second)]).toEqual([
+      second,
+      false,
+      true,
+    ]);
+    expect(findDueResponses(socket)).toEqual([first, second]);
 
     first.end('{}');
     await once(first, 'close');
-    expect(answersDue(socket)).toEqual([second]);
+    expect(findDueResponses(socket)).toEqual([second]);
     second.end('{}');
     await once(second, 'close');
-    expect([newestAwaited(socket), answersDue(socket)]).toEqual([undefined, []]);
-    expect(ending.has(socket)).toBe(false);
+    expect([findLastInFlight(socket), findDueResponses(socket)]).toEqual([undefined, []]);
+    expect(closing.has(socket)).toBe(false);
     client.socket.destroy();
   });
 
@@ -84,7 +88,7 @@ describe('a connection', () => {
     const { url, ends } = await keeping();
     const client = rawClient(url);
     const socket = await ends.of(client);
-    expect([newestAwaited(socket), answersDue(socket)]).toEqual([undefined, []]);
+    expect([findLastInFlight(socket), findDueResponses(socket)]).toEqual([undefined, []]);
     client.socket.destroy();
   });
 
@@ -94,7 +98,7 @@ describe('a connection', () => {
     client.send(UNFINISHED);
     await begun(responses, 1);
     const socket = await ends.of(client);
-    expect([newestAwaited(socket), answersDue(socket)]).toEqual([responses[0], []]);
+    expect([findLastInFlight(socket), findDueResponses(socket)]).toEqual([responses[0], []]);
     client.socket.destroy();
   });
 
@@ -111,7 +115,7 @@ describe('a connection', () => {
 
   it('ends gently: a client that goes on for a little while still reads its answer', async () => {
     const { client, socket } = await answeredEarly();
-    await client.answer();
+    await client.response();
     const answeredAt = performance.now();
     client.send('x'.repeat(100));
     await once(socket, 'close');
@@ -123,14 +127,14 @@ describe('a connection', () => {
 
   it('is gone at once where both sides have ended, and leaves nothing behind that would end it again', async () => {
     const { url, ends } = await keeping((_request, response) => {
-      endAfter(response);
+      closeAfter(response);
       response.end('{}');
     });
     const client = rawClient(url);
     const socket = await ends.of(client);
     const destroy = vi.spyOn(socket, 'destroy');
     client.send(ask('/'));
-    const answered = await client.answer().then(() => performance.now());
+    const answered = await client.response().then(() => performance.now());
     await once(socket, 'close');
     expect(performance.now() - answered).toBeLessThan(300);
     const calls = destroy.mock.calls.length;
@@ -142,13 +146,13 @@ describe('a connection', () => {
 describe('the last answer', () => {
   it('says so, and the connection takes nothing behind it', async () => {
     const { url, responses } = await keeping((_request, response) => {
-      endAfter(response);
+      closeAfter(response);
       response.end('{}');
     });
     const client = rawClient(url);
     client.send(ask('/1') + ask('/2'));
     await client.closed;
-    expect(client.received().answers).toMatchObject([{ status: 200, headers: { connection: 'close' } }]);
+    expect(client.received().responses).toMatchObject([{ status: 200, headers: { connection: 'close' } }]);
     expect(responses).toHaveLength(1);
   });
 
@@ -158,7 +162,7 @@ describe('the last answer', () => {
     client.send(ask('/1') + ask('/2'));
     await begun(responses, 2);
     const [first, second] = responses as [ServerResponse, ServerResponse];
-    endAfter(second);
+    closeAfter(second);
     first.end('{}');
     await once(first, 'close');
     await nextTurn();
@@ -184,9 +188,9 @@ describe('the last answer', () => {
     const { url, responses } = await keeping((_request, response) => void response.end('{}'));
     const client = rawClient(url);
     client.send(ask('/1'));
-    await client.answer(1);
+    await client.response(1);
     client.send(ask('/2'));
-    await client.answer(2);
+    await client.response(2);
     expect(responses).toHaveLength(2);
     client.socket.destroy();
   });
@@ -195,14 +199,14 @@ describe('the last answer', () => {
     const { client, socket } = await answeredEarly();
     const flood = Buffer.alloc(1024 * 1024, 'x');
     for (let count = 0; count < 8; count += 1) client.send(flood);
-    await client.answer();
+    await client.response();
     await once(socket, 'close');
     expect(socket.bytesRead).toBeLessThanOrEqual(256 * 1024);
     client.socket.destroy();
   });
 
   it('may come late: the rest of its request is unread until then, too', async () => {
-    const { url, ends, responses } = await keeping((_request, response) => endAfter(response));
+    const { url, ends, responses } = await keeping((_request, response) => closeAfter(response));
     const client = rawClient(url);
     const socket: Socket = await ends.of(client);
     client.send(UNFINISHED);
@@ -223,7 +227,7 @@ describe('an idle connection', () => {
     const { url, ends } = await keeping((_request, response) => void response.end('{}'));
     const client = rawClient(url);
     client.send(ask('/'));
-    const { headers } = await client.answer();
+    const { headers } = await client.response();
     expect(headers['keep-alive']).toBe('timeout=5');
     expect((await ends.of(client)).timeout).toBe(6_000);
     client.socket.destroy();
@@ -239,7 +243,7 @@ describe('an idle connection', () => {
     const seen: unknown[] = [];
     for (const [asked, path] of ['/', '/key', '/'].entries()) {
       client.send(ask(path));
-      const { headers } = await client.answer(asked + 1);
+      const { headers } = await client.response(asked + 1);
       seen.push([headers['keep-alive'], socket.timeout]);
     }
     const allowedMs = server.keepAliveTimeout + 1_000;
@@ -258,11 +262,11 @@ describe('an idle connection', () => {
     await begun(responses, 2);
     const [first, second] = responses as [ServerResponse, ServerResponse];
     first.end('{}');
-    await client.answer();
+    await client.response();
     const socket = await ends.of(client);
     expect(socket.timeout).not.toBe(6_000);
     second.end('{}');
-    await client.answer(2);
+    await client.response(2);
     expect(socket.timeout).toBe(6_000);
     client.socket.destroy();
   });
@@ -276,7 +280,7 @@ describe('a request with Upgrade', () => {
     const client = rawClient(url);
     client.send(`GET / HTTP/1.1\r\nHost: a\r\n${UPGRADE}\r\n${ask('/behind')}`);
     await client.closed;
-    expect(client.received().answers).toMatchObject([{ status: 200, headers: { connection: 'close' } }]);
+    expect(client.received().responses).toMatchObject([{ status: 200, headers: { connection: 'close' } }]);
     expect(responses).toHaveLength(1);
   });
 
@@ -291,7 +295,7 @@ describe('a request with Upgrade', () => {
     await nextTurn();
     client.send('b');
     await client.closed;
-    expect(client.received().answers).toMatchObject([{ text: '{"read":"ab"}', headers: { connection: 'close' } }]);
+    expect(client.received().responses).toMatchObject([{ text: '{"read":"ab"}', headers: { connection: 'close' } }]);
   });
 
   it('has its response, too, where it comes whole behind the response to the one before it', async () => {
@@ -305,7 +309,7 @@ describe('a request with Upgrade', () => {
     await once(responses[0]!, 'close');
     client.send('b');
     await client.closed;
-    expect(client.received().answers.map(({ text }) => text)).toEqual(['{}', '{"whole":true}']);
+    expect(client.received().responses.map(({ text }) => text)).toEqual(['{}', '{"whole":true}']);
   });
 });
 
@@ -316,7 +320,7 @@ describe('the end of all connections', () => {
     });
     const [idle, inHead, inBody, waiting] = [1, 2, 3, 4].map(() => rawClient(url)) as [Client, Client, Client, Client];
     idle.send(ask('/idle'));
-    await idle.answer();
+    await idle.response();
     inBody.send(UNFINISHED);
     waiting.send(ask('/waiting'));
     await begun(responses, 3);
@@ -335,7 +339,7 @@ describe('the end of all connections', () => {
     expect([...reported.values()]).toEqual(Array.from({ length: 3 }, () => 'ERR_HTTP_REQUEST_TIMEOUT'));
     expect([inHeadEnd, waitingEnd].map((socket) => reported.has(socket))).toEqual([true, true]);
     const response = responses.find(({ req }) => req.url === '/waiting')!;
-    endAfter(response);
+    closeAfter(response);
     response.end('{}');
     await closed;
     expect(statuses(waiting)).toEqual([200]);
@@ -351,6 +355,6 @@ describe('of a request', () => {
     ['all has come', true, { 'content-length': '1' }, false],
     ['all chunks have come', true, { 'transfer-encoding': 'chunked' }, false],
   ])('%s', (_what, complete, headers, expected) => {
-    expect(isUnread({ complete, headers } as unknown as IncomingMessage)).toBe(expected);
+    expect(hasUnreadBody({ complete, headers } as unknown as IncomingMessage)).toBe(expected);
   });
 });

@@ -4,8 +4,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
-import type { SentAnswer } from '../../../src/contract/responseValidation.ts';
-import { answerUnparsed, knowRequest, type Met } from '../../../src/http/parserErrors.ts';
+import type { SentResponse } from '../../../src/contract/responseValidation.ts';
+import { handleParserErrors, trackRequest, type TrackedRequest } from '../../../src/http/parserErrors.ts';
 import { endUnfinished } from '../../../src/http/connections.ts';
 import { openContract, type Contract } from '../../../src/contract/contract.ts';
 import { rawClient, serverEnds } from '../../support/rawHttp.ts';
@@ -28,15 +28,15 @@ async function refusing({
   timeouts = SOON,
 }: { handle?: (request: IncomingMessage, response: ServerResponse) => void; timeouts?: ServerOptions } = {}) {
   const told: { requestId: string; status: number; problem: string }[] = [];
-  const shown: SentAnswer[] = [];
+  const shown: SentResponse[] = [];
   const server = createServer(timeouts, handle);
   // What was there before, as Fastify's own.
   server.on('clientError', (_error, socket: Socket) => void socket.write('HTTP/1.1 400 Theirs\r\n\r\n'));
-  answerUnparsed(server, {
+  handleParserErrors(server, {
     contract,
-    headersOf: (requestId) => ({ 'X-Request-Id': requestId }),
+    createHeaders: (requestId) => ({ 'X-Request-Id': requestId }),
     onRefused: (refusal) => void told.push(refusal),
-    checkAnswer: (answer) => void shown.push(answer),
+    validateResponse: (response) => void shown.push(response),
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -82,12 +82,12 @@ describe('what never becomes a request', () => {
     client.send(bytes);
     await client.closed;
 
-    const { body } = contract.answer(problem as 'invalidRequest');
+    const { body } = contract.response(problem as 'invalidRequest');
     const text = JSON.stringify(body);
-    const { answers, rest } = client.received();
+    const { responses, rest } = client.received();
     expect(firstLine).toBe(`HTTP/1.1 ${status} ${reason}`);
     expect(rest).toBe('');
-    expect(answers).toEqual([
+    expect(responses).toEqual([
       {
         status,
         headers: expect.objectContaining({
@@ -99,7 +99,7 @@ describe('what never becomes a request', () => {
         text,
       },
     ]);
-    const requestId = answers[0]!.headers['x-request-id'];
+    const requestId = responses[0]!.headers['x-request-id'];
     expect(told).toEqual([{ requestId, status, problem }]);
     expect(shown).toEqual([
       {
@@ -128,7 +128,7 @@ describe('what never becomes a request', () => {
     response.end('{}');
     await client.closed;
     expect(client.received()).toMatchObject({
-      answers: [{ status: 200, headers: { connection: 'close' } }],
+      responses: [{ status: 200, headers: { connection: 'close' } }],
       rest: expect.not.stringContaining('HTTP'),
     });
     expect(told).toEqual([]);
@@ -150,7 +150,7 @@ describe('what never becomes a request', () => {
     await vi.waitUntil(() => !response.shouldKeepAlive, { interval: 5 });
     response.end('}');
     await client.closed;
-    expect(client.received()).toMatchObject({ answers: [{ status: 200, text: '{}' }], rest: '' });
+    expect(client.received()).toMatchObject({ responses: [{ status: 200, text: '{}' }], rest: '' });
   });
 
   it('is not read any further', async () => {
@@ -159,23 +159,23 @@ describe('what never becomes a request', () => {
     const serverEnd = await ends.of(client);
     client.send(GARBAGE);
     client.send(Buffer.alloc(8 * 1024 * 1024, 'x'));
-    await client.answer();
+    await client.response();
     await once(serverEnd, 'close');
     expect(serverEnd.bytesRead).toBeLessThanOrEqual(256 * 1024);
     client.socket.destroy();
   });
 
   it('is the rest of a request that was met: it is refused under its own name, and told of where it was met', async () => {
-    let known: Met | undefined;
+    let known: TrackedRequest | undefined;
     const { url, told } = await refusing({
-      handle: (_request, response) => (known = knowRequest(response, 'its-own')),
+      handle: (_request, response) => (known = trackRequest(response, 'its-own')),
     });
     const client = rawClient(url);
     client.send(UNFINISHED);
     await vi.waitUntil(() => known);
     client.send(GARBAGE);
     await client.closed;
-    expect(client.received().answers).toMatchObject([{ status: 400, headers: { 'x-request-id': 'its-own' } }]);
+    expect(client.received().responses).toMatchObject([{ status: 400, headers: { 'x-request-id': 'its-own' } }]);
     expect(known).toEqual({ requestId: 'its-own', refusal: { status: 400, problem: 'invalidRequest' } });
     expect(told).toEqual([]);
   });
@@ -187,7 +187,7 @@ describe('what never becomes a request', () => {
     client.send(GARBAGE);
     client.send(GARBAGE);
     await client.closed;
-    expect(client.received().answers).toHaveLength(1);
+    expect(client.received().responses).toHaveLength(1);
     expect(told).toHaveLength(1);
   });
 
@@ -198,7 +198,7 @@ describe('what never becomes a request', () => {
     server.emit('clientError', new Error('once'), serverEnd);
     server.emit('clientError', new Error('twice'), serverEnd);
     await client.closed;
-    expect(client.received().answers).toMatchObject([{ status: 400 }]);
+    expect(client.received().responses).toMatchObject([{ status: 400 }]);
     expect(told).toHaveLength(1);
   });
 
@@ -210,7 +210,7 @@ describe('what never becomes a request', () => {
     expect(serverEnd.destroyed).toBe(true);
     server.emit('clientError', new Error('late'), serverEnd);
     await client.closed;
-    expect(client.received()).toEqual({ answers: [], rest: '' });
+    expect(client.received()).toEqual({ responses: [], rest: '' });
     expect(told).toEqual([]);
   });
 
@@ -231,7 +231,7 @@ describe('what never becomes a request', () => {
     const client = rawClient(url);
     const serverEnd = await ends.of(client);
     client.send('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n');
-    await client.answer();
+    await client.response();
     client.socket.resetAndDestroy();
     // No listener here: that would keep the process from ending, too.
     await vi.waitFor(() => expect(serverEnd.destroyed).toBe(true));
@@ -240,7 +240,11 @@ describe('what never becomes a request', () => {
   it('needs nobody to look at its answer', async () => {
     const server = createServer();
     const told: number[] = [];
-    answerUnparsed(server, { contract, headersOf: () => ({}), onRefused: ({ status }) => void told.push(status) });
+    handleParserErrors(server, {
+      contract,
+      createHeaders: () => ({}),
+      onRefused: ({ status }) => void told.push(status),
+    });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const client = rawClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     client.send(GARBAGE);
@@ -264,7 +268,10 @@ describe('a request that has come in part when the server ends all connections',
     endUnfinished(server);
     endUnfinished(server);
     await client.closed;
-    expect(client.received()).toMatchObject({ answers: [{ status: 408, headers: { connection: 'close' } }], rest: '' });
+    expect(client.received()).toMatchObject({
+      responses: [{ status: 408, headers: { connection: 'close' } }],
+      rest: '',
+    });
     expect(told).toMatchObject([{ status: 408, problem: 'requestTimeout' }]);
   });
 
@@ -282,7 +289,10 @@ describe('a request that has come in part when the server ends all connections',
     endUnfinished(server);
     response.end('{}');
     await client.closed;
-    expect(client.received()).toMatchObject({ answers: [{ status: 200, headers: { connection: 'close' } }], rest: '' });
+    expect(client.received()).toMatchObject({
+      responses: [{ status: 200, headers: { connection: 'close' } }],
+      rest: '',
+    });
     expect(told).toEqual([]);
   });
 });
@@ -297,7 +307,10 @@ describe('a tunnel', () => {
     await nextTurn();
     responses[0]!.end('{}');
     await client.closed;
-    expect(client.received()).toMatchObject({ answers: [{ status: 200, headers: { connection: 'close' } }], rest: '' });
+    expect(client.received()).toMatchObject({
+      responses: [{ status: 200, headers: { connection: 'close' } }],
+      rest: '',
+    });
     expect(responses).toHaveLength(1);
   });
 });
@@ -307,7 +320,7 @@ describe('an expectation', () => {
     const { url } = await refusing({ handle: (_request, response) => response.end('{}') });
     const client = rawClient(url);
     client.send('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n');
-    await expect(client.answer()).resolves.toMatchObject({ status: 200 });
+    await expect(client.response()).resolves.toMatchObject({ status: 200 });
     client.socket.destroy();
   });
 
@@ -317,7 +330,7 @@ describe('an expectation', () => {
     const expecting = 'GET / HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n';
     client.send(expecting + expecting);
     await client.closed;
-    expect(client.received().answers).toMatchObject([{ status: 417 }]);
+    expect(client.received().responses).toMatchObject([{ status: 417 }]);
     expect(told).toHaveLength(1);
   });
 });

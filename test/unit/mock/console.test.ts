@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
 import { readMockConfig } from '../../../src/config.ts';
 import { curlLines } from '../../../src/docs/curl.ts';
-import { answeredLine, banner, terminalLog, type Paint } from '../../../src/mock/console.ts';
+import { describeRequest, banner, consoleLog, type Paint } from '../../../src/mock/console.ts';
 
 const plain: Paint = (_format, text) => text;
 const named: Paint = (format, text) => `<${[format].flat().join(' ')}>${text}</>`;
@@ -21,8 +21,8 @@ describe('in a terminal', () => {
   };
 
   it('a request is one line', () => {
-    expect(answeredLine(answered, plain)).toBe('400 POST /x amountTooSmall 3 ms too small');
-    expect(answeredLine({ ...answered, scenario: undefined, reason: undefined }, plain)).toBe('400 POST /x 3 ms');
+    expect(describeRequest(answered, plain)).toBe('400 POST /x amountTooSmall 3 ms too small');
+    expect(describeRequest({ ...answered, scenario: undefined, reason: undefined }, plain)).toBe('400 POST /x 3 ms');
   });
 
   it.each([
@@ -32,14 +32,14 @@ describe('in a terminal', () => {
     [499, 'yellow'],
     [500, 'red'],
   ])('a %d is %s', (status, colour) => {
-    expect(answeredLine({ ...answered, status }, named)).toBe(
+    expect(describeRequest({ ...answered, status }, named)).toBe(
       `<${colour}>${status}</> POST /x <bold>amountTooSmall</> <dim>3 ms</> too small`,
     );
   });
 
   it('the log is its messages, without the lines of requests', () => {
     const printed: string[] = [];
-    const log = terminalLog((line) => printed.push(line), named);
+    const log = consoleLog((line) => printed.push(line), named);
     for (const line of [
       { level: 30, msg: 'serving' },
       { level: 40, msg: 'odd' },
@@ -83,7 +83,7 @@ ${curlLines(document, mock.url, 'any_key')}
 });
 
 /** What `make mock` prints until it says where it is, and how it ends. */
-async function outputOf(env: Record<string, string>) {
+async function readOutput(env: Record<string, string>) {
   const entry = fileURLToPath(new URL('../../../src/mock.ts', import.meta.url));
   const { CI: _ci, FORCE_COLOR: _force, ...inherited } = process.env;
   const child = spawn(process.execPath, ['--import', './src/compileCache.js', entry], {
@@ -107,19 +107,19 @@ async function outputOf(env: Record<string, string>) {
 
 describe('the process', () => {
   it('says one plain line in CI', async () => {
-    const { output, code } = await outputOf({ CI: 'true' });
+    const { output, code } = await readOutput({ CI: 'true' });
     expect(output).toMatch(/^Mock on http:\/\/127\.0\.0\.1:\d+\n$/);
     expect(code).toBe(0);
   });
 
   it('has no colours where there is no terminal', async () => {
-    const { output } = await outputOf({});
+    const { output } = await readOutput({});
     expect(output).toContain('curl -X POST http://127.0.0.1:');
     expect(output).not.toContain('\u001b');
   });
 
   it('names every wrong setting, and does not start', async () => {
-    const { output, code } = await outputOf({ LATENCY_MS: 'slow', ERROR_RATE: '7' });
+    const { output, code } = await readOutput({ LATENCY_MS: 'slow', ERROR_RATE: '7' });
     expect(output).toMatch(/LATENCY_MS: expected .*\n- ERROR_RATE: expected/);
     expect(code).toBe(1);
   });

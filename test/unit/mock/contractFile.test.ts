@@ -20,7 +20,7 @@ async function written(text: string) {
 const read = async (text: string) => readContractFile((await written(text)).file);
 
 /** The message with `@` for the file's name. */
-async function refusalOf(text: string): Promise<string> {
+async function readRefusal(text: string): Promise<string> {
   const { file, shown } = await written(text);
   const [{ reason }] = (await Promise.allSettled([readContractFile(file)])) as [PromiseRejectedResult];
   return (reason as Error).message.replaceAll(shown, '@');
@@ -66,7 +66,7 @@ describe('a contract', () => {
     ['a: b: c\n', '- @:1:4 Nested mappings are not allowed in compact mappings'],
     ['a: "b\nc: [\n', expect.stringMatching(/^- @:\d+:\d+ Missing closing "quote(\n- @:\d+:\d+ .*)*$/)],
   ])('that is none is refused, with every place: %j', async (text, message) => {
-    expect(await refusalOf(text)).toEqual(message);
+    expect(await readRefusal(text)).toEqual(message);
   });
 
   it('has no reference that leads nowhere, or elsewhere', async () => {
@@ -80,16 +80,16 @@ b:
   - $ref: '#/b/0'
 c: { $refs: '#/lost', 7: '#/lost' }
 `;
-    expect(await refusalOf(text)).toBe(
+    expect(await readRefusal(text)).toBe(
       '- @:2:9 $ref leads nowhere: #/lost\n- @:4:11 $ref leads nowhere: other.yaml#/b\n- @:5:13 $ref leads nowhere: #/b/7\n- @:7:11 $ref leads nowhere: ./a',
     );
   });
 });
 
 /** What is said of an error, with `@` for the file's name. */
-async function saidOf(error: Error): Promise<string> {
+async function readMessage(error: Error): Promise<string> {
   const { file, shown } = await written(CONTRACT);
-  return (await readContractFile(file)).located(error).message.replaceAll(shown, '@');
+  return (await readContractFile(file)).locate(error).message.replaceAll(shown, '@');
 }
 
 const faults = (...paths: string[][]) =>
@@ -111,14 +111,14 @@ describe('a fault', () => {
     ['the beginning, where it is nowhere', ['lost'], '1:1'],
     ['the beginning, where it is everywhere', [], '1:1'],
   ])('is shown at %s', async (_what, path, expected) => {
-    expect(await saidOf(faults(path))).toBe(`- @:${expected} ${path.at(-1)} is wrong`);
+    expect(await readMessage(faults(path))).toBe(`- @:${expected} ${path.at(-1)} is wrong`);
   });
 
   it('is one line of several', async () => {
-    expect(await saidOf(faults(['openapi'], ['paths']))).toBe('- @:1:1 openapi is wrong\n- @:2:1 paths is wrong');
+    expect(await readMessage(faults(['openapi'], ['paths']))).toBe('- @:1:1 openapi is wrong\n- @:2:1 paths is wrong');
   });
 
   it('of another kind is shown without a place', async () => {
-    expect(await saidOf(new TypeError('broken'))).toBe('- @: broken');
+    expect(await readMessage(new TypeError('broken'))).toBe('- @: broken');
   });
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readMockConfig } from '../../../src/config.ts';
 import { scenarios } from '../../support/contractDocument.ts';
 import { send, type WireResponse } from '../../support/exchange.ts';
-import { mocking, paymentOf, type OwnMock } from '../../support/mocking.ts';
+import { mocking, createPayment, type OwnMock } from '../../support/mocking.ts';
 
 let mock: OwnMock;
 let slow: OwnMock;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([mock, slow, failing, fresh].map(({ close }) => close())));
 
 const ask = (headers: Record<string, string> = {}, changes = {}, { url }: OwnMock = mock) =>
-  send(url, paymentOf(headers, changes));
+  send(url, createPayment(headers, changes));
 const secretIn = ({ text }: WireResponse): string =>
   (JSON.parse(text) as { data: { paymentIntentSecret: string } }).data.paymentIntentSecret;
 
@@ -35,9 +35,9 @@ describe('a scenario of the contract', () => {
   it.each(scenarios.map(({ example, status, body }) => [example, status, body] as const))(
     'answers to its name alone: Mock-Scenario: %s',
     async (example, status, body) => {
-      const answer = await ask({ 'Mock-Scenario': example });
-      expect({ status: answer.status, body: JSON.parse(answer.text) as object }).toEqual({ status, body });
-      expect(answer.headers['mock-scenario']).toBe(example);
+      const response = await ask({ 'Mock-Scenario': example });
+      expect({ status: response.status, body: JSON.parse(response.text) as object }).toEqual({ status, body });
+      expect(response.headers['mock-scenario']).toBe(example);
     },
   );
 
@@ -106,13 +106,13 @@ describe('latency', () => {
   it('is of answers alone: neither the list nor the question of a browser whether it may ask has any', async () => {
     const endless = await mocking({ LATENCY_MS: '20000' });
     const isPreflight = { Origin: 'http://localhost:5173', 'Access-Control-Request-Method': 'POST' };
-    const answers = await Promise.all([
+    const responses = await Promise.all([
       send(endless.url, { method: 'GET', path: '/_mock/scenarios', headers: [['Host', 'mock.test']] }),
       send(endless.url, { method: 'GET', path: '/docs', headers: [['Host', 'mock.test']] }),
       ask(isPreflight, { method: 'OPTIONS', body: undefined }, endless),
     ]);
     await endless.close();
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 204]);
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 204]);
   });
 
   it('holds nobody up at the end', async () => {
@@ -257,10 +257,10 @@ it('tells who watches of each request', async () => {
   await ask({}, { body: '{"amount":0.1}', path: '/api/v1/payments/intent?secret=canary' }, watched);
   await ask({}, { method: 'GET', path: '/_mock/scenarios', body: undefined }, watched);
   await ask({}, {}, watched);
-  await vi.waitUntil(() => watched.answered.length === 3);
+  await vi.waitUntil(() => watched.handled.length === 3);
   const durationMs = expect.any(Number);
   const [path, none] = ['/api/v1/payments/intent', undefined];
-  expect(watched.answered).toEqual([
+  expect(watched.handled).toEqual([
     {
       method: 'POST',
       path,
@@ -276,7 +276,7 @@ it('tells who watches of each request', async () => {
 });
 
 /** The line that a part of a text stands in, from 1. */
-const lineOf = (text: string, part: string) => text.slice(0, text.indexOf(part)).split('\n').length;
+const readLine = (text: string, part: string) => text.slice(0, text.indexOf(part)).split('\n').length;
 
 describe('a faulty edit is shown with file and line', () => {
   it.each<[string, (text: string) => string, string, string]>([
@@ -306,7 +306,7 @@ describe('a faulty edit is shown with file and line', () => {
     await writeFile(edited.file, text);
     const line = await vi.waitUntil(() => edited.log.find((one) => one.includes(reason)), { timeout: 5_000 });
     const [, place] = /openapi\.yaml:(\d+):\d+ /.exec(line) ?? [];
-    expect(Number(place)).toBe(lineOf(text, where));
+    expect(Number(place)).toBe(readLine(text, where));
     expect((await ask({}, {}, edited)).status).toBe(200);
     await edited.close();
   });

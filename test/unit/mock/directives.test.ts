@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readMockConfig } from '../../../src/config.ts';
-import { askedOf, waitMs } from '../../../src/mock/directives.ts';
+import { readDirectives, chooseLatencyMs } from '../../../src/mock/directives.ts';
 
 const nothing = {
   code: undefined,
@@ -11,7 +11,7 @@ const nothing = {
   faults: [],
 };
 
-describe('askedOf', () => {
+describe('readDirectives', () => {
   it.each<[string, Record<string, string | string[] | undefined>, object]>([
     ['no header of the mock', { accept: '*/*' }, {}],
     ['Prefer', { prefer: 'code=503, example=a' }, { code: '503', example: 'a' }],
@@ -25,11 +25,11 @@ describe('askedOf', () => {
     ['fresh data', { prefer: 'dynamic=true' }, { dynamic: true }],
     ['data of the examples', { prefer: 'dynamic=false' }, { dynamic: false }],
   ])('reads %s', (_what, headers, expected) => {
-    expect(askedOf(headers)).toEqual({ ...nothing, ...expected });
+    expect(readDirectives(headers)).toEqual({ ...nothing, ...expected });
   });
 
   it('names every header that it does not understand', () => {
-    expect(askedOf({ 'mock-latency': '', 'mock-error-rate': '10%' })).toEqual({
+    expect(readDirectives({ 'mock-latency': '', 'mock-error-rate': '10%' })).toEqual({
       ...nothing,
       faults: [
         'Mock-Latency: expected milliseconds such as 300 or 100-800, at most 20000',
@@ -50,10 +50,10 @@ describe('waitMs', () => {
     [1, 300],
   ])('is anything that the configuration allows: at %d of the way, %d', (share, ms) => {
     vi.spyOn(Math, 'random').mockReturnValue(share);
-    expect(waitMs(askedOf({}), config)).toBe(ms);
+    expect(chooseLatencyMs(readDirectives({}), config)).toBe(ms);
   });
 
   it('is what the request asks for, where it does', () => {
-    expect(waitMs(askedOf({ 'mock-latency': '7' }), config)).toBe(7);
+    expect(chooseLatencyMs(readDirectives({ 'mock-latency': '7' }), config)).toBe(7);
   });
 });

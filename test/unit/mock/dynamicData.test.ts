@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { freshData } from '../../../src/mock/dynamicData.ts';
+import { createDynamicData } from '../../../src/mock/dynamicData.ts';
 
 const EXAMPLE = 'pi_3SG0o8CareValidate0Example_secret_CBrwShort0Example0Secret';
 const schema = { pattern: String.raw`^pi_\w+_secret_\w+$` };
 const FRESH = /^pi_3[A-Za-z0-9]{25}_secret_C[A-Za-z0-9]{23}$/;
 
-const fresh = (example: unknown, given: object | undefined = schema, seed?: string) => freshData(example, given, seed);
+const fresh = (example: unknown, given: object | undefined = schema, seed?: string) =>
+  createDynamicData(example, given, seed);
 
 describe('a text with a pattern', () => {
   it('is drawn anew, run by run, but for the first character of each', () => {
@@ -41,9 +42,9 @@ describe('a text with a pattern', () => {
 describe('what has no pattern of its own', () => {
   it.each([EXAMPLE, 1, true, null, undefined])('stays: %s', (example) => {
     expect(fresh(example, {})).toBe(example);
-    expect(freshData(example, undefined)).toBe(example);
-    expect(freshData({ example }, undefined)).toEqual({ example });
-    expect(freshData({ example }, {})).toEqual({ example });
+    expect(createDynamicData(example, undefined)).toBe(example);
+    expect(createDynamicData({ example }, undefined)).toEqual({ example });
+    expect(createDynamicData({ example }, {})).toEqual({ example });
   });
 
   it('may be an object or a list of what has one, with others beside it', () => {

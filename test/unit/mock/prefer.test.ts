@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Scenario } from '../../../src/contract/contract.ts';
-import { chooseScenario, preference } from '../../../src/mock/prefer.ts';
+import { chooseScenario, readPreference } from '../../../src/mock/prefer.ts';
 
 const scenarios: readonly Scenario[] = [
   { status: 200, example: 'created' },
@@ -9,7 +9,7 @@ const scenarios: readonly Scenario[] = [
   { status: 503, example: 'providerUnavailable' },
 ];
 const chosen = (prefer: string | undefined) =>
-  chooseScenario({ code: preference(prefer, 'code'), example: preference(prefer, 'example') }, scenarios);
+  chooseScenario({ code: readPreference(prefer, 'code'), example: readPreference(prefer, 'example') }, scenarios);
 
 describe('chooseScenario', () => {
   it.each([undefined, '', ' ', 'return=minimal', 'wait=10, respond-async', 'codes=503'])(

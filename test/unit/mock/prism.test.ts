@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
 import { openContract, type ContractError } from '../../../src/contract/contract.ts';
-import { prismAnswers } from '../../../src/mock/prism.ts';
+import { readPrismResponses } from '../../../src/mock/prism.ts';
 import { freePort } from '../../support/freePort.ts';
 
 type Contract = typeof document;
@@ -12,14 +12,14 @@ async function answersFrom(edit: (contract: Contract) => void) {
   const contract = structuredClone(document);
   edit(contract);
   const { operations } = await openContract(contract, () => async () => ({ example: 'created' }));
-  return prismAnswers(contract, operations);
+  return readPrismResponses(contract, operations);
 }
 
 /** The values that a good edit would have to be true to. */
 const loosely = (value: unknown) => value as never;
 
 /** Where the value of an example stands. */
-const placeOf = (status: number, example: string) =>
+const findPlace = (status: number, example: string) =>
   `paths /api/v1/payments/intent post responses ${status} content application/json examples ${example} value`.split(
     ' ',
   );
@@ -27,11 +27,11 @@ const placeOf = (status: number, example: string) =>
 describe('prismAnswers', () => {
   it('has for every scenario what the contract has', async () => {
     const { operations } = await openContract(document, () => async () => ({ example: 'created' }));
-    const answers = await prismAnswers(document, operations);
+    const answers = await readPrismResponses(document, operations);
     const all = operations.flatMap((operation) => operation.scenarios.map(({ example }) => ({ operation, example })));
     expect(all.length).toBeGreaterThan(10);
     expect(all.map(({ operation, example }) => answers(operation, example))).toEqual(
-      all.map(({ operation, example }) => operation.answer(example)),
+      all.map(({ operation, example }) => operation.response(example)),
     );
   });
 
@@ -42,18 +42,18 @@ describe('prismAnswers', () => {
       components.responses.NotFound.content['application/json'].examples.notFound.value = loosely({ success: 'no' });
     });
     await expect(broken).rejects.toThrow(/^Prism can't answer from this contract:\n- /);
-    const { faults } = (await broken.catch((error: unknown) => error)) as ContractError;
-    expect(faults).toEqual(
+    const { issues } = (await broken.catch((error: unknown) => error)) as ContractError;
+    expect(issues).toEqual(
       expect.arrayContaining([
         {
           text: expect.stringMatching(
             /^createPaymentIntent 200 created: body\.data\.paymentIntentSecret .*must match pattern/,
           ),
-          path: [...placeOf(200, 'created'), 'data', 'paymentIntentSecret'],
+          path: [...findPlace(200, 'created'), 'data', 'paymentIntentSecret'],
         },
         {
           text: expect.stringMatching(/^createPaymentIntent 404 notFound: body\.success .*must be/),
-          path: [...placeOf(404, 'notFound'), 'success'],
+          path: [...findPlace(404, 'notFound'), 'success'],
         },
       ]),
     );
@@ -62,11 +62,11 @@ describe('prismAnswers', () => {
   it('refuses a scenario that the document does not have', async () => {
     const { operations } = await openContract(document, () => async () => ({ example: 'created' }));
     const lost = operations.map((operation) => ({ ...operation, scenarios: [{ status: 400, example: 'lost' }] }));
-    const { faults } = (await prismAnswers(document, lost).catch((error: unknown) => error)) as ContractError;
-    expect(faults).toEqual([
+    const { issues } = (await readPrismResponses(document, lost).catch((error: unknown) => error)) as ContractError;
+    expect(issues).toEqual([
       {
         text: expect.stringMatching(/^createPaymentIntent 400 lost: ./),
-        path: placeOf(400, 'lost'),
+        path: findPlace(400, 'lost'),
       },
     ]);
   });
@@ -86,22 +86,22 @@ describe('the plain `prism mock generated/openapi.json`', () => {
       env: { ...process.env, NODE_ENV: 'test' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    let said = '';
+    let output = '';
     await new Promise<void>((resolve, reject) => {
-      prism.stdout!.on('data', (chunk) => (said += chunk).includes('Prism is listening') && resolve());
-      prism.once('exit', () => reject(new Error(`Prism did not start:\n${said}`)));
+      prism.stdout!.on('data', (chunk) => (output += chunk).includes('Prism is listening') && resolve());
+      prism.once('exit', () => reject(new Error(`Prism did not start:\n${output}`)));
     });
   });
   afterAll(() => void prism.kill());
 
   it('answers a valid request with the example of the contract', async () => {
-    const answer = await fetch(`${url}/api/v1/payments/intent`, {
+    const response = await fetch(`${url}/api/v1/payments/intent`, {
       method: 'POST',
       headers: { 'cv-api-key': 'any', 'Content-Type': 'application/json' },
       body: '{"amount":1.15}',
     });
     const { created } =
       document.paths['/api/v1/payments/intent'].post.responses['200'].content['application/json'].examples;
-    expect({ status: answer.status, body: await answer.json() }).toEqual({ status: 200, body: created.value });
+    expect({ status: response.status, body: await response.json() }).toEqual({ status: 200, body: created.value });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { listedScenarios, scenariosPage, successContent, type ListedOperation } from '../../../src/mock/scenarios.ts';
+import { listScenarios, scenariosPage, successContent, type ListedOperation } from '../../../src/mock/scenarios.ts';
 
 const created = { schema: { type: 'object' }, examples: { created: { summary: 'It is made.', value: { id: 1 } } } };
 const contract = {
@@ -28,7 +28,7 @@ const contract = {
 describe('listedScenarios', () => {
   it('names every operation and every scenario of it, and how to ask for that', () => {
     const curl = "curl -X POST http://mock.test/intent \\\n  -H 'cv-api-key: cv_x'";
-    expect(listedScenarios(contract, 'http://mock.test', 'cv_x')).toEqual([
+    expect(listScenarios(contract, 'http://mock.test', 'cv_x')).toEqual([
       { operation: 'readNote', method: 'GET', path: '/note', scenarios: [] },
       {
         operation: 'create',

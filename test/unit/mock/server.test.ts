@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { send, sendBytes, type WireRequest } from '../../support/exchange.ts';
-import { mocking as ownMock, paymentOf as request } from '../../support/mocking.ts';
+import { mocking as ownMock, createPayment as request } from '../../support/mocking.ts';
 
 const PATH = '/api/v1/payments/intent';
 
@@ -75,14 +75,14 @@ describe('the API key', () => {
   });
 });
 
-const docsOf = ({ url: mockUrl }: { url: string }) =>
+const fetchDocs = ({ url: mockUrl }: { url: string }) =>
   send(mockUrl, { method: 'GET', path: '/docs', headers: [['Host', 'mock.test']] });
 
 describe('the API reference', () => {
   it('has a key that works, and gives away none that is set', async () => {
     const [open, strict] = [await mocking(), await mocking({ API_KEY: 'cv_only' })];
-    expect((await docsOf(open)).text).toContain('data-api-key="any_key"');
-    expect((await docsOf(strict)).text).toContain('data-api-key="YOUR_SECRET_KEY_HERE"');
+    expect((await fetchDocs(open)).text).toContain('data-api-key="any_key"');
+    expect((await fetchDocs(strict)).text).toContain('data-api-key="YOUR_SECRET_KEY_HERE"');
   });
 
   it('asks the mock that serves it', async () => {
@@ -91,7 +91,7 @@ describe('the API reference', () => {
   });
 
   it('is not there where it is off', async () => {
-    expect(await docsOf(await mocking({ DOCS: 'off' }))).toMatchObject({ status: 404 });
+    expect(await fetchDocs(await mocking({ DOCS: 'off' }))).toMatchObject({ status: 404 });
   });
 });
 

@@ -13,8 +13,8 @@ async function serving(options: Partial<AdminOptions> = {}): Promise<AdminServer
 }
 
 async function asked({ url }: AdminServer, path: string) {
-  const answer = await fetch(url + path);
-  return { status: answer.status, type: answer.headers.get('content-type'), body: await answer.text() };
+  const response = await fetch(url + path);
+  return { status: response.status, type: response.headers.get('content-type'), body: await response.text() };
 }
 
 const TEXT = 'text/plain; charset=utf-8';

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTes
 import { sha256 } from '../../../src/access/apiKeys.ts';
 import { readConfig } from '../../../src/config.ts';
 import { startFakeStripe, type FakeStripe, type Fault } from '../../../src/fake-stripe/server.ts';
-import { logLine, oncePerSecond, wordless } from '../../../src/observability/log.ts';
+import { logLine, oncePerSecond, errorWithoutMessage } from '../../../src/observability/log.ts';
 import { Problem } from '../../../src/contract/problems.ts';
 import { serve, type LiveServer } from '../../../src/live.ts';
 import { send, sendBytes, type WireRequest, type WireResponse } from '../../support/exchange.ts';
@@ -207,7 +207,7 @@ describe('the one line of a request', () => {
 });
 
 /** The line of a request that was as far as this. */
-function lineOf(exchange: object, ending: Partial<Parameters<typeof logLine>[2]> = {}) {
+function readLine(exchange: object, ending: Partial<Parameters<typeof logLine>[2]> = {}) {
   const written: Record<string, unknown>[] = [];
   const logger = pino({ base: null }, { write: (line: string) => void written.push(JSON.parse(line)) });
   const asked = { id: 'r1', method: 'POST', exchange } as FastifyRequest;
@@ -233,17 +233,17 @@ describe('logLine', () => {
     ],
     ['names no trace where nothing is traced', INVALID_SPAN_CONTEXT, {}],
   ])('%s', (_what, context, expected) => {
-    expect(lineOf({ span: trace.wrapSpanContext(context) })).toEqual([{ ...line, status: 200, ...expected }]);
+    expect(readLine({ span: trace.wrapSpanContext(context) })).toEqual([{ ...line, status: 200, ...expected }]);
   });
 
   it('has no status where there was no answer, and says that the client left', () => {
-    expect(lineOf({}, { status: 0, isAborted: true })).toEqual([{ ...line, aborted: true }]);
+    expect(readLine({}, { status: 0, isAborted: true })).toEqual([{ ...line, aborted: true }]);
   });
 
   it('is an error from 500 on, with the place of a fault of ours and none of its words', () => {
     const cause = new TypeError('CANARY of jane@example.com');
     const problem = new Problem('internalError', { cause });
-    expect(lineOf({ problem }, { status: 500 })).toEqual([
+    expect(readLine({ problem }, { status: 500 })).toEqual([
       {
         ...line,
         level: 50,
@@ -252,7 +252,7 @@ describe('logLine', () => {
         cause: { name: 'TypeError', stack: expect.any(Array) },
       },
     ]);
-    expect(lineOf({}, { status: 499 })).toMatchObject([{ level: 30 }]);
+    expect(readLine({}, { status: 499 })).toMatchObject([{ level: 30 }]);
   });
 });
 
@@ -298,7 +298,7 @@ describe('oncePerSecond', () => {
 describe('an error without its words', () => {
   it('is its kind, its code, and its places', () => {
     const error = Object.assign(new TypeError('CANARY'), { code: 'ECONNRESET' });
-    expect(wordless(error)).toEqual({
+    expect(errorWithoutMessage(error)).toEqual({
       name: 'TypeError',
       code: 'ECONNRESET',
       stack: expect.arrayContaining([expect.stringMatching(/^at .*log\.test\.ts:\d+:\d+\)?$/)]),
@@ -306,7 +306,7 @@ describe('an error without its words', () => {
   });
 
   it('has no line of a message that looks like places', () => {
-    const { stack } = wordless(new Error('CANARY\n    at CANARY (canary.ts:1:1)\n    at CANARY')) as {
+    const { stack } = errorWithoutMessage(new Error('CANARY\n    at CANARY (canary.ts:1:1)\n    at CANARY')) as {
       stack: string[];
     };
     expect(stack.length).toBeGreaterThan(0);
@@ -314,7 +314,10 @@ describe('an error without its words', () => {
   });
 
   it('may have no places', () => {
-    expect(wordless(Object.assign(new Error('CANARY'), { stack: undefined }))).toEqual({ name: 'Error', stack: [] });
+    expect(errorWithoutMessage(Object.assign(new Error('CANARY'), { stack: undefined }))).toEqual({
+      name: 'Error',
+      stack: [],
+    });
   });
 
   it.each([
@@ -322,6 +325,6 @@ describe('an error without its words', () => {
     [undefined, 'undefined'],
     [{ message: 'CANARY' }, 'object'],
   ])('is the type of what is none: %j', (thrown, name) => {
-    expect(wordless(thrown)).toEqual({ name });
+    expect(errorWithoutMessage(thrown)).toEqual({ name });
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { countDroppedLines, LogDestination } from '../../../src/observability/logDestination.ts';
-import { metrics } from '../../../src/observability/metrics.ts';
+import { createMetrics } from '../../../src/observability/metrics.ts';
 
 /** A log in a file, and what stands in that. */
 function fileLog() {
@@ -40,6 +40,6 @@ it.runIf(existsSync('/dev/full'))(
     const log = pino({}, new LogDestination(fd));
     for (let line = 0; line < 1_000; line += 1) log.info('there is no room for it');
     await vi.waitUntil(() => countDroppedLines() === before + 1_000);
-    expect(await metrics().text()).toContain(`\nlog_lines_dropped_total ${before + 1_000}\n`);
+    expect(await createMetrics().text()).toContain(`\nlog_lines_dropped_total ${before + 1_000}\n`);
   },
 );

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { metrics, type Metrics } from '../../../src/observability/metrics.ts';
+import { createMetrics, type Metrics } from '../../../src/observability/metrics.ts';
 
 /** The samples of a metric, as they stand in the text. */
-async function samplesOf(measures: Metrics, name: string): Promise<string[]> {
+async function readSamples(measures: Metrics, name: string): Promise<string[]> {
   return (await measures.text()).split('\n').filter((line) => line.startsWith(name));
 }
 
@@ -11,7 +11,7 @@ const explained = async (measures: Metrics, name: string) =>
 
 /** Up to which second how many were counted, where the count changes. */
 const BUCKET = /_bucket\{le="([^"]+)".*\} (\d+)$/;
-const bucketsOf = (samples: string[]) =>
+const readBuckets = (samples: string[]) =>
   samples
     .flatMap((line) => [BUCKET.exec(line) ?? []])
     .filter(([line]) => line !== undefined)
@@ -19,17 +19,17 @@ const bucketsOf = (samples: string[]) =>
 
 describe('a request', () => {
   it('is counted by operation and status, and by its duration in seconds', async () => {
-    const measures = metrics();
+    const measures = createMetrics();
     measures.countRequest({ operation: 'create', status: 200, durationMs: 40 });
     measures.countRequest({ operation: 'create', status: 503, durationMs: 60 });
-    expect(await samplesOf(measures, 'http_requests_total')).toEqual([
+    expect(await readSamples(measures, 'http_requests_total')).toEqual([
       'http_requests_total{operation="create",status="200"} 1',
       'http_requests_total{operation="create",status="503"} 1',
     ]);
-    const samples = await samplesOf(measures, 'http_request_duration_seconds');
+    const samples = await readSamples(measures, 'http_request_duration_seconds');
     expect(samples).toContain('http_request_duration_seconds_sum{operation="create"} 0.1');
     expect(samples).toContain('http_request_duration_seconds_count{operation="create"} 2');
-    expect(bucketsOf(samples)).toEqual([
+    expect(readBuckets(samples)).toEqual([
       ['0.001', 0],
       ['0.0025', 0],
       ['0.005', 0],
@@ -48,22 +48,22 @@ describe('a request', () => {
   });
 
   it('is of none where its path belongs to none, and has no duration where it never became one', async () => {
-    const measures = metrics();
+    const measures = createMetrics();
     measures.countRequest({ operation: undefined, status: 400 });
-    expect(await samplesOf(measures, 'http_requests_total')).toEqual([
+    expect(await readSamples(measures, 'http_requests_total')).toEqual([
       'http_requests_total{operation="none",status="400"} 1',
     ]);
-    expect(await samplesOf(measures, 'http_request_duration_seconds_count')).toEqual([]);
+    expect(await readSamples(measures, 'http_request_duration_seconds_count')).toEqual([]);
   });
 });
 
 describe('a call to Stripe', () => {
   it('is counted by its outcome and its duration in seconds', async () => {
-    const measures = metrics();
+    const measures = createMetrics();
     measures.countAttempt({ outcome: 'mismatched', durationMs: 3_000, statusCode: 200, requestId: 'req_1' });
-    const samples = await samplesOf(measures, 'stripe_call_duration_seconds');
+    const samples = await readSamples(measures, 'stripe_call_duration_seconds');
     expect(samples).toContain('stripe_call_duration_seconds_sum{outcome="mismatched"} 3');
-    expect(bucketsOf(samples).filter(([, count]) => count === 1)).toEqual([
+    expect(readBuckets(samples).filter(([, count]) => count === 1)).toEqual([
       ['5', 1],
       ['10', 1],
       ['+Inf', 1],
@@ -72,27 +72,27 @@ describe('a call to Stripe', () => {
 });
 
 it('a dropped payment method type is counted by its name', async () => {
-  const measures = metrics();
+  const measures = createMetrics();
   measures.countDropped(['eps', 'ideal']);
   measures.countDropped(['eps']);
-  expect(await samplesOf(measures, 'payment_method_types_dropped_total')).toEqual([
+  expect(await readSamples(measures, 'payment_method_types_dropped_total')).toEqual([
     'payment_method_types_dropped_total{type="eps"} 2',
     'payment_method_types_dropped_total{type="ideal"} 1',
   ]);
 });
 
 it('a dropped connection is counted', async () => {
-  const measures = metrics();
+  const measures = createMetrics();
   measures.countDroppedConnection();
   measures.countDroppedConnection();
-  expect(await samplesOf(measures, 'http_connections_dropped_total')).toEqual(['http_connections_dropped_total 2']);
+  expect(await readSamples(measures, 'http_connections_dropped_total')).toEqual(['http_connections_dropped_total 2']);
 });
 
 it('an answer that the contract does not allow is counted by operation and status', async () => {
-  const measures = metrics();
+  const measures = createMetrics();
   measures.countViolation({ operation: 'create', status: 200 });
   measures.countViolation({ operation: undefined, status: 404 });
-  expect(await samplesOf(measures, 'contract_violations_total')).toEqual([
+  expect(await readSamples(measures, 'contract_violations_total')).toEqual([
     'contract_violations_total{operation="create",status="200"} 1',
     'contract_violations_total{operation="none",status="404"} 1',
   ]);
@@ -103,8 +103,8 @@ describe('what is watched', () => {
   const counts = { countRequest: async () => {}, countFailure: async () => {}, close: () => {} };
 
   it('is read whenever the metrics are, and no count is added twice', async () => {
-    const measures = metrics();
-    const bulkhead = { ...gateway, inFlight: 50, queued: 7, shed: 3 };
+    const measures = createMetrics();
+    const bulkhead = { ...gateway, inFlight: 50, queued: 7, rejected: 3 };
     const limits = { ...counts, shared: true };
     measures.watch({ bulkhead, limits });
     const seen = async () =>
@@ -115,7 +115,7 @@ describe('what is watched', () => {
       'limits_shared 1',
       'payments_shed_total 3',
     ]);
-    Object.assign(bulkhead, { inFlight: 0, queued: 0, shed: 5 });
+    Object.assign(bulkhead, { inFlight: 0, queued: 0, rejected: 5 });
     Object.assign(limits, { shared: false });
     expect(await seen()).toEqual([
       'payments_in_flight 0',
@@ -138,8 +138,11 @@ describe('what is watched', () => {
     ['limits_shared', 'gauge'],
     ['payments_shed_total', 'counter'],
   ])('explains itself: %s is a %s', async (name, type) => {
-    const measures = metrics();
-    measures.watch({ bulkhead: { ...gateway, inFlight: 0, queued: 0, shed: 0 }, limits: { ...counts, shared: false } });
+    const measures = createMetrics();
+    measures.watch({
+      bulkhead: { ...gateway, inFlight: 0, queued: 0, rejected: 0 },
+      limits: { ...counts, shared: false },
+    });
     expect(await explained(measures, name)).toEqual([
       expect.stringMatching(new RegExp(`^# HELP ${name} [A-Z0-9][^{}]{20,}\\.$`)),
       `# TYPE ${name} ${type}`,
@@ -148,9 +151,9 @@ describe('what is watched', () => {
 });
 
 it('the process is measured, too, and each registry apart', async () => {
-  const [one, other] = [metrics(), metrics()];
+  const [one, other] = [createMetrics(), createMetrics()];
   one.countDropped(['eps']);
-  expect(await samplesOf(other, 'payment_method_types_dropped_total{')).toEqual([]);
-  expect(await samplesOf(one, 'process_cpu_seconds_total')).toHaveLength(1);
+  expect(await readSamples(other, 'payment_method_types_dropped_total{')).toEqual([]);
+  expect(await readSamples(one, 'process_cpu_seconds_total')).toHaveLength(1);
   expect(one.contentType).toMatch(/^text\/plain; version=0\.0\.4/);
 });

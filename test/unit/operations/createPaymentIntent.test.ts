@@ -137,20 +137,20 @@ describe('createPaymentIntent answers', () => {
       example: 'created',
       fields: { data: { paymentIntentSecret: 'pi_0_secret_x' } },
       headers: {},
-      facts: { cv_reference: expect.stringMatching(/^[0-9a-f]{32}$/), stripeRequestId: 'req_0', replayed: false },
+      logFields: { cv_reference: expect.stringMatching(/^[0-9a-f]{32}$/), stripeRequestId: 'req_0', replayed: false },
     });
   });
 
   it('to the log by which reference the intent is found, the same for each retry, whatever becomes of it', async () => {
     const create = createPaymentIntent(new MemoryGateway());
-    const { facts } = await create(withKey('order-1'));
+    const { logFields } = await create(withKey('order-1'));
     const again = await create(withKey('order-1'));
     const other = await create(withKey('order-2'));
-    expect(again.facts?.cv_reference).toBe(facts?.cv_reference);
-    expect(other.facts?.cv_reference).not.toBe(facts?.cv_reference);
+    expect(again.logFields?.cv_reference).toBe(logFields?.cv_reference);
+    expect(other.logFields?.cv_reference).not.toBe(logFields?.cv_reference);
     for (const error of [new GatewayError('unavailable', 'said by the test'), new TypeError('a bug')]) {
       const failure = createPaymentIntent(failing(error))(withKey('order-1'));
-      await expect(failure).rejects.toMatchObject({ reference: facts?.cv_reference });
+      await expect(failure).rejects.toMatchObject({ reference: logFields?.cv_reference });
     }
   });
 
@@ -160,13 +160,13 @@ describe('createPaymentIntent answers', () => {
     expect(await create(withKey('order-1'))).toMatchObject({
       fields: { data: { paymentIntentSecret: 'pi_0_secret_x' } },
       headers: { 'Idempotent-Replayed': 'true' },
-      facts: { replayed: true },
+      logFields: { replayed: true },
     });
   });
 
   it('to the log which types the provider dropped', async () => {
-    const { facts } = await createPaymentIntent(new MemoryGateway({ droppedMethodTypes: ['oxxo'] }))(request);
-    expect(facts).toMatchObject({ droppedMethodTypes: ['oxxo'] });
+    const { logFields } = await createPaymentIntent(new MemoryGateway({ droppedMethodTypes: ['oxxo'] }))(request);
+    expect(logFields).toMatchObject({ droppedMethodTypes: ['oxxo'] });
   });
 
   it.each<[GatewayFault, string]>([

@@ -110,7 +110,7 @@ describe('the bulkhead', () => {
   it('lets 50 orders through at once, 100 wait, and sends the rest away at once', async () => {
     const { gateway, house, orders, settled } = crowd(400);
     await Promise.allSettled(orders.slice(150));
-    expect(house).toMatchObject({ inFlight: 50, queued: 100, shed: 250 });
+    expect(house).toMatchObject({ inFlight: 50, queued: 100, rejected: 250 });
     await endAll(gateway, (entry) => entry.end());
     expect(outcomes(await settled)).toEqual({ made: 150, away: 250, failed: 0 });
     expect(gateway.maxAtOnce).toBe(50);
@@ -137,7 +137,7 @@ describe('the bulkhead', () => {
     vi.advanceTimersByTime(499);
     expect(house.queued).toBe(100);
     vi.advanceTimersByTime(1);
-    expect(house).toMatchObject({ inFlight: 50, queued: 0, shed: 100 });
+    expect(house).toMatchObject({ inFlight: 50, queued: 0, rejected: 100 });
     await endAll(gateway, (entry) => entry.end());
     expect(outcomes(await settled)).toEqual({ made: 50, away: 100, failed: 0 });
   });
@@ -154,7 +154,7 @@ describe('the bulkhead', () => {
     const { gateway, house, settled } = crowd(150);
     await endAll(gateway, (entry, turn) => (turn % 2 === 0 ? entry.fail() : entry.end()));
     expect(outcomes(await settled)).toEqual({ made: 75, away: 0, failed: 75 });
-    expect(house).toMatchObject({ inFlight: 0, queued: 0, shed: 0 });
+    expect(house).toMatchObject({ inFlight: 0, queued: 0, rejected: 0 });
     expect(gateway.maxAtOnce).toBe(50);
   });
 
@@ -255,7 +255,7 @@ describe('the bulkhead', () => {
     const { house, send, results } = street({ ...SIZES, maxInFlight: 1, maxQueued: 3 });
     send('a', 4);
     send('b');
-    expect(house).toMatchObject({ queued: 3, shed: 1 });
+    expect(house).toMatchObject({ queued: 3, rejected: 1 });
     expect(await results()).toEqual(['a1', 'a2', 'a3', 'too many orders wait already', 'b1']);
   });
 
@@ -297,7 +297,7 @@ describe('the bulkhead', () => {
       isAbandoned = true;
       expect(await results()).toEqual(['a1', ...Array.from({ length: 30 }, () => GONE), 'c1']);
       expect(gateway.begun).toEqual(['a1', 'c1']);
-      expect(house).toMatchObject({ inFlight: 0, queued: 0, shed: 0 });
+      expect(house).toMatchObject({ inFlight: 0, queued: 0, rejected: 0 });
     });
 
     it('as it seems: an order that finds a place at once is sent, for a client may close its side and read on', async () => {
@@ -321,7 +321,7 @@ describe('the bulkhead', () => {
       send('b', 1, { isAbandoned: () => true });
       send('c');
       send('d');
-      expect(house).toMatchObject({ inFlight: 1, queued: 2, shed: 0 });
+      expect(house).toMatchObject({ inFlight: 1, queued: 2, rejected: 0 });
       expect(await results()).toEqual(['a1', GONE, 'c1', 'd1']);
       expect(vi.getTimerCount()).toBe(0);
     });
@@ -370,7 +370,7 @@ describe('the bulkhead', () => {
         expect(isPassedOver).toBe(false);
         const all = await results();
         expect(house).toMatchObject({ inFlight: 0, queued: 0 });
-        expect(all.filter((result) => result === 'too many orders wait already')).toHaveLength(house.shed);
+        expect(all.filter((result) => result === 'too many orders wait already')).toHaveLength(house.rejected);
         expect(gateway.begun).toHaveLength(all.filter((result) => /^t\d-/.test(result)).length);
       }),
       { numRuns: 200 },

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import {
-  faultOf,
+  classifyFailure,
   isOutOfStep,
   isWorthRepeating,
-  loggable,
+  logFields,
   type Failure,
 } from '../../../../src/payments/stripe/errors.ts';
 
@@ -45,8 +45,8 @@ describe('faultOf', () => {
     [{ statusCode: 404, code: 'amount_too_small' }, 'broken'],
     [{ statusCode: 422 }, 'broken'],
     [{ statusCode: 302 }, 'broken'],
-  ] satisfies [Answer, string][])('takes %o for %s', (answer, fault) => {
-    expect(faultOf({ outcome: 'refused', ...answer })).toBe(fault);
+  ] satisfies [Answer, string][])('takes %o for %s', (response, fault) => {
+    expect(classifyFailure({ outcome: 'refused', ...response })).toBe(fault);
   });
 
   it.each([
@@ -69,7 +69,7 @@ describe('faultOf', () => {
     ['unusable', 429, 'unavailable'],
     ['unusable', 502, 'unavailable'],
   ] as const)('takes %s (%s) for %s', (outcome, statusCode, fault) => {
-    expect(faultOf({ outcome, statusCode })).toBe(fault);
+    expect(classifyFailure({ outcome, statusCode })).toBe(fault);
   });
 });
 
@@ -82,8 +82,8 @@ describe('isWorthRepeating', () => {
     { statusCode: 400, code: 'idempotency_key_in_use' },
     { statusCode: 429, headers: { 'stripe-should-retry': 'true' } },
     { statusCode: 400, headers: { 'stripe-should-retry': 'true' } },
-  ])('repeats a refusal that can pass: %o', (answer) => {
-    expect(isWorthRepeating({ ...refused, ...answer })).toBe(true);
+  ])('repeats a refusal that can pass: %o', (response) => {
+    expect(isWorthRepeating({ ...refused, ...response })).toBe(true);
   });
 
   it.each([
@@ -93,8 +93,8 @@ describe('isWorthRepeating', () => {
     { statusCode: 429 },
     { statusCode: 500, headers: { 'stripe-should-retry': 'false' } },
     { statusCode: 409, headers: { 'stripe-should-retry': 'false' } },
-  ])('does not repeat a refusal that stands: %o', (answer) => {
-    expect(isWorthRepeating({ ...refused, ...answer })).toBe(false);
+  ])('does not repeat a refusal that stands: %o', (response) => {
+    expect(isWorthRepeating({ ...refused, ...response })).toBe(false);
   });
 
   it.each([
@@ -159,23 +159,23 @@ describe('isOutOfStep', () => {
 
 describe('loggable', () => {
   it('keeps identifiers', () => {
-    const answer = { statusCode: 400, type: 'invalid_request_error', code: 'parameter_unknown', param: 'amount' };
-    expect(loggable({ ...refused, ...answer, headers: { 'request-id': 'req_1' } })).toEqual({
-      ...answer,
+    const response = { statusCode: 400, type: 'invalid_request_error', code: 'parameter_unknown', param: 'amount' };
+    expect(logFields({ ...refused, ...response, headers: { 'request-id': 'req_1' } })).toEqual({
+      ...response,
       requestId: 'req_1',
     });
   });
 
   it('leaves out what there is not, rather than name it', () => {
-    expect(Object.keys(loggable(refused))).toEqual([]);
+    expect(Object.keys(logFields(refused))).toEqual([]);
   });
 
   it("keeps the caller's metadata keys out", () => {
-    expect(loggable({ ...refused, param: 'metadata[jane@example.com]' })).toEqual({ param: 'metadata' });
+    expect(logFields({ ...refused, param: 'metadata[jane@example.com]' })).toEqual({ param: 'metadata' });
   });
 
   it('keeps sentences and line breaks out', () => {
     const headers = { 'request-id': 'req_1\n{"level":60}' };
-    expect(loggable({ ...refused, type: 'Invalid API Key: sk_test_****', code: 'a b', headers })).toEqual({});
+    expect(logFields({ ...refused, type: 'Invalid API Key: sk_test_****', code: 'a b', headers })).toEqual({});
   });
 });

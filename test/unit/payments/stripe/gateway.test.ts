@@ -8,7 +8,7 @@ import { startFakeStripe, type Fault, type StrayContent } from '../../../../src/
 import { GatewayError, type IntentOrder, type PaymentGateway } from '../../../../src/payments/gateway.ts';
 import { stripeGateway, type Attempt, type StripeGatewayOptions } from '../../../../src/payments/stripe/gateway.ts';
 import { isStripeSecretKey } from '../../../../src/payments/stripe/secretKey.ts';
-import { blackHole, httpAnswer, intentFor, rawServer, type Server } from '../../../support/stripeServers.ts';
+import { blackHole, httpResponse, intentFor, rawServer, type Server } from '../../../support/stripeServers.ts';
 
 // Pauses take a tenth of their time: how long they are is stated in retries.test.ts. The delays of the fake Stripe,
 // which hold up no process, take all of theirs.
@@ -72,7 +72,7 @@ async function serving(server: Promise<Server>, options: Partial<StripeGatewayOp
   return gatewayTo(url, options);
 }
 
-async function failureOf(gateway: PaymentGateway, failing: IntentOrder = order): Promise<GatewayError> {
+async function readFailure(gateway: PaymentGateway, failing: IntentOrder = order): Promise<GatewayError> {
   const error: unknown = await gateway.createIntent(failing).catch((thrown: unknown) => thrown);
   if (error instanceof GatewayError) return error;
   throw new Error(`expected a GatewayError, got ${String(error)}`);
@@ -153,7 +153,7 @@ describe.concurrent('an order', () => {
 
   it('names the types that Stripe dropped', async () => {
     const { gateway } = await serving(
-      rawServer(({ body }, socket) => socket.write(httpAnswer(intentFor(body, 'pi_1')))),
+      rawServer(({ body }, socket) => socket.write(httpResponse(intentFor(body, 'pi_1')))),
     );
     await expect(gateway.createIntent(order)).resolves.toMatchObject({ droppedMethodTypes: ['link'] });
   });
@@ -161,7 +161,7 @@ describe.concurrent('an order', () => {
   it('names all types as dropped where Stripe does not say which it offers', async () => {
     const { gateway } = await serving(
       rawServer(({ body }, socket) =>
-        socket.write(httpAnswer({ ...intentFor(body, 'pi_1'), payment_method_types: undefined })),
+        socket.write(httpResponse({ ...intentFor(body, 'pi_1'), payment_method_types: undefined })),
       ),
     );
     await expect(gateway.createIntent(order)).resolves.toMatchObject({ droppedMethodTypes: order.methodTypes });
@@ -186,7 +186,7 @@ describe.concurrent('an order', () => {
 
   it('with an empty list of types is refused, because Stripe would offer all', async () => {
     const { stripe, gateway } = await playing();
-    await expect(failureOf(gateway, { ...order, methodTypes: [] })).resolves.toMatchObject({
+    await expect(readFailure(gateway, { ...order, methodTypes: [] })).resolves.toMatchObject({
       fault: 'methodTypesRefused',
       message: 'payment method types: expected at least one',
     });
@@ -197,7 +197,7 @@ describe.concurrent('an order', () => {
     'with %j for a key is a fault of ours, not sent',
     async (key) => {
       const { stripe, gateway } = await playing();
-      await expect(failureOf(gateway, { ...order, idempotencyKey: key })).resolves.toMatchObject({
+      await expect(readFailure(gateway, { ...order, idempotencyKey: key })).resolves.toMatchObject({
         fault: 'broken',
         message: 'idempotency key: expected 1 to 255 visible ASCII characters',
       });
@@ -207,7 +207,7 @@ describe.concurrent('an order', () => {
 
   it('that cannot be written, for half a surrogate pair, is a fault of ours, not sent', async () => {
     const { stripe, gateway, attempts } = await playing();
-    await expect(failureOf(gateway, { ...order, metadata: { a: '\ud800' } })).resolves.toMatchObject({
+    await expect(readFailure(gateway, { ...order, metadata: { a: '\ud800' } })).resolves.toMatchObject({
       fault: 'broken',
       message: 'unsent: the request could not be written',
     });
@@ -304,7 +304,7 @@ describe.concurrent('a failure', () => {
     ['a redirect', { kind: 'redirect', status: 307, location: 'http://127.0.0.1:1/' }, 'broken', { statusCode: 307 }],
   ])('is final at once: %s', async (_what, fault, expected, details) => {
     const { stripe, gateway } = await playing(fault);
-    const error = await failureOf(gateway);
+    const error = await readFailure(gateway);
     expect(error).toMatchObject({ fault: expected, details });
     expect(stripe.ledger.requests).toHaveLength(1);
   });
@@ -317,20 +317,20 @@ describe.concurrent('a failure', () => {
     ['409', { kind: 'status', status: 409, effect: 'none' }, 'keyInUse'],
   ])('is final after three attempts: %s', async (_what, fault, expected) => {
     const { stripe, gateway } = await playing(fault, fault, fault);
-    await expect(failureOf(gateway)).resolves.toMatchObject({ fault: expected });
+    await expect(readFailure(gateway)).resolves.toMatchObject({ fault: expected });
     expect(stripe.ledger.requests).toHaveLength(3);
   });
 
   it('is the key in other use: nothing is created for it', async () => {
     const { stripe, gateway } = await playing();
     await gateway.createIntent(order);
-    await expect(failureOf(gateway, { ...order, cents: 2000 })).resolves.toMatchObject({ fault: 'keyReused' });
+    await expect(readFailure(gateway, { ...order, cents: 2000 })).resolves.toMatchObject({ fault: 'keyReused' });
     expect(stripe.ledger.intents).toHaveLength(1);
   });
 
   it("is not the caller's when the call that holds the key is an earlier attempt of our own", async () => {
     const { gateway, attempts } = await playing({ kind: 'delay', delayMs: 60_000, effect: 'none' });
-    await expect(failureOf(gateway)).resolves.toMatchObject({ fault: 'unavailable' });
+    await expect(readFailure(gateway)).resolves.toMatchObject({ fault: 'unavailable' });
     const [first, ...later] = outcomes(attempts);
     expect(first).toBe('timeout');
     expect(new Set(later)).toEqual(new Set(['refused']));
@@ -339,7 +339,7 @@ describe.concurrent('a failure', () => {
   it("holds no word of Stripe's, no key and no data of the customer", async () => {
     const message = `Invalid API Key provided: ${secretKey}. Sent for ${order.metadata['email']}`;
     const { gateway } = await playing({ kind: 'status', status: 401, message, effect: 'none' });
-    const error = await failureOf(gateway);
+    const error = await readFailure(gateway);
 
     const everything = JSON.stringify([error, error.message, error.stack, error.cause, Object.entries(error)]);
     expect(everything).not.toMatch(/51Never|Invalid|jane|_secret_|9f86d08/);
@@ -349,7 +349,7 @@ describe.concurrent('a failure', () => {
   it('holds no secret of the customer whose answer came instead', async () => {
     const fault: Fault = { kind: 'anotherIntent', sameAmount: true };
     const { gateway } = await playing(fault, fault, fault);
-    const error = await failureOf(gateway);
+    const error = await readFailure(gateway);
     expect(JSON.stringify([error, error.message, error.stack, error.cause])).not.toContain('_secret_');
     expect(error.message).toBe('mismatched: another reference');
   });
@@ -358,7 +358,7 @@ describe.concurrent('a failure', () => {
     const server = await rawServer(() => {});
     await server.close();
     const { gateway, attempts } = gatewayTo(server.url);
-    const error = await failureOf(gateway);
+    const error = await readFailure(gateway);
     expect(error).toMatchObject({ fault: 'unavailable', message: 'unreachable: ECONNREFUSED' });
     expect(outcomes(attempts)).toEqual(['unreachable', 'unreachable', 'unreachable']);
   });
@@ -380,7 +380,7 @@ describe.concurrent('a connection one answer behind', () => {
     let previous = '';
     const { gateway, attempts } = await serving(
       rawServer(({ body, before, beforeOnSocket }, socket) => {
-        const own = httpAnswer(intentFor(body, `pi_${before}`));
+        const own = httpResponse(intentFor(body, `pi_${before}`));
         socket.write(beforeOnSocket === 0 ? own : previous);
         previous = own;
       }),
@@ -396,13 +396,13 @@ describe.concurrent('a connection one answer behind', () => {
   });
 
   it.each<[string, string]>([
-    ["another customer's intent", httpAnswer(intentFor('amount=1999&currency=usd', 'pi_9'))],
-    ['a refusal that names no key', httpAnswer({ error: { code: 'amount_too_small' } }, 400)],
+    ["another customer's intent", httpResponse(intentFor('amount=1999&currency=usd', 'pi_9'))],
+    ['a refusal that names no key', httpResponse({ error: { code: 'amount_too_small' } }, 400)],
   ])('is closed when %s arrives while it is idle, and the next customer gets a new one', async (_what, stray) => {
     const idle = Promise.withResolvers<Socket>();
     const { gateway, attempts } = await serving(
       rawServer(({ body, before }, socket) => {
-        socket.write(httpAnswer(intentFor(body, `pi_${before}`)));
+        socket.write(httpResponse(intentFor(body, `pi_${before}`)));
         idle.resolve(socket);
       }),
     );
@@ -451,7 +451,7 @@ describe.concurrent('a stray response, while our intent comes to exist,', () => 
   it.each(strays)('each time, that names %s key, is never a refusal: %j', async (echo, content) => {
     const stray: Fault = { kind: 'strayResponse', stray: { ...content, echo }, when: 'before' };
     const { stripe, gateway } = await playingPatiently(stray, stray, stray);
-    const { fault } = await failureOf(gateway);
+    const { fault } = await readFailure(gateway);
     expect(UNKNOWN).toContain(fault);
     const { clientSecret } = await gateway.createIntent(order);
     expect(stripe.ledger.intents.map((intent) => intent.clientSecret)).toEqual([clientSecret]);
@@ -464,7 +464,7 @@ describe.concurrent('a stray response, while our intent comes to exist,', () => 
       stray: { ...limit, echo: 'none' },
       when: 'before',
     });
-    await expect(failureOf(gateway)).resolves.toMatchObject({ fault: 'unavailable' });
+    await expect(readFailure(gateway)).resolves.toMatchObject({ fault: 'unavailable' });
     expect(stripe.ledger.requests).toHaveLength(1);
   });
 });
@@ -477,7 +477,7 @@ describe.concurrent('an error that does not name our key', () => {
     const failures = statuses.map(async (status) => {
       const fault: Fault = { kind: 'status', status, effect: 'kept', echo: 'none' };
       const { gateway, attempts } = await playingPatiently(fault, fault, fault);
-      const { fault: found, message } = await failureOf(gateway);
+      const { fault: found, message } = await readFailure(gateway);
       return { found, message, outcomes: outcomes(attempts) };
     });
     const failure = {
@@ -526,7 +526,7 @@ describe.concurrent('the deadline holds', () => {
   ])('when %s', async (_what, start) => {
     const { gateway } = await serving(start(), { deadlineMs: 800, attemptTimeoutMs: 500, connectTimeoutMs: 300 });
     const startedAt = performance.now();
-    await expect(failureOf(gateway)).resolves.toMatchObject({ fault: 'unavailable' });
+    await expect(readFailure(gateway)).resolves.toMatchObject({ fault: 'unavailable' });
     expect(performance.now() - startedAt).toBeLessThan(800 + 50 + SLACK_MS);
   });
 
@@ -538,7 +538,7 @@ describe.concurrent('the deadline holds', () => {
       attemptTimeoutMs: 400,
       connectTimeoutMs: 200,
     });
-    await expect(failureOf(gateway)).resolves.toMatchObject({ fault: 'unavailable' });
+    await expect(readFailure(gateway)).resolves.toMatchObject({ fault: 'unavailable' });
     expect(attempts[0]).toMatchObject({ outcome: 'unreachable' });
     expect(attempts[0]?.durationMs).toBeLessThan(200 + SLACK_MS);
   });
@@ -551,7 +551,7 @@ describe.concurrent('close', () => {
       rawServer(() => asked.resolve()),
       { attemptTimeoutMs: 2_000 },
     );
-    const failure = failureOf(gateway);
+    const failure = readFailure(gateway);
     await asked.promise;
     await gateway.close();
     await expect(failure).resolves.toMatchObject({ fault: 'unavailable' });
@@ -563,7 +563,7 @@ describe.concurrent('close', () => {
     closers.push(close);
     const paused = Promise.withResolvers<void>();
     const { gateway } = gatewayTo(url, { deadlineMs: 60_000, onAttempt: () => paused.resolve() });
-    const failure = failureOf(gateway);
+    const failure = readFailure(gateway);
     await paused.promise;
     await nextTurn();
     await gateway.close();
@@ -587,10 +587,12 @@ it.concurrent.each([
 });
 
 it.concurrent('takes no intent for its own where neither its metadata nor a header says whose it is', async () => {
-  const { gateway } = await serving(rawServer(({ body }, socket) => socket.write(httpAnswer(intentFor(body, 'pi_1')))));
+  const { gateway } = await serving(
+    rawServer(({ body }, socket) => socket.write(httpResponse(intentFor(body, 'pi_1')))),
+  );
   // All 50 keys are the caller's: there is no place for a reference of ours.
   const metadata = Object.fromEntries(Object.keys(blank).map((name) => [name, 'x']));
-  await expect(failureOf(gateway, { ...order, metadata })).resolves.toMatchObject({
+  await expect(readFailure(gateway, { ...order, metadata })).resolves.toMatchObject({
     fault: 'broken',
     message: expect.stringMatching(/^mismatched: /),
   });

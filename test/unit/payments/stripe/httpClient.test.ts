@@ -3,12 +3,12 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
-  NoAnswer,
+  TransportError,
   stripeHttpClient,
-  type NoAnswerKind,
+  type TransportErrorKind,
   type StripeHttpClient,
 } from '../../../../src/payments/stripe/httpClient.ts';
-import { httpAnswer, rawServer } from '../../../support/stripeServers.ts';
+import { httpResponse, rawServer } from '../../../support/stripeServers.ts';
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -51,10 +51,12 @@ describe('stripeHttpClient', () => {
       message: 'Invalid API Key provided: sk_test_1',
     };
     const { call } = await calling((_request, socket) => {
-      socket.write(httpAnswer({ error: { ...error, doc_url: 'https://', code_of: {} } }, 401));
+      socket.write(httpResponse({ error: { ...error, doc_url: 'https://', code_of: {} } }, 401));
     });
-    const answer = await call();
-    await expect(answer.toJSON()).resolves.toEqual({ error: { type: 'invalid_request_error', code: 'x', param: 'y' } });
+    const response = await call();
+    await expect(response.toJSON()).resolves.toEqual({
+      error: { type: 'invalid_request_error', code: 'x', param: 'y' },
+    });
   });
 
   it('lets in the headers that are read, in lower case, and no other', async () => {
@@ -64,9 +66,9 @@ describe('stripeHttpClient', () => {
       'Stripe-Notice': 'on stderr',
       'Set-Cookie': 'a',
     };
-    const { call } = await calling((_request, socket) => socket.write(httpAnswer({}, 200, headers)));
-    const answer = await call();
-    expect(answer.getHeaders()).toEqual({ 'request-id': 'req_1', 'idempotent-replayed': 'true' });
+    const { call } = await calling((_request, socket) => socket.write(httpResponse({}, 200, headers)));
+    const response = await call();
+    expect(response.getHeaders()).toEqual({ 'request-id': 'req_1', 'idempotent-replayed': 'true' });
   });
 
   it.each([
@@ -74,7 +76,7 @@ describe('stripeHttpClient', () => {
     ['a code', { code: { words: 'sk_test_1' } }],
     ['a type', { type: ['sk_test_1'] }],
   ])("leaves out %s that is no name: it is none of Stripe's", async (_what, error) => {
-    const { call } = await calling((_request, socket) => socket.write(httpAnswer({ error }, 400)));
+    const { call } = await calling((_request, socket) => socket.write(httpResponse({ error }, 400)));
     await expect((await call()).toJSON()).resolves.toEqual({ error: {} });
   });
 
@@ -82,22 +84,22 @@ describe('stripeHttpClient', () => {
     const asked = Promise.withResolvers<object>();
     const { call } = await calling((request, socket) => {
       asked.resolve(request);
-      socket.write(httpAnswer({ id: 'x' }, 201, { 'Request-Id': 'req_1' }));
+      socket.write(httpResponse({ id: 'x' }, 201, { 'Request-Id': 'req_1' }));
     });
-    const answer = await call();
+    const response = await call();
     expect(await asked.promise).toMatchObject({
       head: expect.stringMatching(/^POST \/v1\/things HTTP\/1\.1\r\n[^]*\r\ncontent-length: 8/i),
       body: 'amount=1',
     });
-    expect(answer.getStatusCode()).toBe(201);
-    expect(answer.getRawResponse()).toEqual({ statusCode: 201, headers: { 'request-id': 'req_1' } });
-    await expect(answer.toJSON()).resolves.toEqual({ id: 'x' });
+    expect(response.getStatusCode()).toBe(201);
+    expect(response.getRawResponse()).toEqual({ statusCode: 201, headers: { 'request-id': 'req_1' } });
+    await expect(response.toJSON()).resolves.toEqual({ id: 'x' });
   });
 
   it('streams nothing: the end of a stream would come behind any deadline', async () => {
-    const { call } = await calling((_request, socket) => socket.write(httpAnswer({})));
-    const answer = await call();
-    expect(() => answer.toStream(() => {})).toThrow('Answers are not streamed.');
+    const { call } = await calling((_request, socket) => socket.write(httpResponse({})));
+    const response = await call();
+    expect(() => response.toStream(() => {})).toThrow('Answers are not streamed.');
   });
 
   it.each<[string, number, unknown]>([
@@ -112,14 +114,14 @@ describe('stripeHttpClient', () => {
     ['a failure whose error is null', 400, { error: null }],
   ])('takes %s for no answer of the API, and says whose it was', async (_what, status, body) => {
     const { call } = await calling((_request, socket) => {
-      socket.write(httpAnswer(body, status, { 'Request-Id': 'req_1' }));
+      socket.write(httpResponse(body, status, { 'Request-Id': 'req_1' }));
     });
     await expect(call()).rejects.toEqual(
-      new NoAnswer('unusable', `no answer of the API (${status})`, status, { 'request-id': 'req_1' }),
+      new TransportError('unusable', `no answer of the API (${status})`, status, { 'request-id': 'req_1' }),
     );
   });
 
-  it.each<[string, NoAnswerKind, string, Partial<NoAnswer>, (socket: Socket) => void]>([
+  it.each<[string, TransportErrorKind, string, Partial<TransportError>, (socket: Socket) => void]>([
     ['nothing', 'timeout', 'out of time', {}, () => {}],
     ['a 1xx only', 'timeout', 'out of time', {}, (socket) => void socket.write('HTTP/1.1 103 Early\r\n\r\n')],
     [
@@ -143,7 +145,9 @@ describe('stripeHttpClient', () => {
     const { url, close } = await rawServer((_request, socket) => answer(socket));
     const client = stripeHttpClient({ connectTimeoutMs: 1_000 });
     closers.push(close, () => client.close());
-    await expect(callTo(url, client, 300)).rejects.toEqual(new NoAnswer(kind, message, rest.statusCode, rest.headers));
+    await expect(callTo(url, client, 300)).rejects.toEqual(
+      new TransportError(kind, message, rest.statusCode, rest.headers),
+    );
   });
 
   it('closes a connection whose answer came too late', async () => {
@@ -168,7 +172,7 @@ describe('stripeHttpClient', () => {
     expect(hello.includes('http/1.1')).toBe(true);
     expect(hello.includes('\x02h2', 0, 'latin1')).toBe(false);
     await once(socket, 'end');
-    expect(await failed).toEqual(new NoAnswer('unreachable', 'connecting took too long'));
+    expect(await failed).toEqual(new TransportError('unreachable', 'connecting took too long'));
   });
 
   it('is out of time where it may take longer to connect than for the whole', async () => {
@@ -176,7 +180,7 @@ describe('stripeHttpClient', () => {
     const client = stripeHttpClient({ connectTimeoutMs: 5_000 });
     closers.push(() => client.close());
     const call = client.makeRequest('127.0.0.1', String(port), '/', 'POST', {}, '', 'https', 100);
-    await expect(call).rejects.toEqual(new NoAnswer('unreachable', 'out of time'));
+    await expect(call).rejects.toEqual(new TransportError('unreachable', 'out of time'));
   });
 
   it('says who it is', () => {
@@ -185,7 +189,7 @@ describe('stripeHttpClient', () => {
 
   it('leaves no timer behind, however its calls end', async () => {
     const { url, close } = await rawServer(({ before }, socket) => {
-      if (before % 2 === 0) socket.write(httpAnswer({}));
+      if (before % 2 === 0) socket.write(httpResponse({}));
       else socket.destroy();
     });
     const gone = await rawServer(() => {});
@@ -198,7 +202,7 @@ describe('stripeHttpClient', () => {
         outcomes.push(
           await callTo(where, client).then(
             () => 'answered',
-            ({ kind }: NoAnswer) => kind,
+            ({ kind }: TransportError) => kind,
           ),
         );
       }
@@ -214,7 +218,7 @@ describe('stripeHttpClient', () => {
     let delayed = 0;
     const { call } = await calling(({ beforeOnSocket }, socket) => {
       delayed += beforeOnSocket > 0 ? 1 : 0;
-      setTimeout(() => socket.write(httpAnswer({})), beforeOnSocket > 0 ? 350 : 0);
+      setTimeout(() => socket.write(httpResponse({})), beforeOnSocket > 0 ? 350 : 0);
     });
     await call();
     // Until the connection is free again.
@@ -227,7 +231,7 @@ describe('stripeHttpClient', () => {
     const places: number[] = [];
     const { call } = await calling(({ beforeOnSocket }, socket) => {
       places.push(beforeOnSocket);
-      socket.write(httpAnswer({}));
+      socket.write(httpResponse({}));
     });
     for (let i = 0; i < 5; i++) await call();
     // One connection would do if the calls were further apart: right after an answer its connection is not yet free.
@@ -241,13 +245,13 @@ describe('stripeHttpClient', () => {
     const { client, call } = await calling((_request, socket) => {
       requests++;
       if (held.push(socket) === 64) allHeld.resolve();
-      if (requests > 64) socket.write(httpAnswer({}));
+      if (requests > 64) socket.write(httpResponse({}));
     });
     const calls = Array.from({ length: 64 }, call);
     await allHeld.promise;
     await expect(call()).rejects.toMatchObject({ kind: 'unreachable' });
 
-    for (const socket of held) socket.write(httpAnswer({}));
+    for (const socket of held) socket.write(httpResponse({}));
     await Promise.all(calls);
     await call();
     expect(requests).toBe(65);
@@ -270,30 +274,30 @@ describe('stripeHttpClient', () => {
     await close();
     const client = stripeHttpClient({ connectTimeoutMs: 1_000 });
     closers.push(() => client.close());
-    await expect(callTo(url, client)).rejects.toEqual(new NoAnswer('unreachable', 'ECONNREFUSED'));
+    await expect(callTo(url, client)).rejects.toEqual(new TransportError('unreachable', 'ECONNREFUSED'));
   });
 
   it('fails with NoAnswer once it is closed', async () => {
     const { client, call } = await calling(() => {});
     await client.close();
-    await expect(call()).rejects.toEqual(new NoAnswer('unreachable', 'closed'));
+    await expect(call()).rejects.toEqual(new TransportError('unreachable', 'closed'));
   });
 
   it('lets calls under way end when it takes new connections', async () => {
     const asked = Promise.withResolvers<Socket>();
     const { client, call } = await calling((_request, socket) => asked.resolve(socket));
-    const answer = call();
+    const response = call();
     const socket = await asked.promise;
     client.renewConnections();
-    socket.write(httpAnswer({ id: 'x' }));
-    await expect((await answer).toJSON()).resolves.toEqual({ id: 'x' });
+    socket.write(httpResponse({ id: 'x' }));
+    await expect((await response).toJSON()).resolves.toEqual({ id: 'x' });
   });
 
   it('uses no connection again that is older', async () => {
     const places: number[] = [];
     const { client, call } = await calling(({ beforeOnSocket }, socket) => {
       places.push(beforeOnSocket);
-      socket.write(httpAnswer({}));
+      socket.write(httpResponse({}));
     });
     for (let round = 0; round < 3; round++) {
       await call();
@@ -306,9 +310,9 @@ describe('stripeHttpClient', () => {
   it('cuts calls under way on renewed connections, too, when it closes', async () => {
     const asked = Promise.withResolvers<void>();
     const { client, call } = await calling(() => asked.resolve());
-    const answer = call();
+    const response = call();
     await asked.promise;
     client.renewConnections();
-    await Promise.all([expect(answer).rejects.toMatchObject({ kind: 'cut' }), client.close()]);
+    await Promise.all([expect(response).rejects.toMatchObject({ kind: 'cut' }), client.close()]);
   });
 });

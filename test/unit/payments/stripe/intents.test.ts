@@ -4,7 +4,7 @@ import { intentParams, mismatchIn } from '../../../../src/payments/stripe/intent
 const order = { tenant: 'acme', cents: 1999, metadata: { email: 'jane@example.com' }, idempotencyKey: 'key-1' };
 
 /** Stripe's answer to an order, as far as it is looked at. */
-function answerTo(params: ReturnType<typeof intentParams>) {
+function respondTo(params: ReturnType<typeof intentParams>) {
   const metadata = Object.fromEntries(Object.entries(params.metadata).filter(([, value]) => value !== ''));
   return {
     object: 'payment_intent',
@@ -16,7 +16,7 @@ function answerTo(params: ReturnType<typeof intentParams>) {
   };
 }
 
-function metadataOf(keys: number): Record<string, string> {
+function readMetadata(keys: number): Record<string, string> {
   return Object.fromEntries(Array.from({ length: keys }, (_, i) => [`key${i}`, `value${i}`]));
 }
 
@@ -42,7 +42,7 @@ describe('intentParams', () => {
   });
 
   it('adds the reference as the 50th key rather than the tenant, and never a 51st', () => {
-    const sent = [48, 49, 50].map((keys) => intentParams({ ...order, metadata: metadataOf(keys) }).metadata);
+    const sent = [48, 49, 50].map((keys) => intentParams({ ...order, metadata: readMetadata(keys) }).metadata);
     expect(sent.map((metadata) => Object.keys(metadata).length)).toEqual([50, 50, 50]);
     const ours = sent.map((metadata) => Object.keys(metadata).filter((key) => key.startsWith('cv_')));
     expect(ours).toEqual([['cv_reference', 'cv_tenant'], ['cv_reference'], []]);
@@ -90,12 +90,12 @@ describe('mismatchIn', () => {
 
   it('knows it by our reference, whatever became of the rest of the metadata', () => {
     const { cv_reference } = params.metadata;
-    const answer = { ...answerTo(params), metadata: { cv_reference, added: 'by Stripe' } };
-    expect(mismatchIn(answer, params, order.idempotencyKey, false)).toBeUndefined();
+    const response = { ...respondTo(params), metadata: { cv_reference, added: 'by Stripe' } };
+    expect(mismatchIn(response, params, order.idempotencyKey, false)).toBeUndefined();
   });
 
   it('accepts the answer to the order', () => {
-    expect(mismatchIn(answerTo(params), params, order.idempotencyKey, false)).toBeUndefined();
+    expect(mismatchIn(respondTo(params), params, order.idempotencyKey, false)).toBeUndefined();
   });
 
   it.each([
@@ -114,11 +114,11 @@ describe('mismatchIn', () => {
     ['another reference', { metadata: {} }],
     ['another reference', { metadata: { ...params.metadata, cv_reference: 'other' } }],
   ])('finds %s in %o', (mismatch, wrong) => {
-    expect(mismatchIn({ ...answerTo(params), ...wrong }, params, order.idempotencyKey, false)).toBe(mismatch);
+    expect(mismatchIn({ ...respondTo(params), ...wrong }, params, order.idempotencyKey, false)).toBe(mismatch);
   });
 
-  it.each([{}, { error: null }, { metadata: { toString: 'x' } }])('survives %o', (answer) => {
-    expect(mismatchIn(answer, params, order.idempotencyKey, false)).toBe('no payment intent');
+  it.each([{}, { error: null }, { metadata: { toString: 'x' } }])('survives %o', (response) => {
+    expect(mismatchIn(response, params, order.idempotencyKey, false)).toBe('no payment intent');
   });
 
   it.each([
@@ -127,32 +127,32 @@ describe('mismatchIn', () => {
   ])('knows it by all of the metadata where the caller takes %s', (_what, metadata) => {
     const taken = { ...order, metadata };
     const takenParams = intentParams(taken);
-    const stored = answerTo(takenParams);
+    const stored = respondTo(takenParams);
     expect(mismatchIn(stored, takenParams, taken.idempotencyKey, true)).toBeUndefined();
     const other = { ...stored, metadata: { ...stored.metadata, cv_tenant: 'other' } };
     expect(mismatchIn(other, takenParams, taken.idempotencyKey, true)).toBe('another reference');
   });
 
   describe('with no room for a reference', () => {
-    const full = { ...order, metadata: { ...metadataOf(49), empty: '' } };
+    const full = { ...order, metadata: { ...readMetadata(49), empty: '' } };
     const fullParams = intentParams(full);
-    const stored = answerTo(fullParams).metadata;
+    const stored = respondTo(fullParams).metadata;
 
     it('accepts all of the metadata, without the empty values that Stripe does not store', () => {
-      expect(mismatchIn(answerTo(fullParams), fullParams, full.idempotencyKey, true)).toBeUndefined();
+      expect(mismatchIn(respondTo(fullParams), fullParams, full.idempotencyKey, true)).toBeUndefined();
     });
 
     it('believes nothing that does not name our idempotency key, however alike the metadata', () => {
-      expect(mismatchIn(answerTo(fullParams), fullParams, full.idempotencyKey, false)).toBe('another reference');
+      expect(mismatchIn(respondTo(fullParams), fullParams, full.idempotencyKey, false)).toBe('another reference');
     });
 
     it.each([
       ['a value differs', { ...stored, key7: 'other' }],
-      ['a key is missing', { ...metadataOf(48) }],
+      ['a key is missing', { ...readMetadata(48) }],
       ['a key is too many', { ...stored, more: 'x' }],
     ])('finds another reference when %s', (_what, metadata) => {
-      const answer = { ...answerTo(fullParams), metadata };
-      expect(mismatchIn(answer, fullParams, full.idempotencyKey, true)).toBe('another reference');
+      const response = { ...respondTo(fullParams), metadata };
+      expect(mismatchIn(response, fullParams, full.idempotencyKey, true)).toBe('another reference');
     });
   });
 });

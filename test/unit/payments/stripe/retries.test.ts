@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GatewayError, type IntentOrder } from '../../../../src/payments/gateway.ts';
 import { stripeGateway, type Attempt, type StripeGatewayOptions } from '../../../../src/payments/stripe/gateway.ts';
-import { httpAnswer, intentFor, rawServer, type Server } from '../../../support/stripeServers.ts';
+import { httpResponse, intentFor, rawServer, type Server } from '../../../support/stripeServers.ts';
 
 /**
  * Time that passes only in pauses, which are over at once and have taken what they should: a busy machine changes nothing.
@@ -51,19 +51,19 @@ const KEY_IN_USE = { error: { type: 'invalid_request_error', code: 'idempotency_
 const ECHO = { 'Idempotency-Key': order.idempotencyKey };
 
 const down = (retryAfter?: string) =>
-  httpAnswer(API_ERROR, 503, { ...ECHO, ...(retryAfter !== undefined && { 'Retry-After': retryAfter }) });
-const keyInUse = () => httpAnswer(KEY_IN_USE, 409, ECHO);
+  httpResponse(API_ERROR, 503, { ...ECHO, ...(retryAfter !== undefined && { 'Retry-After': retryAfter }) });
+const keyInUse = () => httpResponse(KEY_IN_USE, 409, ECHO);
 /** Closes without an answer: its effect is unknown. */
 const cut = undefined;
 
 /** A gateway to a Stripe that answers with these in turn, and with an intent behind them; and when it was asked. */
-async function answering(answers: (string | undefined)[], options: Partial<StripeGatewayOptions> = {}) {
+async function answering(responses: (string | undefined)[], options: Partial<StripeGatewayOptions> = {}) {
   const askedAt: number[] = [];
   const server = await rawServer(({ body, before }, socket) => {
     askedAt.push(performance.now());
-    const answer = before < answers.length ? answers[before] : httpAnswer(intentFor(body, 'pi_1'));
-    if (answer === cut) socket.destroy();
-    else socket.write(answer);
+    const response = before < responses.length ? responses[before] : httpResponse(intentFor(body, 'pi_1'));
+    if (response === cut) socket.destroy();
+    else socket.write(response);
   });
   return { askedAt, ...gatewayTo(server, options) };
 }
@@ -81,7 +81,7 @@ function gatewayTo({ url, close }: Server, options: Partial<StripeGatewayOptions
   return { gateway, attempts, failure };
 }
 
-const always = (answer: string | undefined) => Array.from({ length: 100 }, () => answer);
+const always = (response: string | undefined) => Array.from({ length: 100 }, () => response);
 
 /** What lies between one call and the next, as Stripe sees it. */
 const gaps = (askedAt: readonly number[]) => askedAt.slice(1).map((at, index) => at - askedAt[index]!);
@@ -156,16 +156,16 @@ describe('a call that holds the key', () => {
   });
 
   it.each([
-    ['an error', httpAnswer(API_ERROR, 500)],
-    ['a refusal', httpAnswer(API_ERROR, 400)],
-    ["an error to another's key", httpAnswer(API_ERROR, 500, { 'Idempotency-Key': 'other' })],
+    ['an error', httpResponse(API_ERROR, 500)],
+    ['a refusal', httpResponse(API_ERROR, 400)],
+    ["an error to another's key", httpResponse(API_ERROR, 500, { 'Idempotency-Key': 'other' })],
   ])('may be ours after %s that does not name our key: the caller is told of nothing', async (_what, first) => {
     const { failure } = await answering([first, ...always(keyInUse())]);
     await expect(failure()).resolves.toMatchObject({ fault: 'unavailable' });
   });
 
   it('is not waited for where the response that says so does not name our key', async () => {
-    const { askedAt, failure } = await answering([cut, ...always(httpAnswer(KEY_IN_USE, 409))]);
+    const { askedAt, failure } = await answering([cut, ...always(httpResponse(KEY_IN_USE, 409))]);
     await expect(failure()).resolves.toMatchObject({ fault: 'unavailable' });
     expect(askedAt).toHaveLength(3);
   });
@@ -204,7 +204,7 @@ describe('a failure', () => {
   });
 
   it('says that the answer was to another key', async () => {
-    const other = httpAnswer(API_ERROR, 400, { 'Idempotency-Key': 'other' });
+    const other = httpResponse(API_ERROR, 400, { 'Idempotency-Key': 'other' });
     const { failure } = await answering(always(other));
     await expect(failure()).resolves.toMatchObject({ message: 'mismatched: an answer to another key' });
   });
