@@ -8,7 +8,7 @@ import { buildApp } from './http/app.ts';
 import { keyring } from './access/apiKeys.ts';
 import { connectionsClosed, closeAfter, endUnfinished, isLastInPipeline } from './http/connections.ts';
 import type { Config } from './config.ts';
-import { openContract } from './contract/contract.ts';
+import { openContract } from './contract/engine.ts';
 import { readersMock, type Docs } from './docs/files.ts';
 import { registerDocs } from './docs/routes.ts';
 import { createRateLimits } from './access/rateLimits.ts';
@@ -63,7 +63,7 @@ export async function serve(
   );
   metrics.watch({ bulkhead: gateway, limits: rateLimits });
   const handlers = liveHandlers(gateway);
-  const contract = await openContract(document, (id) => handlers[id]);
+  const contract = await openContract(document, { handlers });
   const app = await buildApp({
     contract,
     authenticate: keyring(config.apiKeys),

@@ -1,18 +1,14 @@
 import { problems } from '../../generated/problems.ts';
 
-type Problems = typeof problems;
+/** A failure of the contract: its name decides its status and its body. */
+export type ContractProblem = (typeof problems)[number] extends infer Known
+  ? Known extends { name: unknown; status: unknown; body: unknown }
+    ? Pick<Known, 'name' | 'status' | 'body'>
+    : never
+  : never;
 
 /** The name of a failure of the contract, such as `amountTooSmall`. */
-export type ProblemName = keyof Problems;
-
-/** A failure of the contract: its name decides its status and its body. */
-export type ContractProblem = {
-  [Name in ProblemName]: {
-    readonly name: Name;
-    readonly status: Problems[Name]['status'];
-    readonly body: Problems[Name]['body'];
-  };
-}[ProblemName];
+export type ProblemName = ContractProblem['name'];
 
 /**
  * No answer of the service's came: the network failed, or took too long, or the answer was a redirect, which a browser does
@@ -38,15 +34,15 @@ export type PaymentProblem = ContractProblem | NoAnswer | UnknownAnswer;
 /** The failure of the contract that this answer is. */
 export function readProblem(status: number, text: string): ContractProblem | UnknownAnswer {
   const body = parsed(text);
-  const found = Object.entries(problems).find(([, problem]) => problem.status === status && equals(problem.body, body));
+  const found = problems.find((problem) => problem.status === status && equals(problem.body, body));
   if (!found) return { name: 'unknownAnswer', status, body: text };
-  const [name, problem] = found;
-  return { name, status, body: problem.body } as ContractProblem;
+  return { name: found.name, status, body: found.body } as ContractProblem;
 }
 
 /** Whether the same request, with the same key, may be sent again. An unknown 5xx is taken for one of the contract's. */
 export function isRetriable(problem: ContractProblem | UnknownAnswer): boolean {
-  return problem.name === 'unknownAnswer' ? problem.status >= 500 : problems[problem.name].retry;
+  if (problem.name === 'unknownAnswer') return problem.status >= 500;
+  return problems.some(({ name, retry }) => name === problem.name && retry);
 }
 
 function parsed(text: string): unknown {

@@ -1,6 +1,6 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { FastifyBaseLogger } from 'fastify';
-import type { DocumentedResponse, Operation } from './contract.ts';
+import type { DocumentedResponse, Operation } from './document.ts';
 import type { Metrics } from '../observability/metrics.ts';
 
 /** An answer as it was sent. */
@@ -56,13 +56,11 @@ function compileRules(
 ): (response: SentResponse) => string[] {
   const validateBody = ajv.compile(content?.['application/json']?.schema ?? {});
   const headerRules = Object.entries(headers).map(([name, { required, schema }]) => {
-    const validate = ajv.compile(schema);
+    const validate = ajv.compile(schema ?? {});
     return (response: SentResponse): string[] => {
       const value = response.headers[name.toLowerCase()];
       if (value === undefined) return required ? [`header ${name}: required`] : [];
-      return findViolations(validate, parseHeader(schema['type'], String(value))).map(
-        (rule) => `header ${name}${rule}`,
-      );
+      return findViolations(validate, parseHeader(schema?.type, String(value))).map((rule) => `header ${name}${rule}`);
     };
   });
   return (response) => [

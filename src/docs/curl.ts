@@ -1,27 +1,20 @@
-interface DescribedDocument {
-  paths: Record<string, Record<string, DescribedOperation>>;
-  components: { securitySchemes: { apiKey: { name: string } } };
-}
-interface DescribedOperation {
-  requestBody?: { content: { 'application/json'?: { examples?: Record<string, { value: unknown }> } } };
-}
+import { dereference, readOperations, type Operation } from '../contract/document.ts';
 
 /** A curl command for each operation of the contract, with its first request example: paste it, and it works. */
 export function curlLines(document: object, baseUrl: string, apiKey: string): string {
-  return Object.entries((document as DescribedDocument).paths)
-    .flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => curlLine(document, path, method, baseUrl, apiKey)),
-    )
+  const definition = dereference(document);
+  const header = definition.components?.securitySchemes?.['apiKey']?.name ?? '';
+  return readOperations(definition)
+    .map((operation) => curlLine(operation, baseUrl, `${header}: ${apiKey}`))
     .join('\n\n');
 }
 
-/** The curl command for one operation. */
-export function curlLine(document: object, path: string, method: string, baseUrl: string, apiKey: string): string {
-  const { paths, components } = document as DescribedDocument;
-  const [example] = Object.values(paths[path]![method]!.requestBody?.content['application/json']?.examples ?? {});
+/** The curl command for one operation. `apiKeyLine` is the header with the key: `cv-api-key: any`. */
+export function curlLine({ method, path, requestBody }: Operation, baseUrl: string, apiKeyLine: string): string {
+  const [example] = Object.values(requestBody?.content['application/json']?.examples ?? {});
   return [
-    `curl -X ${method.toUpperCase()} ${baseUrl}${path}`,
-    `-H '${components.securitySchemes.apiKey.name}: ${apiKey}'`,
+    `curl -X ${method} ${baseUrl}${path}`,
+    `-H '${apiKeyLine}'`,
     ...(example ? [`-H 'Content-Type: application/json'`, `-d '${JSON.stringify(example.value)}'`] : []),
   ].join(' \\\n  ');
 }

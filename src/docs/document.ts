@@ -1,5 +1,5 @@
 /** What a reference shows, made from the contract: nothing in it is written anywhere else. */
-import { dereference } from '../contract/references.ts';
+import { dereference, readOperations, type Operation } from '../contract/document.ts';
 
 export interface DocumentedServer {
   /** Absolute, or relative to the document. */
@@ -10,14 +10,6 @@ export interface DocumentedServer {
 interface DescribedDocument {
   info: { title: string; summary?: string; description?: string };
   servers?: readonly DocumentedServer[];
-  paths: Record<string, Record<string, { responses?: Record<string, DescribedResponse> }>>;
-}
-interface DescribedResponse {
-  content?: Record<string, { examples?: Record<string, NamedExample> }>;
-}
-interface NamedExample {
-  summary?: string;
-  value: { message?: string; error?: string };
 }
 
 /**
@@ -30,21 +22,18 @@ export function referenceDocument(contract: object, server: DocumentedServer) {
   const document = contract as DescribedDocument;
   const [text, ...changeLog] = (document.info.description ?? '').split(/^(?=## Change log$)/m);
   const description = [
-    `${text}\n\n## Every answer by name\n\n${listNamedResponses(dereference(document))}\n\n`,
+    `${text}\n\n## Every answer by name\n\n${namedResponses(readOperations(dereference(document)))}\n\n`,
     ...changeLog,
   ].join('');
   return { ...document, info: { ...document.info, description }, servers: [server, ...(document.servers ?? [])] };
 }
 
-function listNamedResponses(document: DescribedDocument): string {
-  const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
-  const rows = operations.flatMap(({ responses = {} }) =>
-    Object.entries(responses).flatMap(([status, response]) =>
-      Object.entries(response.content?.['application/json']?.examples ?? {}).map(
-        ([name, { summary = '', value }]) =>
-          `| ${status} | \`${name}\` | **${value.message ?? value.error}**<br>${summary} |`,
-      ),
-    ),
+function namedResponses(operations: readonly Operation[]): string {
+  const rows = operations.flatMap(({ examples }) =>
+    examples.map(({ name, status, summary, body }) => {
+      const { message, error } = body as { message?: string; error?: string };
+      return `| ${status} | \`${name}\` | **${message ?? error}**<br>${summary} |`;
+    }),
   );
   return ['| status | name | message, and when |', '|---|---|---|', ...new Set(rows)].join('\n');
 }

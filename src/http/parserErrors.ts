@@ -10,7 +10,7 @@ import {
   unreadable,
 } from './connections.ts';
 import type { ValidateResponse } from '../contract/responseValidation.ts';
-import type { Contract } from '../contract/contract.ts';
+import type { Contract } from '../contract/engine.ts';
 import type { ProblemName } from '../contract/problems.ts';
 
 /**
@@ -25,7 +25,7 @@ export function handleParserErrors(
 
   const problemHead = (example: ProblemName, tracked?: TrackedRequest) => {
     const requestId = tracked?.requestId ?? randomUUID();
-    const { status, body } = contract.response(example);
+    const { status, body } = contract.problemResponse(example);
     if (tracked) tracked.refusal = { status, problem: example };
     else onRefused({ requestId, status, problem: example });
     const text = JSON.stringify(body);

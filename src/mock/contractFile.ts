@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit, type Document } from 'yaml';
-import { ContractError, type ContractIssue } from '../contract/contract.ts';
+import { ContractError, type ContractIssue } from '../contract/lint.ts';
 
 /** The contract as it stands in a file, YAML or JSON. */
 export interface ContractFile {

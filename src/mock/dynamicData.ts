@@ -1,11 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-/** What we read of a schema, references resolved. */
-interface Schema {
-  pattern?: string;
-  properties?: Record<string, Schema>;
-  items?: Schema;
-}
+import type { Schema } from '../contract/document.ts';
 
 /**
  * The example with data of its own: in each text that the schema has a pattern for, every long run of letters and digits
@@ -14,13 +9,14 @@ interface Schema {
  * The same seed draws the same data: a retry with the same idempotency key gets the same secret, as it does from Stripe.
  * Where that would break the pattern, the text stays the example's.
  */
-export function createDynamicData(example: unknown, schema: Schema | undefined, seed?: string): unknown {
-  if (typeof example === 'string' && schema?.pattern !== undefined)
+export function createDynamicData(example: unknown, schema: Schema | boolean | undefined, seed?: string): unknown {
+  if (typeof schema !== 'object') return example;
+  if (typeof example === 'string' && schema.pattern !== undefined)
     return createDynamicText(example, schema.pattern, seed);
-  if (Array.isArray(example)) return example.map((item) => createDynamicData(item, schema?.items, seed));
+  if (Array.isArray(example)) return example.map((item) => createDynamicData(item, schema.items, seed));
   if (typeof example !== 'object' || example === null) return example;
   return Object.fromEntries(
-    Object.entries(example).map(([name, value]) => [name, createDynamicData(value, schema?.properties?.[name], seed)]),
+    Object.entries(example).map(([name, value]) => [name, createDynamicData(value, schema.properties?.[name], seed)]),
   );
 }
 

@@ -1,5 +1,6 @@
-import type { Scenario } from '../contract/contract.ts';
-import type { OperationId, Success } from '../contract/handler.ts';
+import type { NamedExample } from '../contract/document.ts';
+
+type Scenario = Pick<NamedExample, 'status' | 'name'>;
 
 /** A scenario, by its status, the name of its example, or both. */
 interface Choice {
@@ -7,25 +8,18 @@ interface Choice {
   example?: string | undefined;
 }
 
-/**
- * Answers the first scenario that fits the choice: without one, the first of all. A scenario that there isn't is answered
- * with a 400 that lists those that there are.
- */
-export function chooseScenario({ code, example }: Choice, scenarios: readonly Scenario[]): Success<OperationId> {
-  const chosen = scenarios.find(
-    (known) =>
-      (code === undefined || code === String(known.status)) && (example === undefined || example === known.example),
+/** The first scenario that fits the choice: without one, the first of all. Undefined where none fits. */
+export const chooseScenario = ({ code, example }: Choice, scenarios: readonly Scenario[]): Scenario | undefined =>
+  scenarios.find(
+    ({ status, name }) =>
+      (code === undefined || code === String(status)) && (example === undefined || example === name),
   );
-  if (chosen) return { example: chosen.example };
-  const known = scenarios.map((scenario) => `code=${scenario.status}, example=${scenario.example}`).join('; ');
-  return refuse(`Unknown scenario. Choose with the header Prefer one of: ${known}`);
-}
 
-/** A 400 with words of the mock's own. */
-export const refuse = (message: string): Success<OperationId> => ({
-  example: 'invalidRequest',
-  fields: { message } as object,
-});
+/** Which scenarios there are, for whoever asked for another one. */
+export function listChoices(scenarios: readonly Scenario[]): string {
+  const known = scenarios.map(({ status, name }) => `code=${status}, example=${name}`).join('; ');
+  return `Unknown scenario. Choose with the header Prefer one of: ${known}`;
+}
 
 /**
  * Reads one preference of `Prefer: code=400, example=amountTooSmall` (RFC 7240; either alone is enough). Other

@@ -1,16 +1,18 @@
 import { createLogger } from '@stoplight/prism-core';
 import { createInstance, getHttpOperationsFromSpec, type IHttpConfig } from '@stoplight/prism-http';
-import { ContractError, type ContractResponse, type ContractIssue, type Operation } from '../contract/contract.ts';
+import type { Operation } from '../contract/document.ts';
+import { ContractError, type ContractIssue } from '../contract/lint.ts';
+import type { ContractResponse } from '../contract/responses.ts';
 
-/** The answer of Prism to an operation, by the name of an example. */
+/** The response of Prism to a request to an operation, by the name of an example. */
 export type PrismResponses = (operation: Operation, example: string) => ContractResponse;
 
 /**
- * Asks Prism for every scenario of the contract, once: the examples are fixed, and so are its answers.
+ * Asks Prism for every scenario of the contract, once: the examples are fixed, and so are its responses.
  *
  * Throws one ContractError that names every scenario that Prism can't answer or whose example breaks its own schema.
  */
-export async function readPrismResponses(document: object, operations: readonly Operation[]): Promise<PrismResponses> {
+export async function prismResponses(document: object, operations: readonly Operation[]): Promise<PrismResponses> {
   const resources = await getHttpOperationsFromSpec(document);
   // Requests were checked before they come here, by the very code that checks them in production.
   const config = {
@@ -27,7 +29,7 @@ export async function readPrismResponses(document: object, operations: readonly 
   const responses = new Map<string, ContractResponse>();
   const issues: ContractIssue[] = [];
   for (const operation of operations) {
-    for (const { status, example } of operation.scenarios) {
+    for (const { status, name: example, headers } of operation.examples) {
       const request = {
         method: operation.method.toLowerCase() as Lowercase<'POST'>,
         url: { path: operation.path },
@@ -47,7 +49,6 @@ export async function readPrismResponses(document: object, operations: readonly 
       issues.push(
         ...validations.output.map(({ path = [], message }) => issue(`${path.join('.')} ${message}`, path.slice(1))),
       );
-      const { headers } = operation.response(example);
       responses.set(`${operation.id} ${example}`, { status: output.statusCode, headers, body: output.body as object });
     }
   }

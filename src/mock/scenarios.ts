@@ -1,3 +1,4 @@
+import type { Operation } from '../contract/document.ts';
 import { curlLine } from '../docs/curl.ts';
 import { MOCK_HEADERS } from './directives.ts';
 
@@ -21,49 +22,25 @@ export interface ListedOperation {
   scenarios: readonly ListedScenario[];
 }
 
-/** What we read of the document. */
-interface DescribedDocument {
-  paths: Record<string, Record<string, DescribedOperation>>;
-}
-interface DescribedOperation {
-  operationId: string;
-  responses: Record<string, { content?: { 'application/json'?: DescribedContent } }>;
-}
-interface DescribedContent {
-  schema?: object;
-  examples?: Record<string, { summary?: string; value: object; 'x-headers'?: Record<string, string> }>;
-}
-
-/** Every scenario of a contract, whose references are resolved. */
-export function listScenarios(resolved: object, baseUrl: string, apiKey: string): ListedOperation[] {
-  return Object.entries((resolved as DescribedDocument).paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { operationId, responses }]) => {
-      const curl = curlLine(resolved, path, method, baseUrl, apiKey);
-      return {
-        operation: operationId,
-        method: method.toUpperCase(),
-        path,
-        scenarios: Object.entries(responses).flatMap(([status, { content }]) =>
-          Object.entries(content?.['application/json']?.examples ?? {}).map(([example, described]) => ({
-            status: Number(status),
-            example,
-            summary: described.summary ?? '',
-            headers: described['x-headers'] ?? {},
-            body: described.value,
-            curl: `${curl} \\\n  -H '${MOCK_HEADERS.scenario}: ${example}'`,
-          })),
-        ),
-      };
-    }),
-  );
-}
-
-/** The content of a success, for data of its own. */
-export function successContent(resolved: object, operationId: string, status: number): DescribedContent | undefined {
-  const operations = Object.values((resolved as DescribedDocument).paths).flatMap((methods) => Object.values(methods));
-  const operation = operations.find((one) => one.operationId === operationId);
-  return operation?.responses[String(status)]?.content?.['application/json'];
-}
+/** Every scenario of a contract. `apiKeyLine` is the header with the key: `cv-api-key: any`. */
+export const listScenarios = (
+  operations: readonly Operation[],
+  baseUrl: string,
+  apiKeyLine: string,
+): ListedOperation[] =>
+  operations.map((operation) => {
+    const curl = curlLine(operation, baseUrl, apiKeyLine);
+    return {
+      operation: operation.id,
+      method: operation.method,
+      path: operation.path,
+      scenarios: operation.examples.map(({ name, ...example }) => ({
+        ...example,
+        example: name,
+        curl: `${curl} \\\n  -H '${MOCK_HEADERS.scenario}: ${name}'`,
+      })),
+    };
+  });
 
 /** The list as a page. */
 export function scenariosPage(operations: readonly ListedOperation[], nonce: string): string {

@@ -6,17 +6,16 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify
 import { buildApp } from '../http/app.ts';
 import type { Authenticate } from '../access/apiKeys.ts';
 import type { MockConfig } from '../config.ts';
-import { openContract, type Operation } from '../contract/contract.ts';
+import type { Operation } from '../contract/document.ts';
+import { openContract, type OperationResponse } from '../contract/engine.ts';
 import { registerDocs } from '../docs/routes.ts';
-import type { OperationId, OperationRequest, Success } from '../contract/handler.ts';
 import { readDirectives, chooseLatencyMs, type Directives } from './directives.ts';
 import { readContractFile, type ContractFile } from './contractFile.ts';
 import { createDynamicData } from './dynamicData.ts';
 import { headerValue } from './headerValue.ts';
-import { chooseScenario, refuse } from './prefer.ts';
-import { readPrismResponses } from './prism.ts';
-import { dereference } from '../contract/references.ts';
-import { listScenarios, SCENARIOS_PATH, scenariosPage, successContent } from './scenarios.ts';
+import { chooseScenario, listChoices } from './prefer.ts';
+import { prismResponses } from './prism.ts';
+import { listScenarios, SCENARIOS_PATH, scenariosPage } from './scenarios.ts';
 
 export interface Mock {
   /** `http://127.0.0.1:4010`. */
@@ -95,43 +94,54 @@ interface MockOptions {
   onResponse: (answered: HandledRequest) => void;
 }
 
-/** The shell of the live server, with Prism's answers behind it. */
+/** The engine and the HTTP side of the live server, with Prism's responses in place of Stripe's. */
 async function buildMockApp(document: object, options: MockOptions): Promise<FastifyInstance> {
   const { config, logger } = options;
-  const resolved = dereference(document);
-  const contract = await openContract(
-    document,
-    () =>
-      async ({ operationId, headers }: OperationRequest<OperationId>) => {
-        const operation = contract.operations.find(({ id }) => id === operationId)!;
-        const success = chooseResponse(readDirectives(headers), operation, config);
-        return {
-          ...createFields(operation, success.example, headers),
-          ...success,
-          headers: { 'Mock-Scenario': success.example },
-        };
-      },
-  );
-  const createFields = (operation: Operation, example: string, headers: Record<string, string | undefined>) => {
-    const isWanted = readDirectives(headers).dynamic ?? config.dynamic;
-    const { status, body } = operation.response(example);
-    if (!isWanted || status >= 300) return {};
-    const schema = successContent(resolved, operation.id, status)?.schema;
-    return { fields: createDynamicData(body, schema, headers['idempotency-key']) as object };
+  const contract = await openContract(document, {
+    notImplemented: async ({ headers }, operation) => {
+      const directives = readDirectives(headers);
+      const response = chooseResponse(directives, operation, config);
+      const isDynamic = response.status < 300 && (directives.dynamic ?? config.dynamic);
+      return isDynamic ? { ...response, body: dynamicBody(operation, response, headers['idempotency-key']) } : response;
+    },
+  });
+  contract.compile();
+  const prism = await prismResponses(document, contract.operations);
+  const chooseResponse = (
+    directives: Directives,
+    operation: Operation,
+    { errorRate }: MockConfig,
+  ): OperationResponse => {
+    const named = (name: string): OperationResponse => {
+      const { status, headers, body } = prism(operation, name);
+      return { status, headers: { ...headers, 'Mock-Scenario': name }, body };
+    };
+    const refuse = (message: string) => ({ ...named('invalidRequest'), body: { success: false, message } });
+    if (directives.faults.length > 0) return refuse(directives.faults.join('; '));
+    const isOpen = directives.code === undefined && directives.example === undefined;
+    if (isOpen && Math.random() < (directives.errorRate ?? errorRate)) {
+      // What a client survives that waits and asks again.
+      const failures = operation.examples.filter(({ status }) => status === 429 || status >= 500);
+      const failure = failures[Math.floor(Math.random() * failures.length)];
+      if (failure) return named(failure.name);
+    }
+    const scenario = chooseScenario(directives, operation.examples);
+    return scenario ? named(scenario.name) : refuse(listChoices(operation.examples));
   };
-  const prism = await readPrismResponses(document, contract.operations);
-  const operations = contract.operations.map((operation) => ({
-    ...operation,
-    answer: (example: string) => prism(operation, example),
-  }));
   const app = await buildApp({
-    contract: { ...contract, operations },
+    contract: {
+      ...contract,
+      problemResponse: (name, operation) => {
+        const documented = contract.problemResponse(name, operation);
+        return operation ? { ...documented, ...prism(operation, documented.name) } : documented;
+      },
+    },
     authenticate: acceptKey(config.apiKey),
     logger,
     corsOrigins: '*',
   });
-  addMockHeaders(app, resolved, options);
-  serveScenarios(app, resolved, config.apiKey ?? 'any');
+  addMockHeaders(app, contract.operations, options);
+  serveScenarios(app, contract.operations, `${contract.apiKeyHeader}: ${config.apiKey ?? 'any'}`);
   if (config.docs) {
     // The one key that is let in is for those who were told it.
     const apiKey = config.apiKey === undefined ? 'any_key' : 'YOUR_SECRET_KEY_HERE';
@@ -140,36 +150,29 @@ async function buildMockApp(document: object, options: MockOptions): Promise<Fas
   return app;
 }
 
+/** The body of a success with data of its own. */
+function dynamicBody(operation: Operation, { status, body }: OperationResponse, seed: string | undefined): object {
+  const { schema } = operation.responses[status]!.content!['application/json']!;
+  return createDynamicData(body, schema, seed) as object;
+}
+
 const acceptKey =
   (acceptedKey: string | undefined): Authenticate =>
   (apiKey) =>
     acceptedKey === undefined || apiKey === acceptedKey ? 'mock' : undefined;
 
-/** The answer to a valid request: what it asks for, else sometimes a failure, else the success. */
-function chooseResponse(
-  directives: Directives,
-  { scenarios }: Operation,
-  { errorRate }: MockConfig,
-): Success<OperationId> {
-  if (directives.faults.length > 0) return refuse(directives.faults.join('; '));
-  const isOpen = directives.code === undefined && directives.example === undefined;
-  if (isOpen && Math.random() < (directives.errorRate ?? errorRate)) {
-    // What a client survives that waits and asks again.
-    const failures = scenarios.filter(({ status }) => status === 429 || status >= 500);
-    const failure = failures[Math.floor(Math.random() * failures.length)];
-    if (failure) return { example: failure.example };
-  }
-  return chooseScenario(directives, scenarios);
-}
-
 /** Adds to every answer what only a mock says: which scenario it is, and why it refuses. The body stays as it is. */
-function addMockHeaders(app: FastifyInstance, resolved: object, { config, onResponse }: MockOptions): void {
-  const known = listScenarios(resolved, '', '').flatMap(({ scenarios }) => scenarios);
+function addMockHeaders(
+  app: FastifyInstance,
+  operations: readonly Operation[],
+  { config, onResponse }: MockOptions,
+): void {
+  const known = operations.flatMap(({ examples }) => examples);
   app.addHook('onSend', async (request, reply, payload) => {
     if (isMockRoute(request)) return payload;
-    const { problem } = request.exchange;
+    const { problem } = request.requestLog;
     if (problem) {
-      const { summary = '' } = known.find(({ example }) => example === problem.example) ?? {};
+      const { summary = '' } = known.find(({ name }) => name === problem.example) ?? {};
       reply.header('Mock-Scenario', problem.example);
       reply.header('Mock-Reason', headerValue(problem.detail?.() ?? summary));
     }
@@ -199,9 +202,9 @@ const isMockRoute = ({ url, routeOptions }: FastifyRequest): boolean =>
   routeOptions.config.label !== undefined || url.split('?', 1)[0] === SCENARIOS_PATH;
 
 /** The list of the scenarios: JSON for tools, a page for who asks for one. */
-function serveScenarios(app: FastifyInstance, resolved: object, apiKey: string): void {
+function serveScenarios(app: FastifyInstance, operations: readonly Operation[], apiKeyLine: string): void {
   app.get(SCENARIOS_PATH, async ({ headers, host, protocol }, reply) => {
-    const scenarios = listScenarios(resolved, `${protocol}://${host}`, apiKey);
+    const scenarios = listScenarios(operations, `${protocol}://${host}`, apiKeyLine);
     reply.header('Vary', 'Accept');
     if (!headers.accept?.includes('text/html')) return { operations: scenarios };
     const nonce = randomBytes(16).toString('base64');

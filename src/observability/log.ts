@@ -1,8 +1,9 @@
-import { isSpanContextValid } from '@opentelemetry/api';
-import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
+import { isSpanContextValid, type Span } from '@opentelemetry/api';
+import type { FastifyBaseLogger } from 'fastify';
 import { pino, type Logger } from 'pino';
 import { LogDestination } from './logDestination.ts';
 import { GatewayError } from '../payments/gateway.ts';
+import type { OperationLogFields } from '../contract/handler.ts';
 import type { Problem } from '../contract/problems.ts';
 
 /**
@@ -22,15 +23,14 @@ export function openLog(level: string): Logger {
  *
  * Only what is named here is logged: no header, no URL, no body, nobody's words. The operation says which path it was.
  */
-export function logLine(logger: FastifyBaseLogger, request: FastifyRequest, end: RequestEnd): void {
-  const { operation, tenant, problem, logFields } = request.exchange;
-  const { status, durationMs, isAborted } = end;
+export function logRequest(logger: FastifyBaseLogger, request: LoggedRequest): void {
+  const { requestId, span, tenant, operation, method, status, durationMs, isAborted, problem, logFields } = request;
   const line = {
-    requestId: request.id,
-    traceId: readTraceId(request),
+    requestId,
+    traceId: readTraceId(span),
     tenant,
-    operation: operation?.id,
-    method: request.method,
+    operation,
+    method,
     status: status || undefined,
     durationMs: Math.round(durationMs * 10) / 10,
     aborted: isAborted || undefined,
@@ -40,6 +40,21 @@ export function logLine(logger: FastifyBaseLogger, request: FastifyRequest, end:
   if (status >= 500) logger.error(line, 'request');
   else if (logFields?.droppedMethodTypes) logger.warn(line, 'request: payment method types were dropped');
   else logger.info(line, 'request');
+}
+
+export interface LoggedRequest {
+  requestId: string;
+  method: string;
+  operation?: string | undefined;
+  tenant?: string | undefined;
+  problem?: Problem | undefined;
+  logFields?: OperationLogFields | undefined;
+  /** 0 where no response was sent. */
+  status: number;
+  durationMs: number;
+  /** The client left before the end of its response. */
+  isAborted: boolean;
+  span?: Span | undefined;
 }
 
 /**
@@ -71,16 +86,8 @@ export function oncePerSecond<Kind extends object>(onRepeats: (kind: Kind & { su
   };
 }
 
-interface RequestEnd {
-  /** 0 where nothing was answered. */
-  status: number;
-  durationMs: number;
-  /** The client left before the end of its answer. */
-  isAborted: boolean;
-}
-
 /** Where nothing is traced, the id is all zeros. */
-function readTraceId({ exchange: { span } }: FastifyRequest): string | undefined {
+function readTraceId(span: Span | undefined): string | undefined {
   const traced = span?.spanContext();
   return traced && isSpanContextValid(traced) ? traced.traceId : undefined;
 }

@@ -1,7 +1,7 @@
 import { GatewayError, type GatewayFault, type IntentOrder, type PaymentGateway } from '../payments/gateway.ts';
 import { intentReference, parseClientKey, providerKey } from '../payments/idempotency.ts';
 import { dollarsToCents } from '../payments/money.ts';
-import { Problem, type ProblemName } from '../contract/problems.ts';
+import { Problem, type ProblemNameOf } from '../contract/problems.ts';
 import type { Handler, OperationRequest } from '../contract/handler.ts';
 
 type Request = OperationRequest<'createPaymentIntent'>;
@@ -40,7 +40,7 @@ function intentOrder({ tenant, operationId, body, headers, isAbandoned }: Reques
   };
 }
 
-function toProblem(error: unknown, request: Request, reference: string): Problem {
+function toProblem(error: unknown, request: Request, reference: string): Problem<'createPaymentIntent'> {
   if (!(error instanceof GatewayError)) return new Problem('internalError', { cause: error, reference });
   // Without a key of the client's, nobody can ask for this very intent again: the key in use is one of our own retries'.
   const isOwnKey = error.fault === 'keyInUse' && request.headers['idempotency-key'] === undefined;
@@ -50,7 +50,7 @@ function toProblem(error: unknown, request: Request, reference: string): Problem
     ...(waits && error.retryAfterSeconds && { 'Retry-After': String(error.retryAfterSeconds) }),
     ...(error.details.replayed && { 'Idempotent-Replayed': 'true' }),
   };
-  return new Problem(problem, { cause: error, headers, reference });
+  return new Problem<'createPaymentIntent'>(problem, { cause: error, headers, reference });
 }
 
 const PROBLEMS = {
@@ -62,4 +62,4 @@ const PROBLEMS = {
   keyInUse: 'idempotencyKeyInUse',
   unavailable: 'providerUnavailable',
   broken: 'internalError',
-} as const satisfies Record<GatewayFault, ProblemName>;
+} as const satisfies Record<GatewayFault, ProblemNameOf<'createPaymentIntent'>>;

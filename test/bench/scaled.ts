@@ -6,7 +6,7 @@ import document from '../../generated/openapi.json' with { type: 'json' };
 import { buildApp } from '../../src/http/app.ts';
 import { keyring } from '../../src/access/apiKeys.ts';
 import { readConfig } from '../../src/config.ts';
-import { openContract } from '../../src/contract/contract.ts';
+import { openContract } from '../../src/contract/engine.ts';
 import { createRateLimits } from '../../src/access/rateLimits.ts';
 import { pino } from 'pino';
 import { createMetrics } from '../../src/observability/metrics.ts';
@@ -22,12 +22,13 @@ const paths = Array.from({ length: Number(process.argv[2]) }, (_, index) => [
 const { BENCH_STRIPE_URL: _, ...env } = process.env;
 const config = readConfig(env);
 const logger = pino({ level: config.logLevel });
-const response = {
-  example: 'created',
-  fields: { data: { paymentIntentSecret: 'pi_bench_secret_bench' } },
-};
 const app = await buildApp({
-  contract: await openContract({ ...document, paths: Object.fromEntries(paths) }, () => async () => response),
+  contract: await openContract(
+    { ...document, paths: Object.fromEntries(paths) },
+    {
+      notImplemented: async (_request, { examples: [created] }) => created!,
+    },
+  ),
   authenticate: keyring(config.apiKeys),
   limits: createRateLimits(config),
   logger,

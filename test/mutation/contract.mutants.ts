@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildApp } from '../../src/http/app.ts';
-import { openContract, type Contract } from '../../src/contract/contract.ts';
+import { openContract, type Contract } from '../../src/contract/engine.ts';
 import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
 import { createRateLimits } from '../../src/access/rateLimits.ts';
 import { liveHandlers } from '../../src/operations/index.ts';
@@ -57,7 +57,7 @@ const explanations: Explanation[] = [
   },
   {
     mutants: /\/paymentMethodTypes\/maxItems( removed|: 58 → 59)$|\/PaymentMethodType\/type removed$/,
-    reason: 'the list of types and uniqueItems say as much; it bounds the cost: test/unit/contract/contract.test.ts',
+    reason: 'the list of types and uniqueItems say as much; it bounds the cost: test/unit/contract/engine.test.ts',
   },
   { mutants: /\/Metadata\/properties\/email moved last$/, reason: 'both fields have the same answer' },
   {
@@ -86,7 +86,7 @@ async function served(contractDocument: object, tenantRequestsPerMinute = 1_000_
     await stripe.close();
   };
   try {
-    const contract = await openContract(contractDocument, (id) => handlers[id]);
+    const contract = await openContract(contractDocument, { handlers });
     const app = await buildApp({
       contract,
       authenticate: (apiKey) => (apiKey === API_KEY ? 'mutants' : undefined),
@@ -133,9 +133,9 @@ function touchedExamples(contract: Contract): Set<string> {
   return new Set(touched.map(({ example }) => example));
 }
 
-function describeResponse({ operations }: Contract, example: string): string | undefined {
+function describeResponse({ operations, problemResponse }: Contract, example: string): string | undefined {
   try {
-    return JSON.stringify(operations[0]!.response(example));
+    return JSON.stringify(problemResponse(example as never, operations[0]));
   } catch {
     return undefined;
   }

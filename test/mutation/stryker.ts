@@ -42,10 +42,13 @@ const parts: Record<string, Part> = {
     ],
   },
   contract: {
-    mutate: ['src/contract/contract.ts', 'src/contract/problems.ts', 'src/contract/references.ts'],
-    tests: ['test/unit/contract/{contract,problems,references}.test.ts'],
+    mutate: ['src/contract/*.ts', '!src/contract/responseValidation.ts'],
+    tests: ['test/unit/contract/{document,engine,lint,problems,router}.test.ts'],
   },
-  shell: { mutate: ['src/http/app.ts'], tests: ['test/unit/http/app.test.ts'] },
+  http: {
+    mutate: ['app', 'cors', 'engineCall', 'headers', 'reply', 'requestLog'].map((file) => `src/http/${file}.ts`),
+    tests: ['test/unit/http/app.test.ts'],
+  },
   connections: {
     mutate: ['src/http/parserErrors.ts', 'src/http/connections.ts'],
     tests: ['test/unit/http/{connections,parserErrors}.test.ts'],

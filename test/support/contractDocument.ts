@@ -1,4 +1,6 @@
 import document from '../../generated/openapi.json' with { type: 'json' };
+import { problems } from '../../generated/problems.ts';
+import type { ProblemName } from '../../src/client/problems.ts';
 
 interface NamedExample {
   value: object;
@@ -59,6 +61,9 @@ export const scenarios: readonly Scenario[] = operations.flatMap((operation) =>
     })),
   ),
 );
+
+/** The failure of this name, as clients know it. */
+export const findProblem = (name: ProblemName) => problems.find((problem) => problem.name === name)!;
 
 function resolved(node: unknown, contract: object): unknown {
   if (Array.isArray(node)) return node.map((item) => resolved(item, contract));

@@ -10,13 +10,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import manifest from '../../../package.json' with { type: 'json' };
 import { buildApp } from '../../../src/http/app.ts';
 import { readConfig, readMockConfig } from '../../../src/config.ts';
-import { openContract } from '../../../src/contract/contract.ts';
+import { openContract } from '../../../src/contract/engine.ts';
 import { docsFiles, readersMock } from '../../../src/docs/files.ts';
 import { registerDocs } from '../../../src/docs/routes.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
 import { document, scenarios } from '../../support/contractDocument.ts';
 import { send } from '../../support/exchange.ts';
 import { liveTarget, mockTarget, type Target } from '../../support/targets.ts';
+import { respondWithFirstExample } from '../../support/engine.ts';
 
 const ask = (baseUrl: string, path: string, headers: Record<string, string> = {}, method = 'GET') =>
   send(baseUrl, { method, path, headers: Object.entries({ Host: 'docs.test', ...headers }) });
@@ -158,7 +159,7 @@ describe('the setting', () => {
 
 it('counts as one thing in the metrics, whatever is asked for', async () => {
   const measures = createMetrics();
-  const contract = await openContract(document, () => async () => ({ example: 'created' }));
+  const contract = await openContract(document, { notImplemented: respondWithFirstExample });
   const app = await buildApp({
     contract,
     authenticate: () => undefined,

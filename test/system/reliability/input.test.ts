@@ -2,12 +2,13 @@
 import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { openContract } from '../../../src/contract/contract.ts';
+import { openContract } from '../../../src/contract/engine.ts';
 import { startFakeStripe } from '../../../src/fake-stripe/server.ts';
 import { expectDocumented } from '../../contract/judge.ts';
 import { document, operations } from '../../support/contractDocument.ts';
 import { ACME, GLOBEX, observedProcess, observedServer, pay, settings, readMetric } from '../../support/observed.ts';
 import { liveTarget, mockTarget, type Target } from '../../support/targets.ts';
+import { handle, respondWithFirstExample } from '../../support/engine.ts';
 import {
   exchange,
   INTENT_PATH,
@@ -453,10 +454,10 @@ describe('the live server', () => {
 
 describe('a hostile body of 128 KiB', () => {
   it('costs no more than a few times its parsing', async () => {
-    const contract = await openContract(document, () => async () => ({ example: 'created' }));
+    const contract = await openContract(document, { notImplemented: respondWithFirstExample });
     const text = `{"amount":100,"paymentMethodTypes":[${'1,'.repeat(60_000)}1]}`;
     const body = Buffer.from(text);
-    const refuse = () => contract.operations[0]!.run({ tenant: 't', headers: {}, body }).catch(() => {});
+    const refuse = () => handle(contract, { body }).catch(() => {});
     const parse = async () => void JSON.parse(text);
     // The best of several, side by side: others use this machine too.
     const costs = { refuse: Infinity, parse: Infinity };

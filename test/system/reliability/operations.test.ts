@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { buildApp } from '../../../src/http/app.ts';
-import { openContract } from '../../../src/contract/contract.ts';
+import { openContract } from '../../../src/contract/engine.ts';
 import { document } from '../../support/contractDocument.ts';
 import { sendBytes } from '../../support/exchange.ts';
 import {
@@ -127,8 +127,10 @@ describe('the log', () => {
 
   it('names the place of an error of ours, and not its words', async () => {
     const lines: string[] = [];
-    const contract = await openContract(document, () => async () => {
-      throw new TypeError('canary of jane@example.com\n    at canary (canary.ts:1:1)');
+    const contract = await openContract(document, {
+      notImplemented: async () => {
+        throw new TypeError('canary of jane@example.com\n    at canary (canary.ts:1:1)');
+      },
     });
     const logger = pino({}, { write: (line: string) => void lines.push(line) });
     const app = await buildApp({ contract, authenticate: () => 'acme', logger });

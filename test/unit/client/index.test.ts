@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { problems } from '../../../generated/problems.ts';
+import { findProblem } from '../../support/contractDocument.ts';
 import { paymentsClient, type PaymentsClientOptions } from '../../../src/client/index.ts';
 import { answer, good, hiddenRedirect, network, reset, silent, unavailable, type Play } from './networks.ts';
 
@@ -14,7 +14,7 @@ function clientOn(plays: Play[], options: Partial<PaymentsClientOptions> = {}) {
 describe('a result', () => {
   const call = { idempotencyKey: 'order-7' };
   const named = { 'X-Request-Id': 'r1' };
-  const { status, body } = problems.amountTooSmall;
+  const { status, body } = findProblem('amountTooSmall');
 
   it.each<[string, Play, object]>([
     ['the data', answer(200, { data: intent }, named), { ok: true, data: intent, requestId: 'r1' }],

@@ -1,4 +1,4 @@
-import { problems } from '../../../generated/problems.ts';
+import { findProblem } from '../../support/contractDocument.ts';
 import type { Fetch } from '../../../src/client/retry.ts';
 
 /** What a network does with one request. */
@@ -34,7 +34,7 @@ export const answer =
 export const good = answer(200, { status: 200, data: { paymentIntentSecret: 'pi_1_secret_2' } });
 
 export const unavailable = (headers: Record<string, string> = {}): Play =>
-  answer(problems.providerUnavailable.status, problems.providerUnavailable.body, headers);
+  answer(findProblem('providerUnavailable').status, findProblem('providerUnavailable').body, headers);
 
 export const reset: Play = async () => {
   throw new TypeError('fetch failed');

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { problems } from '../../../generated/problems.ts';
+import { findProblem } from '../../support/contractDocument.ts';
 import { isRetriable, readProblem } from '../../../src/client/problems.ts';
 
-const { status, body } = problems.amountTooSmall;
+const { status, body } = findProblem('amountTooSmall');
 
 describe('problemOf', () => {
-  it.each(Object.entries(problems))('knows %s by its status and its body', (name, problem) => {
+  it.each(problems)('knows $name by its status and its body', ({ name, ...problem }) => {
     expect(readProblem(problem.status, JSON.stringify(problem.body))).toEqual({
       name,
       status: problem.status,
@@ -29,7 +30,7 @@ describe('problemOf', () => {
 });
 
 describe('isRetriable', () => {
-  it.each(Object.entries(problems))('says of %s what the contract says', (_name, problem) => {
+  it.each(problems)('says of $name what the contract says', (problem) => {
     expect(isRetriable(readProblem(problem.status, JSON.stringify(problem.body)))).toBe(problem.retry);
   });
 

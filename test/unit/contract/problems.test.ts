@@ -25,8 +25,8 @@ describe('a problem', () => {
     expect(new Error('another').stack).toContain('    at ');
   });
 
-  it('of a rule says why, when it is asked', () => {
-    const problem = Problem.ofRule('invalidAmount', () => 'body/amount must be > 0');
+  it('gives its detail when it is asked for', () => {
+    const problem = Problem.named('invalidAmount', { detail: () => 'body/amount must be > 0' });
     expect(problem.example).toBe('invalidAmount');
     expect(problem.detail?.()).toBe('body/amount must be > 0');
   });

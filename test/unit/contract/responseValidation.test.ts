@@ -2,9 +2,10 @@ import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
 import { createResponseValidator, type SentResponse } from '../../../src/contract/responseValidation.ts';
-import { openContract } from '../../../src/contract/contract.ts';
+import { openContract } from '../../../src/contract/engine.ts';
+import { respondWithFirstExample } from '../../support/engine.ts';
 
-const { operations } = await openContract(document, () => async () => ({ example: 'created' }));
+const { operations } = await openContract(document, { notImplemented: respondWithFirstExample });
 
 /** What the check says of an answer: the lines it logs, and what it counts. */
 function verdictOn(response: Partial<SentResponse>) {
@@ -123,7 +124,7 @@ it('says nothing past the log of a format that only describes', async () => {
   const said = vi.spyOn(console, 'warn');
   const dated = structuredClone(document);
   Object.assign(dated.components.schemas.Failure.properties.message, { format: 'a sentence' });
-  const { operations: some } = await openContract(dated, () => async () => ({ example: 'created' }));
+  const { operations: some } = await openContract(dated, { notImplemented: respondWithFirstExample });
   createResponseValidator(some, { logger: pino({ level: 'silent' }), metrics: { countViolation: () => {} } })(good);
   expect(said).not.toHaveBeenCalled();
 });

@@ -4,11 +4,13 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
 import type { SentResponse } from '../../../src/contract/responseValidation.ts';
 import { buildApp, type AppOptions } from '../../../src/http/app.ts';
-import { openContract, type FindHandler } from '../../../src/contract/contract.ts';
+import { openContract, type EngineOptions } from '../../../src/contract/engine.ts';
+import type { OperationLogFields } from '../../../src/contract/handler.ts';
 import { createRateLimits } from '../../../src/access/rateLimits.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
 import { Problem } from '../../../src/contract/problems.ts';
 import { exchange, rawClient, rawRequest, serverEnds, type RawRequest } from '../../support/rawHttp.ts';
+import { respondWithFirstExample } from '../../support/engine.ts';
 import { send, sendBytes, type WireRequest } from '../../support/exchange.ts';
 
 const INTENT = '/api/v1/payments/intent';
@@ -27,21 +29,19 @@ const CHUNKED = 'Transfer-Encoding: chunked';
 const closers: (() => Promise<unknown>)[] = [];
 afterAll(() => Promise.all(closers.map((close) => close())));
 
-const answered: FindHandler = () => async () => ({ example: 'created' });
-
 /** The shell on a contract, listening. Lets one key in. */
 async function listening({
   contract = document,
-  handlerOf = answered,
+  engine = { notImplemented: respondWithFirstExample },
   prepare = () => {},
   ...options
 }: Partial<Omit<AppOptions, 'contract'>> & {
   contract?: object;
-  handlerOf?: FindHandler;
+  engine?: EngineOptions;
   prepare?: (app: FastifyInstance) => void;
 }): Promise<string> {
   const app = await buildApp({
-    contract: await openContract(structuredClone(contract), handlerOf),
+    contract: await openContract(structuredClone(contract), engine),
     authenticate: (apiKey) => (apiKey === API_KEY ? 'acme' : undefined),
     logger: pino({ level: 'silent' }),
     ...options,
@@ -54,6 +54,20 @@ async function listening({
   });
   return app.listen({ host: '127.0.0.1', port: 0 });
 }
+
+/** Succeeds with these fields for the log. */
+const responding = (logFields: () => Promise<OperationLogFields>): EngineOptions => ({
+  notImplemented: async (valid, operation) => {
+    const fields = await logFields();
+    return { ...(await respondWithFirstExample(valid, operation)), logFields: fields };
+  },
+});
+
+const failing = (error: unknown): EngineOptions => ({
+  notImplemented: async () => {
+    throw error;
+  },
+});
 
 const HEADERS = { Host: 'app.test', 'cv-api-key': API_KEY, 'Content-Type': 'application/json' };
 
@@ -111,7 +125,7 @@ describe('a second operation', () => {
   };
   let url: string;
   beforeAll(async () => {
-    url = await listening({ contract, handlerOf: ((id: string) => handlers[id]) as unknown as FindHandler });
+    url = await listening({ contract, engine: { handlers } });
   });
 
   it('needs one new handler, which gets what was checked', async () => {
@@ -124,6 +138,8 @@ describe('a second operation', () => {
           operationId: 'createRefund',
           tenant: 'acme',
           body: { amount: 1 },
+          params: {},
+          query: {},
           headers: expect.objectContaining({ 'x-reason': 'why' }),
         },
       },
@@ -158,7 +174,7 @@ describe('a second operation', () => {
       components,
       paths: { ...paths, [INTENT]: { post, get: { ...list, operationId: 'list' } } },
     };
-    const another = await listening({ contract: listed, handlerOf: () => async () => ({ example: 'refunded' }) });
+    const another = await listening({ contract: listed, engine: { notImplemented: respondWithFirstExample } });
     expect(await send(another, request({}, { method: 'GET', body: undefined }))).toMatchObject({ status: 200 });
     expect(await send(another, request({}, { method: 'HEAD', body: undefined }))).toMatchObject({ status: 405 });
   });
@@ -185,10 +201,10 @@ describe('before a byte of the body is read', () => {
   });
 });
 
-const success =
-  (result: object): FindHandler =>
-  () =>
-  async () => ({ example: 'created', ...result });
+/** A handler of ours that is wrong. */
+const succeeding = (result: object): EngineOptions => ({
+  handlers: { createPaymentIntent: async () => ({ example: 'created', ...result }) as never },
+});
 const unprintable = {
   get clientSecret() {
     throw new Error('CANARY');
@@ -228,7 +244,7 @@ describe('every answer', () => {
   });
 
   it('says nothing of an error that we did not foresee', async () => {
-    const broken = await listening({ handlerOf: () => () => Promise.reject(new Error('CANARY of /srv/app.ts')) });
+    const broken = await listening({ engine: failing(new Error('CANARY of /srv/app.ts')) });
     expect(await send(broken, request())).toMatchObject({
       status: 500,
       text: '{"success":false,"message":"Internal server error"}',
@@ -236,27 +252,23 @@ describe('every answer', () => {
   });
 
   it.each<[string, Parameters<typeof listening>[0], RawRequest?]>([
-    ['an example that is not there', { handlerOf: success({ example: 'none' }) }],
-    ['a body that JSON has no text for', { handlerOf: success({ fields: { data: { amount: 1n } } }) }],
-    ['a field that throws', { handlerOf: success({ fields: { data: unprintable } }) }],
-    ['a header that Node refuses', { handlerOf: success({ headers: { 'X-Odd': 'CANARY\n' } }) }],
+    ['an example that is not there', { engine: succeeding({ example: 'none' }) }],
+    ['a body that JSON has no text for', { engine: succeeding({ fields: { data: { amount: 1n } } }) }],
+    ['a field that throws', { engine: succeeding({ fields: { data: unprintable } }) }],
+    ['a header that Node refuses', { engine: succeeding({ headers: { 'X-Odd': 'CANARY\n' } }) }],
     [
       'a header of a refusal that Node refuses',
-      { handlerOf: () => () => Promise.reject(new Problem('notFound', { headers: { 'X-Odd': 'CANARY\n' } })) },
+      { engine: failing(new Problem('notFound', { headers: { 'X-Odd': 'CANARY\n' } })) },
     ],
-    [
-      'a refusal that the contract has no words for',
-      { handlerOf: () => () => Promise.reject(new Problem('CANARY' as 'notFound')) },
-    ],
+    ['a refusal that the contract has no words for', { engine: failing(new Problem('CANARY' as 'notFound')) }],
     [
       'a cause that throws',
       {
-        handlerOf: () => () =>
-          Promise.reject({
-            get code() {
-              return throwing();
-            },
-          }),
+        engine: failing({
+          get code() {
+            return throwing();
+          },
+        }),
       },
     ],
     ['a hook that throws', { prepare: onSend(throwing) }],
@@ -266,7 +278,7 @@ describe('every answer', () => {
       { prepare: onSend(throwing) },
       { headers: [HOST, 'Content-Length: 9'], body: '' },
     ],
-    ['a word that is no error', { handlerOf: () => () => Promise.reject('CANARY') }],
+    ['a word that is no error', { engine: failing('CANARY') }],
   ])(
     'is the 500 of the contract, with the usual headers, whatever fails on the way: %s',
     async (_what, options, changes) => {
@@ -526,7 +538,9 @@ describe('a request', () => {
   });
 
   it('is carried out on a path with a colon and a part in braces', async () => {
-    const paths = { '/odd:path/{id}/{part}': document.paths[INTENT] };
+    const { post } = document.paths[INTENT];
+    const parameters = ['id', 'part'].map((name) => ({ name, in: 'path', required: true, schema: {} }));
+    const paths = { '/odd:path/{id}/{part}': { post: { ...post, parameters } } };
     const url = await listening({ contract: { ...structuredClone(document), paths } });
     expect(await send(url, request({}, { path: '/odd:path/1/2' }))).toMatchObject({ status: 200 });
     expect(await send(url, request({}, { path: '/oddx/1/2' }))).toMatchObject({ status: 404 });
@@ -557,6 +571,26 @@ describe('a request', () => {
       }
     },
   );
+});
+
+describe('a preflight, or another OPTIONS,', () => {
+  const preflight = ['Origin: https://shop.test', 'Access-Control-Request-Method: POST'];
+
+  it.each<[string, RawRequest | string, number]>([
+    ['without a host', { method: 'OPTIONS', target: '/x', headers: [], body: '' }, 400],
+    ['without a host, as a browser would send it', { method: 'OPTIONS', headers: preflight, body: '' }, 400],
+    ['with two hosts', { method: 'OPTIONS', target: '/x', headers: [HOST, HOST], body: '' }, 400],
+    ['without a version', 'OPTIONS /x\r\n\r\n', 400],
+    ['to nowhere', { method: 'OPTIONS', target: '/x', headers: [HOST], body: '' }, 404],
+    ['to no path at all', { method: 'OPTIONS', target: '*', headers: [HOST], body: '' }, 404],
+  ])('gets the response of the contract, with CORS as without: %s', async (_what, sent, status) => {
+    const bytes = typeof sent === 'string' ? sent : rawRequest(API_KEY, sent);
+    for (const corsOrigins of [undefined, '*' as const, ['https://shop.test']]) {
+      const { responses } = await exchange(await listening({ corsOrigins }), bytes);
+      expect(responses).toMatchObject([{ status, headers: { 'x-request-id': expect.any(String) } }]);
+      expect(JSON.parse(responses[0]!.text)).toEqual({ success: false, message: expect.any(String) });
+    }
+  });
 });
 
 /** A shell that is watched: what it logs, and what it counts. */
@@ -652,7 +686,7 @@ describe('the connection of a stranger', () => {
 describe('a request that was refused in the middle of its body', () => {
   it('has no effect, though Node should read the rest of it', async () => {
     const operated = vi.fn<() => void>();
-    const url = await listening({ handlerOf: () => async () => (operated(), { example: 'created' as const }) });
+    const url = await listening({ engine: responding(async () => (operated(), {})) });
     const ends = serverEnds(url);
     const client = rawClient(url);
     const serverEnd = await ends.of(client);
@@ -674,11 +708,11 @@ describe('a request that was refused in the middle of its body', () => {
     const released = Promise.withResolvers<void>();
     const operated = vi.fn<() => void>();
     const url = await listening({
-      handlerOf: () => async () => {
+      engine: responding(async () => {
         operated();
         await released.promise;
-        return { example: 'created' };
-      },
+        return {};
+      }),
     });
     const ends = serverEnds(url);
     const client = rawClient(url);
@@ -730,7 +764,7 @@ describe('whoever watches', () => {
 
   it('is told of a request when it is answered', async () => {
     const { url, line, counted, measures } = await watched({
-      handlerOf: () => async () => ({ example: 'created', logFields: { droppedMethodTypes: ['eps'] } }),
+      engine: responding(async () => ({ droppedMethodTypes: ['eps'] })),
     });
     const { headers } = await send(url, request());
     const told = await line();
@@ -788,7 +822,7 @@ describe('whoever watches', () => {
   });
 
   it('is told what caused a fault of ours', async () => {
-    const { url, line } = await watched({ handlerOf: () => () => Promise.reject(new TypeError('ours')) });
+    const { url, line } = await watched({ engine: failing(new TypeError('ours')) });
     await send(url, request());
     expect(await line()).toMatchObject({ status: 500, problem: 'internalError', cause: { name: 'TypeError' } });
   });
@@ -796,11 +830,11 @@ describe('whoever watches', () => {
   it('is told of a client that left, and what became of its request', async () => {
     const [asked, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const { url, line, lines, counted } = await watched({
-      handlerOf: () => async () => {
+      engine: responding(async () => {
         asked.resolve();
         await done.promise;
-        return { example: 'created', logFields: { replayed: true, droppedMethodTypes: [] } };
-      },
+        return { replayed: true, droppedMethodTypes: [] };
+      }),
     });
     await leaving(url, asked.promise);
     expect(lines).toEqual([]);
@@ -813,11 +847,11 @@ describe('whoever watches', () => {
   it('is told of a client that left while its request failed, and by which reference its intent is found', async () => {
     const [asked, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const { url, line } = await watched({
-      handlerOf: () => async () => {
+      engine: responding(async () => {
         asked.resolve();
         await done.promise;
-        throw new Problem('providerUnavailable', { reference: 'be29' });
-      },
+        throw new Problem<'createPaymentIntent'>('providerUnavailable', { reference: 'be29' });
+      }),
     });
     await leaving(url, asked.promise);
     done.resolve();

@@ -7,12 +7,13 @@ import document from '../../../generated/openapi.json' with { type: 'json' };
 import type { SentResponse } from '../../../src/contract/responseValidation.ts';
 import { handleParserErrors, trackRequest, type TrackedRequest } from '../../../src/http/parserErrors.ts';
 import { endUnfinished } from '../../../src/http/connections.ts';
-import { openContract, type Contract } from '../../../src/contract/contract.ts';
+import { openContract, type Contract } from '../../../src/contract/engine.ts';
 import { rawClient, serverEnds } from '../../support/rawHttp.ts';
+import { respondWithFirstExample } from '../../support/engine.ts';
 
 let contract: Contract;
 beforeAll(async () => {
-  contract = await openContract(structuredClone(document), () => async () => ({ example: 'created' }));
+  contract = await openContract(structuredClone(document), { notImplemented: respondWithFirstExample });
 });
 
 const SOON: ServerOptions = {
@@ -82,7 +83,7 @@ describe('what never becomes a request', () => {
     client.send(bytes);
     await client.closed;
 
-    const { body } = contract.response(problem as 'invalidRequest');
+    const { body } = contract.problemResponse(problem as 'invalidRequest');
     const text = JSON.stringify(body);
     const { responses, rest } = client.received();
     expect(firstLine).toBe(`HTTP/1.1 ${status} ${reason}`);

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ContractError } from '../../../src/contract/contract.ts';
+import { ContractError } from '../../../src/contract/lint.ts';
 import { readContractFile } from '../../../src/mock/contractFile.ts';
 
 let folder: string;

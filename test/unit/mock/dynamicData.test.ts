@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import type { Schema } from '../../../src/contract/document.ts';
 import { createDynamicData } from '../../../src/mock/dynamicData.ts';
 
 const EXAMPLE = 'pi_3SG0o8CareValidate0Example_secret_CBrwShort0Example0Secret';
 const schema = { pattern: String.raw`^pi_\w+_secret_\w+$` };
 const FRESH = /^pi_3[A-Za-z0-9]{25}_secret_C[A-Za-z0-9]{23}$/;
 
-const fresh = (example: unknown, given: object | undefined = schema, seed?: string) =>
+const fresh = (example: unknown, given: Schema | undefined = schema, seed?: string) =>
   createDynamicData(example, given, seed);
 
 describe('a text with a pattern', () => {

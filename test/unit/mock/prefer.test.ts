@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Scenario } from '../../../src/contract/contract.ts';
-import { chooseScenario, readPreference } from '../../../src/mock/prefer.ts';
+import { chooseScenario, listChoices, readPreference } from '../../../src/mock/prefer.ts';
 
-const scenarios: readonly Scenario[] = [
-  { status: 200, example: 'created' },
-  { status: 400, example: 'amountRequired' },
-  { status: 400, example: 'amountTooSmall' },
-  { status: 503, example: 'providerUnavailable' },
+const scenarios = [
+  { status: 200, name: 'created' },
+  { status: 400, name: 'amountRequired' },
+  { status: 400, name: 'amountTooSmall' },
+  { status: 503, name: 'providerUnavailable' },
 ];
 const chosen = (prefer: string | undefined) =>
   chooseScenario({ code: readPreference(prefer, 'code'), example: readPreference(prefer, 'example') }, scenarios);
@@ -15,7 +14,7 @@ describe('chooseScenario', () => {
   it.each([undefined, '', ' ', 'return=minimal', 'wait=10, respond-async', 'codes=503'])(
     'answers the first scenario where none is asked for: %s',
     (prefer) => {
-      expect(chosen(prefer)).toEqual({ example: 'created' });
+      expect(chosen(prefer)).toEqual({ status: 200, name: 'created' });
     },
   );
 
@@ -33,7 +32,7 @@ describe('chooseScenario', () => {
     ['code=503, code=400', 'providerUnavailable'],
     [',,code=503', 'providerUnavailable'],
   ])('reads %s as %s', (prefer, example) => {
-    expect(chosen(prefer)).toEqual({ example });
+    expect(chosen(prefer)).toMatchObject({ name: example });
   });
 
   it.each([
@@ -47,14 +46,14 @@ describe('chooseScenario', () => {
     'code=x"503"',
     'code="503"x',
     'code',
-  ])('lists every scenario to %s, which is none', (prefer) => {
-    expect(chosen(prefer)).toEqual({
-      example: 'invalidRequest',
-      fields: {
-        message:
-          'Unknown scenario. Choose with the header Prefer one of: code=200, example=created; ' +
-          'code=400, example=amountRequired; code=400, example=amountTooSmall; code=503, example=providerUnavailable',
-      },
-    });
+  ])('finds none for %s', (prefer) => {
+    expect(chosen(prefer)).toBeUndefined();
   });
+});
+
+it('listChoices names every scenario', () => {
+  expect(listChoices(scenarios)).toBe(
+    'Unknown scenario. Choose with the header Prefer one of: code=200, example=created; ' +
+      'code=400, example=amountRequired; code=400, example=amountTooSmall; code=503, example=providerUnavailable',
+  );
 });

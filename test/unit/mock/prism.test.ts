@@ -2,8 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
-import { openContract, type ContractError } from '../../../src/contract/contract.ts';
-import { readPrismResponses } from '../../../src/mock/prism.ts';
+import { openContract } from '../../../src/contract/engine.ts';
+import type { ContractError } from '../../../src/contract/lint.ts';
+import { prismResponses } from '../../../src/mock/prism.ts';
+import { respondWithFirstExample } from '../../support/engine.ts';
 import { freePort } from '../../support/freePort.ts';
 
 type Contract = typeof document;
@@ -11,8 +13,8 @@ type Contract = typeof document;
 async function answersFrom(edit: (contract: Contract) => void) {
   const contract = structuredClone(document);
   edit(contract);
-  const { operations } = await openContract(contract, () => async () => ({ example: 'created' }));
-  return readPrismResponses(contract, operations);
+  const { operations } = await openContract(contract, { notImplemented: respondWithFirstExample });
+  return prismResponses(contract, operations);
 }
 
 /** The values that a good edit would have to be true to. */
@@ -24,14 +26,14 @@ const findPlace = (status: number, example: string) =>
     ' ',
   );
 
-describe('prismAnswers', () => {
+describe('prismResponses', () => {
   it('has for every scenario what the contract has', async () => {
-    const { operations } = await openContract(document, () => async () => ({ example: 'created' }));
-    const answers = await readPrismResponses(document, operations);
-    const all = operations.flatMap((operation) => operation.scenarios.map(({ example }) => ({ operation, example })));
+    const { operations } = await openContract(document, { notImplemented: respondWithFirstExample });
+    const answers = await prismResponses(document, operations);
+    const all = operations.flatMap((operation) => operation.examples.map((example) => ({ operation, example })));
     expect(all.length).toBeGreaterThan(10);
-    expect(all.map(({ operation, example }) => answers(operation, example))).toEqual(
-      all.map(({ operation, example }) => operation.response(example)),
+    expect(all.map(({ operation, example }) => answers(operation, example.name))).toEqual(
+      all.map(({ example: { status, headers, body } }) => ({ status, headers, body })),
     );
   });
 
@@ -60,9 +62,12 @@ describe('prismAnswers', () => {
   });
 
   it('refuses a scenario that the document does not have', async () => {
-    const { operations } = await openContract(document, () => async () => ({ example: 'created' }));
-    const lost = operations.map((operation) => ({ ...operation, scenarios: [{ status: 400, example: 'lost' }] }));
-    const { issues } = (await readPrismResponses(document, lost).catch((error: unknown) => error)) as ContractError;
+    const { operations } = await openContract(document, { notImplemented: respondWithFirstExample });
+    const lost = operations.map((operation) => ({
+      ...operation,
+      examples: [{ ...operation.examples[0]!, status: 400, name: 'lost' }],
+    }));
+    const { issues } = (await prismResponses(document, lost).catch((error: unknown) => error)) as ContractError;
     expect(issues).toEqual([
       {
         text: expect.stringMatching(/^createPaymentIntent 400 lost: ./),

@@ -1,13 +1,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { INVALID_SPAN_CONTEXT, trace, type SpanContext } from '@opentelemetry/api';
-import type { FastifyRequest } from 'fastify';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { sha256 } from '../../../src/access/apiKeys.ts';
 import { readConfig } from '../../../src/config.ts';
 import { startFakeStripe, type FakeStripe, type Fault } from '../../../src/fake-stripe/server.ts';
-import { logLine, oncePerSecond, errorWithoutMessage } from '../../../src/observability/log.ts';
+import { logRequest, oncePerSecond, errorWithoutMessage, type LoggedRequest } from '../../../src/observability/log.ts';
 import { Problem } from '../../../src/contract/problems.ts';
 import { serve, type LiveServer } from '../../../src/live.ts';
 import { send, sendBytes, type WireRequest, type WireResponse } from '../../support/exchange.ts';
@@ -207,15 +206,15 @@ describe('the one line of a request', () => {
 });
 
 /** The line of a request that was as far as this. */
-function readLine(exchange: object, ending: Partial<Parameters<typeof logLine>[2]> = {}) {
+function readLine(changes: Partial<LoggedRequest> = {}) {
   const written: Record<string, unknown>[] = [];
   const logger = pino({ base: null }, { write: (line: string) => void written.push(JSON.parse(line)) });
-  const asked = { id: 'r1', method: 'POST', exchange } as FastifyRequest;
-  logLine(logger, asked, { status: 200, durationMs: 1.26, isAborted: false, ...ending });
+  const ended = { requestId: 'r1', method: 'POST', status: 200, durationMs: 1.26, isAborted: false };
+  logRequest(logger, { ...ended, ...changes });
   return written;
 }
 
-describe('logLine', () => {
+describe('logRequest', () => {
   const line = {
     level: 30,
     time: expect.any(Number),
@@ -237,13 +236,13 @@ describe('logLine', () => {
   });
 
   it('has no status where there was no answer, and says that the client left', () => {
-    expect(readLine({}, { status: 0, isAborted: true })).toEqual([{ ...line, aborted: true }]);
+    expect(readLine({ status: 0, isAborted: true })).toEqual([{ ...line, aborted: true }]);
   });
 
   it('is an error from 500 on, with the place of a fault of ours and none of its words', () => {
     const cause = new TypeError('CANARY of jane@example.com');
     const problem = new Problem('internalError', { cause });
-    expect(readLine({ problem }, { status: 500 })).toEqual([
+    expect(readLine({ problem, status: 500 })).toEqual([
       {
         ...line,
         level: 50,
@@ -252,7 +251,7 @@ describe('logLine', () => {
         cause: { name: 'TypeError', stack: expect.any(Array) },
       },
     ]);
-    expect(readLine({}, { status: 499 })).toMatchObject([{ level: 30 }]);
+    expect(readLine({ status: 499 })).toMatchObject([{ level: 30 }]);
   });
 });
 

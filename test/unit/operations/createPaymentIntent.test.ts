@@ -12,7 +12,14 @@ import { Problem } from '../../../src/contract/problems.ts';
 
 type Request = OperationRequest<'createPaymentIntent'>;
 
-const request: Request = { operationId: 'createPaymentIntent', tenant: 'acme', body: { amount: 100 }, headers: {} };
+const request: Request = {
+  operationId: 'createPaymentIntent',
+  tenant: 'acme',
+  body: { amount: 100 },
+  params: {},
+  query: {},
+  headers: {},
+};
 
 const withKey = (key: string): Request => ({ ...request, headers: { 'idempotency-key': key } });
 

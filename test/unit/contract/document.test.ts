@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dereference } from '../../../src/contract/references.ts';
+import { dereference } from '../../../src/contract/document.ts';
 
 describe('a reference', () => {
   it('is what it refers to, through other references and escapes', () => {

@@ -1,0 +1,38 @@
+import type { ErrorObject } from 'ajv';
+import { Problem } from './problems.ts';
+import type { Operation, Schema } from './document.ts';
+
+/** The Problem of a request that breaks rules of the contract: body before parameters, fields in the contract's order. */
+export function violationProblem(errors: readonly ErrorObject[], { parameters }: Operation): Problem {
+  return Problem.named(selectProblem(errors, parameters), { detail: () => describeErrors(errors) });
+}
+
+/** The first value that breaks a rule decides; where it breaks several, the keyword that its schema lists first in `x-problems`. */
+function selectProblem(errors: readonly ErrorObject[], parameters: Operation['parameters']): string {
+  const [first] = errors as [ErrorObject];
+  // A missing parameter breaks a rule of the library's own, around the schemas of the contract.
+  const schema: Schema = missingParameter(first, parameters)?.schema ?? first.parentSchema!;
+  const problems = schema['x-problems']!;
+  if (typeof problems === 'string') return problems;
+  const isBroken = (keyword: string) =>
+    errors.some(
+      (error) =>
+        error.keyword === keyword &&
+        error.parentSchema === first.parentSchema &&
+        error.instancePath === first.instancePath,
+    );
+  return problems[Object.keys(problems).find(isBroken)!]!;
+}
+
+function missingParameter({ keyword, instancePath, params }: ErrorObject, parameters: Operation['parameters']) {
+  if (keyword !== 'required') return undefined;
+  const [, place] = /^\/(path|query|header)$/.exec(instancePath) ?? [];
+  const name = String(params['missingProperty']).toLowerCase();
+  return parameters.find((parameter) => parameter.in === place && parameter.name.toLowerCase() === name);
+}
+
+/** `body/amount must be >= 0.5`: every violation, in the validator's words. */
+function describeErrors(errors: readonly ErrorObject[]): string {
+  const words = errors.map(({ instancePath, message }) => `${instancePath.slice(1)} ${message}`);
+  return words.join('; ').replaceAll('requestBody', 'body');
+}

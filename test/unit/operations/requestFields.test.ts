@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import document from '../../../generated/openapi.json' with { type: 'json' };
+import { dereference, readOperations, type Operation, type Schema } from '../../../src/contract/document.ts';
+import { openContract } from '../../../src/contract/engine.ts';
+import { liveHandlers } from '../../../src/operations/index.ts';
+import type { PaymentGateway } from '../../../src/payments/gateway.ts';
+import { handle } from '../../support/engine.ts';
+
+const operations = readOperations(dereference(document));
+
+/** What the payment gateway is asked for a request to an operation. */
+async function orderOf({ method, path }: Operation, body: unknown, headers: Record<string, string>): Promise<object> {
+  const orders: object[] = [];
+  const response = { clientSecret: 'a', replayed: false, requestId: 'b', droppedMethodTypes: [] };
+  const gateway = new Proxy({} as PaymentGateway, {
+    get: (_target, call) => async (order: object) => {
+      orders.push({ call, order: structuredClone(JSON.parse(JSON.stringify(order))) });
+      return response;
+    },
+  });
+  const contract = await openContract(document, { handlers: liveHandlers(gateway) });
+  await handle(contract, { method, path, headers, body: JSON.stringify(body) });
+  expect(orders).toHaveLength(1);
+  return orders[0]!;
+}
+
+const examplesOf = ({ requestBody }: Operation): object[] =>
+  Object.values(requestBody?.content['application/json']?.examples ?? {}).map(({ value }) => value as object);
+
+const schemaOf = ({ requestBody }: Operation): Schema => requestBody?.content['application/json']?.schema ?? {};
+
+/** The value with each of its parts changed in turn, to another one that the schema allows. */
+function* variations(value: unknown, schema: Schema): Generator {
+  if (typeof value === 'number') yield value + 1;
+  else if (typeof value === 'string')
+    yield (schema['enum'] as string[] | undefined)?.find((other) => other !== value) ?? `${value}x`;
+  else if (Array.isArray(value)) {
+    if (value.length > 1) yield value.slice(1);
+    yield [...(schema.items as { enum: string[] }).enum]
+      .filter((other) => !value.includes(other))
+      .slice(0, 1)
+      .concat(value);
+  } else {
+    const object = value as Record<string, unknown>;
+    for (const [name, part] of Object.entries(object)) {
+      const property = (schema.properties?.[name] ?? schema.additionalProperties ?? {}) as Schema;
+      for (const other of variations(part, property)) yield { ...object, [name]: other };
+    }
+  }
+}
+
+describe.each(operations.map((operation) => [operation.id, operation] as const))('%s', (_id, operation) => {
+  const headers = { 'content-type': 'application/json', 'idempotency-key': 'one' };
+
+  it('has every field of its body in an example', () => {
+    const fields = Object.keys(schemaOf(operation).properties ?? {});
+    expect(examplesOf(operation).flatMap((example) => Object.keys(example))).toEqual(expect.arrayContaining(fields));
+  });
+
+  it('hands every field of its body on: one that no code reads would be a promise that nobody keeps', async () => {
+    let changes = 0;
+    for (const example of examplesOf(operation)) {
+      const order = await orderOf(operation, example, headers);
+      expect(await orderOf(operation, example, headers)).toEqual(order);
+      for (const changed of variations(example, schemaOf(operation))) {
+        changes += 1;
+        expect(await orderOf(operation, changed, headers), JSON.stringify(changed)).not.toEqual(order);
+      }
+    }
+    expect(changes).toBeGreaterThan(0);
+  });
+
+  it('reads every header that it describes', async () => {
+    const [example] = examplesOf(operation);
+    for (const { name } of operation.parameters.filter((parameter) => parameter.in === 'header')) {
+      const [one, other] = ['one', 'other'].map((value) =>
+        orderOf(operation, example, { ...headers, [name.toLowerCase()]: value }),
+      );
+      expect(await one, name).not.toEqual(await other);
+    }
+  });
+});
