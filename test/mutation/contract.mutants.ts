@@ -32,10 +32,6 @@ const explanations: Explanation[] = [
     partly: true,
   },
   {
-    mutants: /\/requestBody\/required(: true → false| removed)$/,
-    reason: 'no body is read as an empty object either way: the answer is Amount is required',
-  },
-  {
     mutants: /\/examples\/created\/value\/data\/paymentIntentSecret: /,
     reason: 'each answer has a secret of its own; the schema holds its form',
   },
