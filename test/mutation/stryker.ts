@@ -23,6 +23,7 @@ const parts: Record<string, Part> = {
       'src/access/apiKeys.ts',
       'src/access/callerAddress.ts',
       'src/config.ts',
+      'src/env.ts',
       'src/docs/curl.ts',
       'src/mock/prefer.ts',
       'src/operations/createPaymentIntent.ts',

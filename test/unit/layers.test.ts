@@ -10,7 +10,7 @@ const ROWS: readonly (readonly RegExp[])[] = [
   [/^docs\/routes\.ts$/],
   [/^docs\/files\.ts$/],
   [
-    /^config\.ts$/,
+    /^(config|env)\.ts$/,
     /^docs\/(curl|document)\.ts$/,
     /^mock\/(contractFile|directives|dynamicData|headerValue|prefer|prism|scenarios)\.ts$/,
   ],
