@@ -5,7 +5,8 @@ import { readConfig } from './config.ts';
 import { curlLines } from './docs/curl.ts';
 import { startFakeStripe } from './fake-stripe/server.ts';
 import { openLog } from './observability/log.ts';
-import { serve, stopOnSignals } from './live.ts';
+import { serve } from './live.ts';
+import { stopOnSignals } from './shutdown.ts';
 
 const API_KEY = 'cv_dev_key';
 

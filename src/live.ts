@@ -1,23 +1,23 @@
 import type { Server } from 'node:http';
-import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import document from '../generated/openapi.json' with { type: 'json' };
 import { serveAdmin } from './observability/admin.ts';
 import { createResponseValidator } from './contract/responseValidation.ts';
 import { buildApp } from './http/app.ts';
 import { keyring } from './access/apiKeys.ts';
-import { connectionsClosed, closeAfter, endUnfinished, isLastInPipeline } from './http/connections.ts';
+import { closeAfter, isLastInPipeline } from './http/connections.ts';
 import type { Config } from './config.ts';
 import { openContract } from './contract/engine.ts';
 import { readersMock, type Docs } from './docs/files.ts';
 import { registerDocs } from './docs/routes.ts';
 import { createRateLimits } from './access/rateLimits.ts';
-import { oncePerSecond, errorWithoutMessage } from './observability/log.ts';
+import { oncePerSecond } from './observability/log.ts';
 import { createMetrics, type Metrics } from './observability/metrics.ts';
 import { liveHandlers } from './operations/index.ts';
 import { bulkhead } from './payments/bulkhead.ts';
 import { stripeGateway } from './payments/stripe/gateway.ts';
-import { onStopSignal } from './stopSignals.ts';
+import { DEADLINE_MS, drain, stopTimeoutMs } from './shutdown.ts';
 
 export interface LiveServer {
   /** `http://127.0.0.1:3000`. */
@@ -28,9 +28,6 @@ export interface LiveServer {
   stop(): Promise<void>;
   stopsWithinMs: number;
 }
-
-/** Every accepted request is answered within this time, whatever Stripe does. */
-const DEADLINE_MS = 10_000;
 
 /**
  * Starts the live server on the contract, with Stripe behind it: the real one, unless `stripeUrl` is another.
@@ -96,17 +93,7 @@ export async function serve(
 
   async function stop(): Promise<void> {
     logger.info({ drainMs: config.drainMs }, 'draining');
-    await delay(config.drainMs);
-    const closed = app.close();
-    endUnfinished(app.server);
-    // Each answer closes its connection. Again until all are gone: some were accepted before the port was closed.
-    const sweep = setInterval(() => endUnfinished(app.server), 50);
-    // The last request was taken by now, and has its whole deadline.
-    const watchdog = setTimeout(() => app.server.closeAllConnections(), DEADLINE_MS + 1_000);
-    await closed;
-    await connectionsClosed(app.server);
-    clearInterval(sweep);
-    clearTimeout(watchdog);
+    await drain(app, config.drainMs);
     await gateway.close();
     rateLimits.close();
     await admin.close();
@@ -117,7 +104,7 @@ export async function serve(
     url,
     adminUrl: admin.url,
     stop: () => (stopping ??= stop()),
-    stopsWithinMs: config.drainMs + DEADLINE_MS + 1_000,
+    stopsWithinMs: stopTimeoutMs(config.drainMs),
   };
 }
 
@@ -136,39 +123,4 @@ function limitConnections(server: Server, maxConnections: number, logger: Fastif
 function choosePlayground({ stripeSecretKey }: Config): Omit<Docs, 'document'> {
   if (!/^[sr]k_test_/.test(stripeSecretKey)) return readersMock;
   return { ...readersMock, server: { url: '/', description: "This server, in Stripe's test mode" } };
-}
-
-/**
- * Ends the process when it is asked to, and when it can't be trusted any more: not before everyone has their answer, and
- * not later than the longest answer can take.
- */
-export function stopOnSignals(server: LiveServer, logger: FastifyBaseLogger, onStopped = async () => {}): void {
-  let exitCode = 0;
-  let isEnding = false;
-  const end = (code: number) => {
-    // A fault in the middle of a drain is a fault still.
-    exitCode = Math.max(exitCode, code);
-    if (isEnding) return;
-    isEnding = true;
-    setTimeout(() => process.exit(1), server.stopsWithinMs + 1_000).unref();
-    void server
-      .stop()
-      .then(onStopped)
-      .then(
-        () => process.exit(exitCode),
-        () => process.exit(1),
-      );
-  };
-  onStopSignal(() => end(0));
-  for (const fault of ['uncaughtException', 'unhandledRejection'] as const) {
-    process.on(fault, (error: unknown) => {
-      try {
-        logger.fatal({ fault, ...errorWithoutMessage(error) }, 'fatal error: draining, then exiting');
-      } catch {
-        // An error that can't be read. Thrown from here, another one would end the process at once.
-        logger.fatal({ fault }, 'fatal error: draining, then exiting');
-      }
-      end(1);
-    });
-  }
 }

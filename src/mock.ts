@@ -6,7 +6,7 @@ import { readMockConfig } from './config.ts';
 import { openLog } from './observability/log.ts';
 import { startMock } from './mock/server.ts';
 import { describeRequest, banner, consoleLog, type Paint } from './mock/console.ts';
-import { onStopSignal } from './stopSignals.ts';
+import { onStopSignal } from './shutdown.ts';
 
 const CONTRACT = fileURLToPath(new URL('../openapi/openapi.yaml', import.meta.url));
 

@@ -2,7 +2,8 @@
 import './startSignals.js';
 import { readConfig } from './config.ts';
 import { openLog } from './observability/log.ts';
-import { serve, stopOnSignals } from './live.ts';
+import { serve } from './live.ts';
+import { stopOnSignals } from './shutdown.ts';
 import { startTracing } from './observability/tracing.ts';
 
 try {

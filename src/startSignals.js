@@ -1,6 +1,6 @@
 /**
  * Loaded before a process (`node --import ./src/startSignals.js`), and before anything else is: answers signals until there is
- * something to drain, when src/stopSignals.ts takes over.
+ * something to drain, when src/shutdown.ts takes over.
  *
  * JavaScript without imports, because what takes the types away from TypeScript takes long to load.
  */

@@ -1,7 +1,8 @@
 /** As src/server.ts, on another Stripe than the real one. */
 import { readConfig } from '../../src/config.ts';
 import { openLog } from '../../src/observability/log.ts';
-import { serve, stopOnSignals } from '../../src/live.ts';
+import { serve } from '../../src/live.ts';
+import { stopOnSignals } from '../../src/shutdown.ts';
 import { startTracing } from '../../src/observability/tracing.ts';
 
 const { BENCH_STRIPE_URL, ...env } = process.env;

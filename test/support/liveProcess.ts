@@ -4,7 +4,8 @@
  */
 import { readConfig } from '../../src/config.ts';
 import { openLog } from '../../src/observability/log.ts';
-import { serve, stopOnSignals } from '../../src/live.ts';
+import { serve } from '../../src/live.ts';
+import { stopOnSignals } from '../../src/shutdown.ts';
 
 // A test that is killed can't end what it started: whoever was forked by it goes when it is gone.
 process.once('disconnect', () => process.exit(1));

@@ -5,7 +5,8 @@
  */
 import { readConfig } from '../../src/config.ts';
 import { openLog } from '../../src/observability/log.ts';
-import { serve, stopOnSignals } from '../../src/live.ts';
+import { serve } from '../../src/live.ts';
+import { stopOnSignals } from '../../src/shutdown.ts';
 import { startTracing } from '../../src/observability/tracing.ts';
 
 const config = readConfig(process.env);

@@ -8,7 +8,7 @@ const ROWS: readonly (readonly RegExp[])[] = [
   [/^(dev|mock|server)\.ts$/, /^tools\//],
   [/^live\.ts$/, /^mock\/(console|server)\.ts$/],
   [/^docs\/routes\.ts$/],
-  [/^docs\/files\.ts$/],
+  [/^docs\/files\.ts$/, /^shutdown\.ts$/],
   [
     /^(config|env)\.ts$/,
     /^docs\/(curl|document)\.ts$/,
@@ -28,7 +28,7 @@ const ROWS: readonly (readonly RegExp[])[] = [
   [/^payments\/bulkhead\.ts$/, /^payments\/stripe\//],
   [/^payments\/gateway\.ts$/],
   [
-    /^(stopSignals\.ts|startSignals\.js)$/,
+    /^startSignals\.js$/,
     /^access\/(callerAddress|redis)\.ts$/,
     /^client\//,
     /^observability\/(logDestination|tracing)\.ts$/,
