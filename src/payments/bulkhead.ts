@@ -1,22 +1,22 @@
 import { GatewayError, type CreatedIntent, type IntentOrder, type PaymentGateway } from './gateway.ts';
 
 export interface BulkheadSettings {
-  /** Orders with the provider at once. Stripe allows 25 a second for one endpoint by default, 100 in live mode. */
+  /** Concurrent calls to the provider. Stripe's default rate limits: 25 a second for one endpoint, 100 in live mode. */
   maxInFlight: number;
-  /** Orders that wait for one of those to end, of all tenants together. */
+  /** Orders that wait for a place, over all tenants. */
   maxQueued: number;
-  /** How long one waits at most, in milliseconds. */
+  /** Longest wait of one order, in milliseconds. */
   maxWaitMs: number;
 }
 
 export interface Bulkhead extends PaymentGateway {
   readonly inFlight: number;
   readonly queued: number;
-  /** How many orders were rejected since the start, because too many were there. */
+  /** Orders rejected since the start because the queue was full or the wait timed out. */
   readonly rejected: number;
 }
 
-/** A tenant with orders in flight or queued. No other is kept. */
+/** A tenant with orders in flight or queued. */
 interface Tenant {
   readonly name: string;
   inFlight: number;
@@ -34,26 +34,25 @@ interface QueuedOrder {
 
 /**
  * Limits concurrent orders and shares the places among tenants. Excess orders queue up to `maxQueued`, each for at most
- * `maxWaitMs`; the rest are rejected as `unavailable` at once, rather than everything getting slow together. A rejected
- * order never reached the provider.
+ * `maxWaitMs`; the rest fail with `unavailable` without calling the provider.
  *
  * With `n` places, and `k` tenants that have orders in flight or queued:
- * - A tenant with no order in flight gets a free place at once, whichever it is, and so does one that has fewer than
- *   n / (k + 1), rounded down.
- * - Beyond that, a tenant gets another place only while it has fewer than twice as many as are free. Alone it has about two
- *   thirds of all; `k` tenants that take all they can have about 2n / (2k + 1) each, and half as many stay free.
- * - While orders are queued, the next place goes to the tenant with the fewest in flight, by turns among equals. The orders
- *   of one tenant keep their order.
- * - In a full queue the newest order of the tenant with the longest queue makes room for a tenant that has at least two
- *   fewer queued.
+ * - A tenant with fewer than n / (k + 1) orders in flight, rounded down, or with none, gets any free place at once.
+ * - Beyond that, a tenant gets another place only while it has fewer than twice as many as are free. A single tenant can use
+ *   about two thirds of the places; `k` tenants that take all they can have about 2n / (2k + 1) each, and half as many stay
+ *   free.
+ * - While orders are queued, the next place goes to the tenant with the fewest in flight, round-robin among equals. The
+ *   orders of one tenant stay in sequence.
+ * - In a full queue, the newest order of the tenant with the longest queue is rejected in favour of a tenant with at least
+ *   two fewer queued.
  *
- * A place in use is never taken away: a tenant that comes when all are taken has its share once orders of others have ended.
+ * Orders in flight are never interrupted: when all places are taken, a new tenant gets its share as orders of others end.
  *
- * A queued order whose client is gone gets no place: it is rejected as well, and not counted among the rejected.
+ * A queued order whose client has disconnected fails too, but does not count as rejected.
  */
 export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxWaitMs }: BulkheadSettings): Bulkhead {
   const tenants = new Map<string, Tenant>();
-  /** Tenants with queued orders; the one that was served last is at the end. */
+  /** Tenants with queued orders, the most recently served last. */
   const queueing = new Set<Tenant>();
   let inFlight = 0;
   let queued = 0;
@@ -61,7 +60,7 @@ export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxW
 
   async function createIntent(order: IntentOrder): Promise<CreatedIntent> {
     const tenant = findTenant(order.tenant);
-    // Whoever has queued orders has as many places as it may have: nobody overtakes those.
+    // A tenant with queued orders is at its limit, so its queued orders are never overtaken.
     if (tenant.inFlight < placesPerTenant()) acquire(tenant);
     else await queuedPlace(tenant, order);
     try {
@@ -81,7 +80,7 @@ export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxW
     if (tenant.inFlight === 0 && tenant.queue.length === 0) tenants.delete(tenant.name);
   }
 
-  /** How many places a tenant may have now. */
+  /** The current limit of each tenant. */
   function placesPerTenant(): number {
     const free = maxInFlight - inFlight;
     return free === 0 ? 0 : Math.max(2 * free, Math.floor(maxInFlight / (tenants.size + 1)));
@@ -106,26 +105,26 @@ export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxW
       }
       acquire(next);
       dequeue(order);
-      // Behind its equals.
+      // Round-robin: move the tenant to the end.
       if (queueing.delete(next)) queueing.add(next);
       order.acquired();
     }
   }
 
-  /** Resolves with a place acquired. */
+  /** Resolves once a place is acquired. */
   function queuedPlace(tenant: Tenant, { isAbandoned }: IntentOrder): Promise<void> {
     return new Promise((acquired, rejected) => {
-      const timer = setTimeout(() => reject(order, 'waited too long for other orders to end'), maxWaitMs);
+      const timer = setTimeout(() => reject(order, 'timed out waiting in the queue'), maxWaitMs);
       const order: QueuedOrder = { tenant, isAbandoned, timer, acquired, rejected };
       tenant.queue.push(order);
       queueing.add(tenant);
       queued += 1;
       if (queued > maxQueued) abandonAll();
-      if (queued > maxQueued) reject(newestOfLongestQueue(tenant), 'too many orders wait already');
+      if (queued > maxQueued) reject(newestOfLongestQueue(tenant), 'the queue is full');
     });
   }
 
-  /** Looks at every queued order, so only where the queue is full. */
+  /** Checks every queued order, so it runs only when the queue is full. */
   function abandonAll(): void {
     const orders = [...queueing].flatMap(({ queue }) => queue.filter(({ isAbandoned }) => isAbandoned?.()));
     orders.forEach(abandon);
@@ -133,7 +132,7 @@ export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxW
 
   function abandon(order: QueuedOrder): void {
     dequeue(order);
-    order.rejected(new GatewayError('unavailable', 'the client left while the order was queued'));
+    order.rejected(new GatewayError('unavailable', 'the client disconnected while the order was queued'));
   }
 
   function reject(order: QueuedOrder, reason: string): void {
@@ -155,7 +154,7 @@ export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxW
     return [...queueing].reduce((fewest, tenant) => (tenant.inFlight < fewest.inFlight ? tenant : fewest));
   }
 
-  /** Of `newcomer`, whose order is in its queue already, unless another queue is longer still. */
+  /** The newest order of `newcomer`, which is already queued, unless another tenant's queue is longer. */
   function newestOfLongestQueue(newcomer: Tenant): QueuedOrder {
     const { queue } = [...queueing].reduce(
       (longest, tenant) => (tenant.queue.length > longest.queue.length ? tenant : longest),

@@ -1,4 +1,4 @@
-/** What we ask of a payment provider, and the ways it fails. Knows neither HTTP, nor OpenAPI, nor Stripe. */
+/** The port to a payment provider, and its failures. Independent of HTTP, OpenAPI and Stripe. */
 
 export interface PaymentGateway {
   /**
@@ -7,31 +7,31 @@ export interface PaymentGateway {
    * Throws GatewayError, and nothing else.
    */
   createIntent(order: IntentOrder): Promise<CreatedIntent>;
-  /** Ends the connections to the provider. Calls under way are cut. */
+  /** Closes the connections to the provider, and aborts calls in flight. */
   close(): Promise<void>;
 }
 
 export interface IntentOrder {
-  /** Who pays: places with the provider are shared out by it, and the intent names it. */
+  /** The tenant whose API key was used. Concurrency is shared by tenant, and the intent's metadata holds the name. */
   tenant: string;
   /** Whole US cents. */
   cents: number;
-  /** The payment method types to offer; absent, the provider chooses. */
+  /** Payment method types to offer. Default: the provider chooses. */
   methodTypes?: readonly string[];
   metadata: Readonly<Record<string, string>>;
   /** Equal for a request and its retries, different for any two others. ASCII, up to 255 characters. */
   idempotencyKey: string;
-  /** Whether the client seems to be gone. Where an order is queued, it is asked before the provider is called, and never after. */
+  /** Whether the client has disconnected. Checked only for queued orders, before the provider is called. */
   isAbandoned?: () => boolean;
 }
 
 export interface CreatedIntent {
   clientSecret: string;
-  /** The provider answered from its memory of an earlier request with the same key. */
+  /** The provider replayed its response to an earlier request with the same key. */
   replayed: boolean;
-  /** The provider's name for its answer, for its support. */
+  /** The provider's request ID, for its support. */
   requestId: string | undefined;
-  /** Asked for, but not offered by the provider for this amount, currency and account. */
+  /** Requested, but not offered by the provider for this amount, currency and account. */
   droppedMethodTypes: readonly string[];
 }
 
@@ -42,31 +42,30 @@ export type GatewayFault =
   | 'metadataRefused'
   /** The key was used before, with other parameters. */
   | 'keyReused'
-  /** A request with the same key is still under way. */
+  /** A request with the same key is still in progress. */
   | 'keyInUse'
-  /** Not reached, too slow, limiting us or failing. Whether an intent exists is unknown: ask again with the same key. */
+  /** Unreachable, slow, rate limiting or failing. Whether an intent exists is unknown: retry with the same key. */
   | 'unavailable'
-  /** The provider refuses what only we can mend, or its answer is not the one asked for. */
+  /** The provider rejects the request for a reason only we can fix, or its response does not match the order. */
   | 'broken';
 
-/** What may be logged of a provider's answer: never its words, which can hold parts of keys. */
+/** Fields of a provider's response that may be logged. Never its messages, which can contain parts of keys. */
 export interface FaultDetails {
   type?: string;
   code?: string;
   param?: string;
   statusCode?: number;
   requestId?: string;
-  /** The provider answered from its memory of an earlier request with the same key. */
   replayed?: boolean;
 }
 
 export class GatewayError extends Error {
   readonly fault: GatewayFault;
   readonly details: FaultDetails;
-  /** How long the provider asks to be left alone, in whole seconds. */
+  /** The provider's Retry-After, in whole seconds. */
   readonly retryAfterSeconds: number | undefined;
 
-  /** `reason` is ours and goes into the log: it must not quote the provider. */
+  /** `reason` is logged, so it must not quote the provider. */
   constructor(fault: GatewayFault, reason: string, details: FaultDetails = {}, retryAfterSeconds?: number) {
     super(reason);
     this.name = 'GatewayError';

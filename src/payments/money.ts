@@ -1,7 +1,7 @@
-/** Eight digits: Stripe's limit on PaymentIntent.amount, as a safety net. The contract has its own, in words. */
+/** Eight digits: Stripe's limit on PaymentIntent.amount. A safety net: the contract has its own limit. */
 const MAX_CENTS = 99_999_999;
 
-/** The number of dollars is no amount of money that we can charge. */
+/** Not a chargeable amount. */
 export class AmountError extends Error {
   constructor(dollars: number) {
     super(`expected whole US cents, from 0.01 to 999999.99 dollars, got ${dollars}`);
@@ -23,8 +23,8 @@ export function dollarsToCents(dollars: number): number {
  * Whether the number is a whole amount of cents from 0.01 to 999999.99 dollars.
  *
  * `dollars * 100` often misses the whole number (1.15 * 100 = 114.99999999999999), so its nearest one is only a
- * candidate. The division settles it: IEEE 754 rounds it correctly, so 115 / 100 is the very number that "1.15" is read
- * as. Seen to hold for every amount there is: test/unit/payments/money.exhaustive.ts.
+ * candidate. The division settles it: IEEE 754 rounds it correctly, so 115 / 100 is exactly the number that "1.15" parses
+ * to. test/unit/payments/money.exhaustive.ts checks every amount.
  */
 export function isWholeCents(dollars: number): boolean {
   const cents = nearestCents(dollars);

@@ -1,10 +1,10 @@
 import type { FaultDetails, GatewayFault } from '../gateway.ts';
 import type { ResponseHeaders, TransportErrorKind } from './httpClient.ts';
 
-/** How an attempt ended without the intent. What Stripe sent is as it came: see loggable() before it goes anywhere. */
+/** A failed attempt. Stripe's values are unfiltered: log only what logFields() returns. */
 export interface Failure {
   outcome: FailedOutcome;
-  /** Ours, fit for a log. */
+  /** Our own text, safe to log. */
   reason: string;
   statusCode?: number | undefined;
   type?: string | undefined;
@@ -14,13 +14,13 @@ export interface Failure {
 }
 
 export type FailedOutcome =
-  /** An error in the API's form that names our idempotency key. */
+  /** A Stripe error that echoes our idempotency key. */
   | 'refused'
-  /** An error in the API's form that names no key. It may be about another request: Stripe names the key it was sent. */
+  /** A Stripe error without an idempotency key. Stripe echoes the key, so the error may belong to another request. */
   | 'unattributed'
-  /** A success that is not this order's, or a response to another key. An alarm: connections or Stripe mix up customers. */
+  /** A success for another order, or a response to another key. An alarm: connections or Stripe mix up customers. */
   | 'mismatched'
-  /** The request could not be written at all. */
+  /** The request could not be sent. */
   | 'unsent'
   | TransportErrorKind;
 
@@ -40,7 +40,7 @@ const FAULT_BY_PARAM = new Map<string | undefined, GatewayFault>([
 type Decisive = Pick<Failure, 'outcome' | 'statusCode' | 'type' | 'code' | 'param'>;
 
 /**
- * The one translation from Stripe's failures into ours. Decides on status, type, code and parameter, never on text.
+ * Maps Stripe's failures to ours: by status, type, code and parameter, never by message.
  *
  * Source: https://docs.stripe.com/api/errors and https://docs.stripe.com/error-codes
  */
@@ -54,9 +54,9 @@ export function classifyFailure({ outcome, ...response }: Decisive): GatewayFaul
     case 'unsent':
       return 'broken';
     case 'unattributed':
-      // Only Stripe's refusal of our secret key is final without naming our idempotency key: it comes before that is read.
+      // Stripe rejects a secret key before it reads the idempotency key, so this error is final without an echo.
       return response.statusCode === 401 || response.statusCode === 403 ? 'broken' : 'unavailable';
-    // What is no answer of the API still has a status: a proxy's 502 in HTML, a 200 with a login page.
+    // Responses that do not come from the API have a status too: a proxy's 502 in HTML, a 200 with a login page.
     case 'unusable':
     case 'refused':
       return classifyResponse(response);
@@ -68,20 +68,20 @@ export function classifyFailure({ outcome, ...response }: Decisive): GatewayFaul
 function classifyResponse({ statusCode = 0, type, code, param }: Omit<Decisive, 'outcome'>): GatewayFault {
   if (statusCode === 429 || statusCode >= 500) return 'unavailable';
   if (code === 'lock_timeout' || code === 'rate_limit') return 'unavailable';
-  // Before the type: Stripe gives these two the type idempotency_error as well.
+  // Checked before the type, because Stripe also gives these two the type idempotency_error.
   if (statusCode === 409 || code === 'idempotency_key_in_use') return 'keyInUse';
-  // A wrong key of ours, a missing right, a redirect (Stripe has none: then baseUrl is no Stripe), a success of no use.
+  // Our key is wrong or lacks a permission, or a redirect (Stripe has none: baseUrl is wrong), or an unusable success.
   if (statusCode !== 400) return 'broken';
   if (type === 'idempotency_error') return 'keyReused';
   return FAULT_BY_CODE.get(code) ?? FAULT_BY_PARAM.get(readParameterName(param)) ?? 'broken';
 }
 
-/** Whether the same request, sent again under its key, may end better. */
+/** Whether a retry with the same idempotency key may succeed. */
 export function isWorthRepeating(failure: Failure): boolean {
   switch (failure.outcome) {
     case 'unsent':
       return false;
-    // Whatever their headers said, what they were about never arrived. Stripe sends it again under the same key.
+    // The result never arrived, whatever the headers said. Stripe replays it for the same key.
     case 'unreachable':
     case 'timeout':
     case 'cut':
@@ -92,7 +92,7 @@ export function isWorthRepeating(failure: Failure): boolean {
     case 'refused':
       return isTemporaryRefusal(failure);
     case 'unattributed':
-      // Whatever it says may be said to somebody else, but for a 429: asking for less concerns all of us.
+      // The response may belong to another request. A 429 applies to all requests.
       return failure.statusCode !== 429 || isTemporaryRefusal(failure);
     default:
       return failure.outcome satisfies never;
@@ -100,7 +100,7 @@ export function isWorthRepeating(failure: Failure): boolean {
 }
 
 /**
- * Whether the connection may be one response behind: then none of those open now may serve the retry, or anybody else.
+ * Whether the connection may be one response behind: then no connection that is open now may serve another request.
  *
  * An overloaded Stripe, or its edge, may send a 429 or a 5xx without our key: new connections would add to its load.
  */
@@ -112,14 +112,14 @@ function isRedirect({ statusCode = 0 }: Failure): boolean {
   return statusCode >= 300 && statusCode < 400;
 }
 
-/** Stripe's own word goes first. A plain 429 is not repeated: it asks for less. */
+/** Stripe-Should-Retry decides. Without it, a 429 for rate is not retried. */
 function isTemporaryRefusal({ statusCode = 0, code, headers }: Failure): boolean {
   const shouldRetry = headers['stripe-should-retry'];
   if (shouldRetry === 'true' || shouldRetry === 'false') return shouldRetry === 'true';
   return statusCode === 409 || statusCode >= 500 || code === 'lock_timeout' || code === 'idempotency_key_in_use';
 }
 
-/** What may be logged. A parameter's own key is the caller's (`metadata[jane@example.com]`), so only its name stays. */
+/** Fields safe to log. The key of a parameter is the caller's data (`metadata[jane@example.com]`): only the name is kept. */
 export function logFields({ statusCode, type, code, param, headers }: Failure): FaultDetails {
   const details = {
     statusCode,
@@ -132,7 +132,7 @@ export function logFields({ statusCode, type, code, param, headers }: Failure): 
   return Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined));
 }
 
-/** The value if it is a plain identifier; anything else could hold whatever somebody put there. */
+/** The value if it is a plain identifier. Other text could contain customer data. */
 export function safeIdentifier(value: string | undefined): string | undefined {
   return value !== undefined && /^[\w.-]{1,100}$/.test(value) ? value : undefined;
 }

@@ -14,27 +14,27 @@ import {
 import { TransportError, stripeHttpClient, type ResponseHeaders } from './httpClient.ts';
 import { intentParams, mismatchIn, type IntentParams } from './intents.ts';
 
-/** Not the SDK's default, which an update would move: what a retry across a deploy sends and gets depends on it. */
+/** Pinned, because an SDK update would change the default, and with it what a retry across a deploy sends and gets. */
 const API_VERSION = '2026-10-28.endive';
 
 const MAX_ATTEMPTS = 3;
 
-/** With less time left, one more attempt would add load and seldom an answer. */
+/** With less time left, another attempt would add load and rarely succeed. */
 const MIN_ATTEMPT_MS = 250;
 
-/** Before the second attempt; twice as long before the third. At random, lest all callers come back at once. */
+/** Before the second attempt; doubled before the third. Random, so that callers do not retry in lockstep. */
 const PAUSE_MS = { from: 300, to: 500 };
 
-/** The longest wait that we pass on to a caller. */
+/** The longest Retry-After passed on to a caller. */
 const MAX_RETRY_AFTER_SECONDS = 60;
 
 export interface StripeGatewayOptions {
   secretKey: string;
-  /** Another Stripe than the real one: a scheme, a host, a port. */
+  /** Scheme, host and port of Stripe. Default: https://api.stripe.com. */
   baseUrl?: URL;
-  /** For one order, all attempts and pauses included. */
+  /** For one order, including all attempts and pauses. */
   deadlineMs?: number;
-  /** For one attempt, connecting and the whole answer included. Above Stripe's slow tail, or a retry meets our own call. */
+  /** For one attempt, including connecting and the whole response. Above Stripe's slow tail: a retry must not collide with it. */
   attemptTimeoutMs?: number;
   connectTimeoutMs?: number;
   /** Called after each attempt, for metrics and logs. Must not throw. */
@@ -45,7 +45,7 @@ export interface Attempt {
   outcome: 'created' | FailedOutcome;
   durationMs: number;
   statusCode: number | undefined;
-  /** Stripe's name for its answer. */
+  /** Stripe's `Request-Id`. */
   requestId: string | undefined;
 }
 
@@ -54,8 +54,8 @@ type Result = { outcome: 'created'; statusCode: number; headers: ResponseHeaders
 /**
  * Payments by Stripe.
  *
- * An order is asked for at most three times, with the same idempotency key and parameters, within one deadline. Only a
- * response that shows itself to be this order's counts, as success or as refusal: until one does, the outcome is unknown.
+ * Makes at most three attempts, with the same idempotency key and parameters, within one deadline. Only a response that
+ * provably belongs to this order counts, as success or as error: until one arrives, the outcome is unknown.
  */
 export function stripeGateway({
   secretKey,
@@ -80,9 +80,9 @@ export function stripeGateway({
 
       const pauseMs = pauseAfter(attempt, result.headers);
       const isLate = performance.now() + pauseMs + MIN_ATTEMPT_MS > endsAt;
-      // Our own earlier call, which Stripe is still working on, ends as what we ask for: that is worth all of the time left.
-      const isOurOwn = isUnderWay && classifyFailure(result) === 'keyInUse';
-      if ((attempt >= MAX_ATTEMPTS && !isOurOwn) || isLate || closing.signal.aborted || !isWorthRepeating(result)) {
+      // Our own earlier attempt holds the key. Its result is the one we want, so keep retrying until the deadline.
+      const isOwnAttempt = isUnderWay && classifyFailure(result) === 'keyInUse';
+      if ((attempt >= MAX_ATTEMPTS && !isOwnAttempt) || isLate || closing.signal.aborted || !isWorthRepeating(result)) {
         throw gatewayError(result, isUnderWay);
       }
       isUnderWay ||= mayBeUnderWay(result);
@@ -92,7 +92,7 @@ export function stripeGateway({
 
   async function attemptOnce(order: IntentOrder, params: IntentParams, timeoutMs: number): Promise<Result> {
     const startedAt = performance.now();
-    // The SDK takes a timeout of 0 for none, and no fractions.
+    // For the SDK, a timeout of 0 means none. It accepts no fractions.
     const options = { idempotencyKey: order.idempotencyKey, timeout: Math.max(1, Math.floor(timeoutMs)) };
     const call = () =>
       withoutStacks(() => stripe.paymentIntents.create(params, options)).then(
@@ -127,7 +127,7 @@ function stripeSdk(secretKey: string, { protocol, hostname, port }: URL, httpCli
     protocol: isPlain ? 'http' : 'https',
     host: hostname,
     port: port || (isPlain ? 80 : 443),
-    // All repeating is done here: the SDK's ignores Retry-After and knows no deadline.
+    // Retries are made here: the SDK's ignore Retry-After and have no deadline.
     maxNetworkRetries: 0,
     telemetry: false,
     appInfo: { name: 'payments-service' },
@@ -135,8 +135,8 @@ function stripeSdk(secretKey: string, { protocol, hostname, port }: URL, httpCli
 }
 
 /**
- * The SDK notes in each call where it was made from, for errors that go no further than failureOf. To Node that is a
- * sixth of the whole request. Errors made later, when the call is under way, have their stacks.
+ * Runs without stack traces. The SDK captures one in each call, at a sixth of the cost of the whole request, for errors that
+ * go no further than readFailure. Errors created later, while the call is in flight, have their stacks.
  */
 function withoutStacks<Value>(begin: () => Value): Value {
   const { stackTraceLimit } = Error;
@@ -148,7 +148,7 @@ function withoutStacks<Value>(begin: () => Value): Value {
   }
 }
 
-/** Refuses what would be sent as something else, or not at all. */
+/** Throws for orders that the SDK would send altered, or not at all. */
 function checkOrder({ methodTypes, idempotencyKey }: IntentOrder): void {
   if (methodTypes?.length === 0) {
     // The SDK leaves an empty list out, and Stripe would then offer every type.
@@ -173,7 +173,7 @@ function readResult(intent: Stripe.Response<Stripe.PaymentIntent>, params: Inten
   return { outcome: 'created', statusCode, headers, intent: created };
 }
 
-/** The error of an attempt as data. The SDK's own object goes no further: it holds headers and Stripe's words. */
+/** The error of an attempt as data. The SDK's error stops here: it contains headers and Stripe's messages. */
 function readFailure(error: unknown, order: IntentOrder): Failure {
   if (error instanceof Stripe.errors.StripeConnectionError && error.detail instanceof TransportError) {
     const { kind, message, statusCode, headers } = error.detail;
@@ -185,45 +185,52 @@ function readFailure(error: unknown, order: IntentOrder): Failure {
     const mismatch = keyMismatchIn(headers, order);
     if (mismatch !== undefined) return { outcome: 'mismatched', reason: mismatch, statusCode, headers };
     const refusal = { statusCode, type, code, param, headers };
-    if (isEchoed(headers)) return { outcome: 'refused', reason: 'an error of the API', ...refusal };
-    return { outcome: 'unattributed', reason: 'an error that does not name our key', ...refusal };
+    if (isEchoed(headers)) return { outcome: 'refused', reason: 'a Stripe API error', ...refusal };
+    return { outcome: 'unattributed', reason: 'an error that does not echo our idempotency key', ...refusal };
   }
   return { outcome: 'unsent', reason: 'the request could not be written', headers: {} };
 }
 
-/** Whether a response names an idempotency key, as Stripe's do. Another key than ours is a mismatch before. */
+/** Whether a response echoes an idempotency key, as Stripe's do. keyMismatchIn has already excluded other keys. */
 function isEchoed(headers: ResponseHeaders): boolean {
   return headers['idempotency-key'] !== undefined;
 }
 
 function keyMismatchIn(headers: ResponseHeaders, { idempotencyKey }: IntentOrder): string | undefined {
-  return (headers['idempotency-key'] ?? idempotencyKey) === idempotencyKey ? undefined : 'an answer to another key';
+  return (headers['idempotency-key'] ?? idempotencyKey) === idempotencyKey
+    ? undefined
+    : 'a response to another idempotency key';
 }
 
 function findDropped(offered: unknown, requested: readonly string[]): readonly string[] {
   return requested.filter((type) => !(Array.isArray(offered) && offered.includes(type)));
 }
 
-/** In milliseconds. Stripe's wish for more (Retry-After, in seconds) is honoured; one that is no number is none. */
+/** In milliseconds: at least Stripe's Retry-After. One that is not in seconds is ignored. */
 function pauseAfter(attempt: number, headers: ResponseHeaders): number {
   const pauseMs = (PAUSE_MS.from + Math.random() * (PAUSE_MS.to - PAUSE_MS.from)) * 2 ** Math.min(attempt - 1, 1);
   return Math.max(pauseMs, Number(headers['retry-after'] ?? 0) * 1000 || 0);
 }
 
-/** Whether Stripe may still be working on an attempt of ours that is over. */
+/** Whether Stripe may still be processing the failed attempt. */
 function mayBeUnderWay({ outcome }: Failure): boolean {
   return outcome !== 'refused' && outcome !== 'unreachable';
 }
 
 function gatewayError(failure: Failure, isUnderWay: boolean): GatewayError {
   const fault = classifyFailure(failure);
-  // The call that holds the key is our own earlier attempt: nothing the caller did, who may not even know of a key.
-  const ours = fault === 'keyInUse' && isUnderWay;
+  // Our own earlier attempt holds the key. The caller, who may not have sent a key, is not at fault.
+  const isOwnAttempt = fault === 'keyInUse' && isUnderWay;
   const reason = `${failure.outcome}: ${failure.reason}`;
-  return new GatewayError(ours ? 'unavailable' : fault, reason, logFields(failure), retryAfterSeconds(failure.headers));
+  return new GatewayError(
+    isOwnAttempt ? 'unavailable' : fault,
+    reason,
+    logFields(failure),
+    retryAfterSeconds(failure.headers),
+  );
 }
 
-/** Stripe's own wish, within reason: a proxy on the way could say anything. */
+/** Stripe's Retry-After, capped, because a proxy in between could send any value. */
 function retryAfterSeconds({ 'retry-after': retryAfter = '' }: ResponseHeaders): number | undefined {
   return /^[1-9]\d{0,8}$/.test(retryAfter) ? Math.min(Number(retryAfter), MAX_RETRY_AFTER_SECONDS) : undefined;
 }

@@ -1,13 +1,13 @@
 import type { Stripe } from 'stripe';
 import { Pool, type Dispatcher } from 'undici';
 
-/** Far above any answer of Stripe's (a payment intent has about 2 KiB). */
+/** Far above any response of Stripe's (a payment intent has about 2 KiB). */
 const MAX_RESPONSE_BYTES = 1_048_576;
 
-/** More than the calls the service lets through at once, so that no call waits for a connection. */
+/** Above the limit of concurrent calls, so that no call waits for a connection. */
 const MAX_CONNECTIONS = 64;
 
-/** The headers that are read further on. No other one gets in: `Stripe-Notice`, say, would be printed on stderr. */
+/** The headers that we read. Others are dropped: the SDK would print `Stripe-Notice`, for example, on stderr. */
 const HEADERS_READ = [
   'idempotency-key',
   'idempotent-replayed',
@@ -19,29 +19,29 @@ const HEADERS_READ = [
 export type ResponseHeaders = Partial<Record<(typeof HEADERS_READ)[number], string>>;
 
 export interface StripeHttpClient extends Stripe.HttpClient {
-  /** From now on uses new connections. Calls under way may end on theirs, which take no others and are then closed. */
+  /** Uses new connections for new calls. Calls in flight finish on the old ones, which are then closed. */
   renewConnections(): void;
-  /** Cuts all connections and refuses any further call. */
+  /** Closes all connections at once. Later calls fail. */
   close(): Promise<void>;
 }
 
 /**
- * How a call ended without an answer of the API:
- * `unreachable`, nothing was sent; `timeout` and `cut`, something was, and its effect is unknown;
- * `unusable`, something answered, but not as the API does.
+ * How a call ended without a Stripe API response:
+ * `unreachable`: nothing was sent; `timeout` and `cut`: something was sent, with unknown effect;
+ * `unusable`: the response did not have the API's form.
  */
 export type TransportErrorKind = 'unreachable' | 'timeout' | 'cut' | 'unusable';
 
 /**
- * Carries neither the failed call nor the bytes received: both hold secrets. Nor does it have a `code`, because the SDK
- * repeats a call by itself on some codes (ECONNRESET, EPIPE), even with its retries switched off.
+ * Holds neither the failed call nor the bytes received: both contain secrets. It has no `code`, because the SDK retries
+ * some codes (ECONNRESET, EPIPE) even with its retries switched off.
  */
 export class TransportError extends Error {
   readonly kind: TransportErrorKind;
   readonly statusCode: number | undefined;
   readonly headers: ResponseHeaders;
 
-  /** `reason` goes into the log. */
+  /** `reason` is logged. */
   constructor(kind: TransportErrorKind, reason: string, statusCode?: number, headers: ResponseHeaders = {}) {
     super(reason);
     this.name = 'TransportError';
@@ -58,11 +58,11 @@ interface RawResponse {
 }
 
 /**
- * The SDK's transport on undici, believing nothing: every call ends in time, and every answer it returns is a JSON object
- * of bounded size, with an `error` object if and only if the status is no success. Redirects are answers like others.
+ * The SDK's transport, on undici. Every call ends in time, and every response it returns is a JSON object of bounded size,
+ * with an `error` object if and only if the status is not a success. Redirects are not followed.
  *
- * Calls throw NoAnswer, and nothing else. `timeout`, the SDK's last argument, is the time for the whole exchange in
- * milliseconds, from connecting to the last byte of the body.
+ * Calls throw TransportError, and nothing else. `timeoutMs`, the SDK's last argument, covers the whole call, from connecting to
+ * the last byte of the body.
  */
 export function stripeHttpClient({ connectTimeoutMs }: { connectTimeoutMs: number }): StripeHttpClient {
   const pools = new Map<string, Pool>();
@@ -74,12 +74,12 @@ export function stripeHttpClient({ connectTimeoutMs }: { connectTimeoutMs: numbe
     if (pool === undefined) {
       pool = new Pool(origin, {
         connections: MAX_CONNECTIONS,
-        // undici's timers are coarse (1 s became 1.5 s); this one only ends the socket. exchange() keeps the time.
+        // undici's timers are coarse (1 s became 1.5 s): this one only closes the socket. sendRequest() enforces the timeout.
         connect: { timeout: connectTimeoutMs },
         headersTimeout: 0,
         bodyTimeout: 0,
         maxResponseSize: MAX_RESPONSE_BYTES,
-        // One call at a time on a connection: one bad connection then fails one call.
+        // One call at a time per connection, so that a bad connection fails only one call.
         allowH2: false,
       });
       pools.set(origin, pool);
@@ -90,7 +90,7 @@ export function stripeHttpClient({ connectTimeoutMs }: { connectTimeoutMs: numbe
   return {
     getClientName: () => 'undici',
 
-    // Async also because the SDK never settles when this throws at once.
+    // Must be async: the SDK never settles if this throws synchronously.
     async makeRequest(host, port, path, method, headers, body, protocol, timeoutMs) {
       if (closed) throw new TransportError('unreachable', 'closed');
       const pool = findPool(`${protocol}://${host}:${port}`);
@@ -114,7 +114,7 @@ export function stripeHttpClient({ connectTimeoutMs }: { connectTimeoutMs: numbe
   };
 }
 
-/** One request and its whole answer. Throws NoAnswer. */
+/** Sends one request and reads the whole response. Throws TransportError. */
 function sendRequest(
   pool: Pool,
   request: Dispatcher.DispatchOptions,
@@ -135,19 +135,19 @@ function sendRequest(
     controller?.abort(ended);
   }
 
-  // Also where a connection is open: undici begins a call a little later than it is told of it.
-  const connecting = setTimeout(() => end('unreachable', 'connecting took too long'), limits.connectTimeoutMs);
-  const total = setTimeout(() => end(controller ? 'timeout' : 'unreachable', 'out of time'), limits.timeoutMs);
+  // Needed on open connections too: undici starts a call a little after dispatch().
+  const connecting = setTimeout(() => end('unreachable', 'connecting timed out'), limits.connectTimeoutMs);
+  const total = setTimeout(() => end(controller ? 'timeout' : 'unreachable', 'timed out'), limits.timeoutMs);
 
   pool.dispatch(request, {
     onRequestStart(started) {
-      // Given up while it was waiting for a connection: it must not be sent any more.
+      // Timed out while waiting for a connection: it must no longer be sent.
       if (ended) return started.abort(ended);
       controller = started;
       clearTimeout(connecting);
     },
     onResponseStart(_controller, status, received) {
-      // A 1xx only announces the answer.
+      // A 1xx precedes the final response.
       if (status < 200) return;
       statusCode = status;
       headers = pickHeaders(received);
@@ -175,12 +175,12 @@ function pickHeaders(received: Record<string, string | string[] | undefined>): R
   return headers;
 }
 
-/** Node's or undici's word for a failure of the connection, such as ECONNREFUSED. Their messages can hold more. */
+/** The error code of Node or undici, such as ECONNREFUSED. Their messages can contain secrets. */
 function readErrorCode(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }
 
-/** The answer in the SDK's terms. Throws NoAnswer when the API would not answer like this. */
+/** The response in the SDK's form. Throws TransportError if it does not have the API's form. */
 function readResponse({
   statusCode,
   headers,
@@ -188,9 +188,9 @@ function readResponse({
 }: RawResponse): Awaited<ReturnType<Stripe.HttpClient['makeRequest']>> {
   const json = parseJson(body);
   const isSuccess = statusCode >= 200 && statusCode < 300;
-  // The SDK takes any JSON without `error` for success, whatever the status; on a scalar it ends the process.
+  // The SDK treats any JSON without `error` as a success, whatever the status; a scalar crashes the process.
   if (!isObject(json) || (isSuccess ? json.error : !isObject(json.error))) {
-    throw new TransportError('unusable', `no answer of the API (${statusCode})`, statusCode, headers);
+    throw new TransportError('unusable', `not a Stripe API response (${statusCode})`, statusCode, headers);
   }
   const content = isObject(json.error) ? { error: withoutMessage(json.error) } : json;
   return {
@@ -199,7 +199,7 @@ function readResponse({
     getRawResponse: () => ({ statusCode, headers }),
     toJSON: async () => content,
     toStream() {
-      throw new Error('Answers are not streamed.');
+      throw new Error('Streaming is not supported.');
     },
   };
 }
@@ -216,7 +216,7 @@ function isObject(json: unknown): json is Record<string, unknown> {
   return typeof json === 'object' && json !== null && !Array.isArray(json);
 }
 
-/** What decisions are made on. Stripe's sentences stay outside: the one of a 401 holds a part of our key. */
+/** The fields that we decide on. Stripe's messages are dropped: the one of a 401 contains a part of our key. */
 function withoutMessage({ type, code, param }: Record<string, unknown>) {
   return { type: readString(type), code: readString(code), param: readString(param) };
 }

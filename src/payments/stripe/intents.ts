@@ -5,7 +5,7 @@ import { intentReference } from '../idempotency.ts';
 /** Stripe's limit: https://docs.stripe.com/api/metadata */
 const MAX_METADATA_KEYS = 50;
 
-/** The metadata keys of our reference, by which an answer is recognised as this order's: the first that the caller leaves free. */
+/** Metadata keys for our reference, which ties a response to its order: the first that the caller does not use. */
 export const REFERENCE_KEYS = ['cv_reference', 'cv_reference_2'];
 
 /** The metadata key of the tenant, unless the caller uses it. */
@@ -14,8 +14,8 @@ const TENANT_KEY = 'cv_tenant';
 export type IntentParams = Stripe.PaymentIntentCreateParams & { metadata: Record<string, string> };
 
 /**
- * The parameters of an order. The same order gives the same bytes, now, on a retry, and after a deploy: Stripe refuses a
- * retry that differs. So nothing of the moment may be among them, and their order is fixed.
+ * The parameters of an order. The same order must give the same bytes now, on a retry and after a deploy, because Stripe
+ * rejects a retry that differs. So no parameter depends on the time, and their sequence is fixed.
  */
 export function intentParams(order: IntentOrder): IntentParams {
   const { cents, methodTypes } = order;
@@ -25,13 +25,13 @@ export function intentParams(order: IntentOrder): IntentParams {
     metadata: storedMetadata(order),
   } satisfies Stripe.PaymentIntentCreateParams;
   if (methodTypes === undefined) return params;
-  // The SDK drops an empty list, and Stripe would then offer every type: callers of this function never have one.
+  // Never empty here: the SDK drops an empty list, and Stripe would then offer every type.
   return { ...params, allowed_payment_method_types: [...methodTypes] } satisfies Stripe.PaymentIntentCreateParams;
 }
 
 /**
- * The caller's metadata and ours, as far as there is room: the reference first. Sorted by key, because a caller's map may
- * have another order at each retry.
+ * The caller's metadata and, where there is room, our reference and then the tenant. Sorted by key, because a caller may send
+ * the keys in another sequence on each retry.
  */
 function storedMetadata({ metadata, tenant, idempotencyKey }: IntentOrder): Record<string, string> {
   const entries = Object.entries(metadata);
@@ -39,15 +39,15 @@ function storedMetadata({ metadata, tenant, idempotencyKey }: IntentOrder): Reco
   if (name && entries.length < MAX_METADATA_KEYS) entries.push([name, intentReference(idempotencyKey)]);
   const hasTenant = Object.hasOwn(metadata, TENANT_KEY);
   if (!hasTenant && entries.length < MAX_METADATA_KEYS) entries.push([TENANT_KEY, tenant]);
-  // By code unit. Object.fromEntries keeps a key named __proto__ as what it is here: a key.
+  // By code unit. Object.fromEntries treats __proto__ as an ordinary key.
   return Object.fromEntries(entries.toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 /**
- * In what way the answer is not the intent asked for, in words for a log; undefined when it is that intent.
+ * How a response differs from the intent of this order, as text for the log; undefined if it is that intent.
  *
- * A connection that is one answer behind brings another customer's secret with status 200, so nothing less will do.
- * `isEchoed`: the answer names our idempotency key.
+ * A connection that is one response behind delivers another customer's secret with status 200, so every field is compared.
+ * `isEchoed`: the response echoes our idempotency key.
  */
 export function mismatchIn(
   intent: object,
@@ -73,10 +73,10 @@ function isReferred(stored: object, name: string, reference: string): boolean {
   return Object.hasOwn(stored, name) && (stored as Record<string, unknown>)[name] === reference;
 }
 
-/** Where our reference had no place: all of the metadata is there, and no more. */
+/** For orders without room for our reference: whether exactly the metadata that we sent is stored. */
 function isStored(stored: object, sent: Record<string, string>): boolean {
   const kept = new Map<string, unknown>(Object.entries(stored));
-  // Stripe takes an empty value for "no such key".
+  // Stripe does not store a key with an empty value.
   const expected = Object.entries(sent).filter(([, value]) => value !== '');
   return kept.size === expected.length && expected.every(([key, value]) => kept.get(key) === value);
 }

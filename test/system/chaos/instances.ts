@@ -138,7 +138,7 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
       return;
     }
     if (entry.level === 60) broken.push(`fatal: ${line}`);
-    if (entry.cause?.reason === 'the client left while the order was queued') tally.abandoned += 1;
+    if (entry.cause?.reason === 'the client disconnected while the order was queued') tally.abandoned += 1;
     if (entry.msg !== 'listening') return;
     instance.address = { url: entry.url, adminUrl: entry.adminUrl };
     instance.state = 'running';

@@ -28,8 +28,8 @@ describe('400 payments at once, with a slow Stripe', () => {
         .requests()
         .filter(({ cause }) => (cause as { reason?: string } | undefined)?.reason === reason)
         .map(({ durationMs }) => durationMs as number);
-    const sentAway = msUntil('too many orders wait already');
-    const waited = msUntil('waited too long for other orders to end');
+    const sentAway = msUntil('the queue is full');
+    const waited = msUntil('timed out waiting in the queue');
 
     const startedAt = performance.now();
     server.stripe.playWith(undefined);
@@ -104,7 +104,7 @@ describe.concurrent('with one place and a long queue', () => {
     expect(left).toHaveLength(30);
     expect(left.filter((line) => line['aborted'])).toHaveLength(15);
     expect(new Set(left.map(({ cause }) => (cause as { reason: string }).reason))).toEqual(
-      new Set(['the client left while the order was queued']),
+      new Set(['the client disconnected while the order was queued']),
     );
     expect(shed).toBe(0);
   });

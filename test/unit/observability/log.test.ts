@@ -158,7 +158,7 @@ describe('the one line of a request', () => {
       cv_reference: expect.stringMatching(/^[0-9a-f]{32}$/),
       cause: {
         fault: 'broken',
-        reason: 'refused: an error of the API',
+        reason: 'refused: a Stripe API error',
         statusCode: 401,
         type: 'invalid_request_error',
         requestId: expect.stringMatching(/^req_/),

@@ -191,8 +191,8 @@ describe('the bulkhead', () => {
     const { orders } = crowd(3, { maxInFlight: 1, maxQueued: 1, maxWaitMs: 500 });
     const [, waiting, tooMany] = orders.map((one) => one.catch((error: unknown) => error));
     vi.advanceTimersByTime(500);
-    expect(await waiting).toMatchObject({ message: 'waited too long for other orders to end' });
-    expect(await tooMany).toMatchObject({ message: 'too many orders wait already' });
+    expect(await waiting).toMatchObject({ message: 'timed out waiting in the queue' });
+    expect(await tooMany).toMatchObject({ message: 'the queue is full' });
   });
 
   it('gives one tenant two thirds of the places, and leaves the rest to others', async () => {
@@ -256,7 +256,7 @@ describe('the bulkhead', () => {
     send('a', 4);
     send('b');
     expect(house).toMatchObject({ queued: 3, rejected: 1 });
-    expect(await results()).toEqual(['a1', 'a2', 'a3', 'too many orders wait already', 'b1']);
+    expect(await results()).toEqual(['a1', 'a2', 'a3', 'the queue is full', 'b1']);
   });
 
   it('sends an order away from a full queue, where nobody has two more waiting than its tenant', async () => {
@@ -265,14 +265,14 @@ describe('the bulkhead', () => {
     send('b');
     send('a', 2);
     send('b');
-    expect(await results()).toEqual(['x1', 'b1', 'a1', 'a2', 'too many orders wait already']);
+    expect(await results()).toEqual(['x1', 'b1', 'a1', 'a2', 'the queue is full']);
   });
 
   it('has no queue where none may wait', async () => {
     const { send, results } = street({ ...SIZES, maxInFlight: 1, maxQueued: 0 });
     send('a');
     send('b');
-    expect(await results()).toEqual(['a1', 'too many orders wait already']);
+    expect(await results()).toEqual(['a1', 'the queue is full']);
   });
 
   it('forgets tenants that have no orders: they make nobody else smaller', async () => {
@@ -286,7 +286,7 @@ describe('the bulkhead', () => {
   });
 
   describe('whose client has left', () => {
-    const GONE = 'the client left while the order was queued';
+    const GONE = 'the client disconnected while the order was queued';
 
     it('while the order waited: does not call the provider for it, and hands the place on', async () => {
       const { gateway, house, send, results } = street({ ...SIZES, maxInFlight: 1 });
@@ -370,7 +370,7 @@ describe('the bulkhead', () => {
         expect(isPassedOver).toBe(false);
         const all = await results();
         expect(house).toMatchObject({ inFlight: 0, queued: 0 });
-        expect(all.filter((result) => result === 'too many orders wait already')).toHaveLength(house.rejected);
+        expect(all.filter((result) => result === 'the queue is full')).toHaveLength(house.rejected);
         expect(gateway.begun).toHaveLength(all.filter((result) => /^t\d-/.test(result)).length);
       }),
       { numRuns: 200 },

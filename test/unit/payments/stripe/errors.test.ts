@@ -127,7 +127,7 @@ describe('isWorthRepeating', () => {
     [{ statusCode: 429, code: 'lock_timeout' }, true],
     [{ statusCode: 429, headers: { 'stripe-should-retry': 'true' } }, true],
   ])(
-    'an error that does not name our key proves nothing, but for the wish to be asked less: %o %s',
+    'an error that does not echo our idempotency key proves nothing, but for the wish to be asked less: %o %s',
     (error, repeated) => {
       expect(isWorthRepeating({ outcome: 'unattributed', reason: '', headers: {}, ...error })).toBe(repeated);
     },

@@ -58,7 +58,7 @@ async function playing(...faults: Fault[]) {
   return { stripe, ...gatewayTo(new URL(stripe.url)) };
 }
 
-/** The same for faults that end at once: no attempt runs out of time, however busy the machine is. */
+/** The same for faults that end at once: no attempt runs timed out, however busy the machine is. */
 async function playingPatiently(...faults: Fault[]) {
   const { stripe } = await playing(...faults);
   return { stripe, ...gatewayTo(new URL(stripe.url), PATIENT) };
@@ -343,7 +343,7 @@ describe.concurrent('a failure', () => {
 
     const everything = JSON.stringify([error, error.message, error.stack, error.cause, Object.entries(error)]);
     expect(everything).not.toMatch(/51Never|Invalid|jane|_secret_|9f86d08/);
-    expect(error.message).toBe('refused: an error of the API');
+    expect(error.message).toBe('refused: a Stripe API error');
   });
 
   it('holds no secret of the customer whose answer came instead', async () => {
@@ -469,7 +469,7 @@ describe.concurrent('a stray response, while our intent comes to exist,', () => 
   });
 });
 
-describe.concurrent('an error that does not name our key', () => {
+describe.concurrent('an error that does not echo our idempotency key', () => {
   it.each([
     ['unavailable', [400, 402, 404, 409, 422, 500]],
     ['broken', [401, 403]],
@@ -482,7 +482,7 @@ describe.concurrent('an error that does not name our key', () => {
     });
     const failure = {
       found: expected,
-      message: 'unattributed: an error that does not name our key',
+      message: 'unattributed: an error that does not echo our idempotency key',
       outcomes: ['unattributed', 'unattributed', 'unattributed'],
     };
     expect(await Promise.all(failures)).toEqual(statuses.map(() => failure));

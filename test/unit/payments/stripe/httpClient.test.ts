@@ -99,7 +99,7 @@ describe('stripeHttpClient', () => {
   it('streams nothing: the end of a stream would come behind any deadline', async () => {
     const { call } = await calling((_request, socket) => socket.write(httpResponse({})));
     const response = await call();
-    expect(() => response.toStream(() => {})).toThrow('Answers are not streamed.');
+    expect(() => response.toStream(() => {})).toThrow('Streaming is not supported.');
   });
 
   it.each<[string, number, unknown]>([
@@ -112,29 +112,29 @@ describe('stripeHttpClient', () => {
     ['a failure whose error is a word', 400, { error: 'no' }],
     ['a failure whose error is a list', 400, { error: [] }],
     ['a failure whose error is null', 400, { error: null }],
-  ])('takes %s for no answer of the API, and says whose it was', async (_what, status, body) => {
+  ])('takes %s for not a Stripe API response, and says whose it was', async (_what, status, body) => {
     const { call } = await calling((_request, socket) => {
       socket.write(httpResponse(body, status, { 'Request-Id': 'req_1' }));
     });
     await expect(call()).rejects.toEqual(
-      new TransportError('unusable', `no answer of the API (${status})`, status, { 'request-id': 'req_1' }),
+      new TransportError('unusable', `not a Stripe API response (${status})`, status, { 'request-id': 'req_1' }),
     );
   });
 
   it.each<[string, TransportErrorKind, string, Partial<TransportError>, (socket: Socket) => void]>([
-    ['nothing', 'timeout', 'out of time', {}, () => {}],
-    ['a 1xx only', 'timeout', 'out of time', {}, (socket) => void socket.write('HTTP/1.1 103 Early\r\n\r\n')],
+    ['nothing', 'timeout', 'timed out', {}, () => {}],
+    ['a 1xx only', 'timeout', 'timed out', {}, (socket) => void socket.write('HTTP/1.1 103 Early\r\n\r\n')],
     [
       'a part of the body',
       'timeout',
-      'out of time',
+      'timed out',
       { statusCode: 200, headers: { 'request-id': 'req_1' } },
       (socket) => void socket.write('HTTP/1.1 200 OK\r\nRequest-Id: req_1\r\nContent-Length: 9\r\n\r\n{'),
     ],
     [
       'what is no JSON',
       'unusable',
-      'no answer of the API (200)',
+      'not a Stripe API response (200)',
       { statusCode: 200 },
       (socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{'),
     ],
@@ -172,15 +172,15 @@ describe('stripeHttpClient', () => {
     expect(hello.includes('http/1.1')).toBe(true);
     expect(hello.includes('\x02h2', 0, 'latin1')).toBe(false);
     await once(socket, 'end');
-    expect(await failed).toEqual(new TransportError('unreachable', 'connecting took too long'));
+    expect(await failed).toEqual(new TransportError('unreachable', 'connecting timed out'));
   });
 
-  it('is out of time where it may take longer to connect than for the whole', async () => {
+  it('is timed out where it may take longer to connect than for the whole', async () => {
     const { port } = await silent();
     const client = stripeHttpClient({ connectTimeoutMs: 5_000 });
     closers.push(() => client.close());
     const call = client.makeRequest('127.0.0.1', String(port), '/', 'POST', {}, '', 'https', 100);
-    await expect(call).rejects.toEqual(new TransportError('unreachable', 'out of time'));
+    await expect(call).rejects.toEqual(new TransportError('unreachable', 'timed out'));
   });
 
   it('says who it is', () => {

@@ -159,12 +159,15 @@ describe('a call that holds the key', () => {
     ['an error', httpResponse(API_ERROR, 500)],
     ['a refusal', httpResponse(API_ERROR, 400)],
     ["an error to another's key", httpResponse(API_ERROR, 500, { 'Idempotency-Key': 'other' })],
-  ])('may be ours after %s that does not name our key: the caller is told of nothing', async (_what, first) => {
-    const { failure } = await answering([first, ...always(keyInUse())]);
-    await expect(failure()).resolves.toMatchObject({ fault: 'unavailable' });
-  });
+  ])(
+    'may be ours after %s that does not echo our idempotency key: the caller is told of nothing',
+    async (_what, first) => {
+      const { failure } = await answering([first, ...always(keyInUse())]);
+      await expect(failure()).resolves.toMatchObject({ fault: 'unavailable' });
+    },
+  );
 
-  it('is not waited for where the response that says so does not name our key', async () => {
+  it('is not waited for where the response that says so does not echo our idempotency key', async () => {
     const { askedAt, failure } = await answering([cut, ...always(httpResponse(KEY_IN_USE, 409))]);
     await expect(failure()).resolves.toMatchObject({ fault: 'unavailable' });
     expect(askedAt).toHaveLength(3);
@@ -206,7 +209,7 @@ describe('a failure', () => {
   it('says that the answer was to another key', async () => {
     const other = httpResponse(API_ERROR, 400, { 'Idempotency-Key': 'other' });
     const { failure } = await answering(always(other));
-    await expect(failure()).resolves.toMatchObject({ message: 'mismatched: an answer to another key' });
+    await expect(failure()).resolves.toMatchObject({ message: 'mismatched: a response to another idempotency key' });
   });
 });
 
