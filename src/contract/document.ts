@@ -1,19 +1,18 @@
 import type { OperationId } from './handler.ts';
 
-/** An operation of the OpenAPI document, as the rest of the service reads it. References are already replaced by what they refer to. */
+/** An operation of a dereferenced OpenAPI document. */
 export interface Operation {
   id: OperationId;
   /** Upper case. */
   method: string;
-  /** As in the document: `/things/{id}`. */
+  /** `/things/{id}`. */
   path: string;
   security: readonly Readonly<Record<string, readonly string[]>>[];
   parameters: readonly Parameter[];
-  /** Undefined where the operation takes no body. */
   requestBody: RequestBody | undefined;
   /** By status. */
   responses: Readonly<Record<string, DocumentedResponse>>;
-  /** The named examples of its responses, in the document's order. */
+  /** The named examples of all its responses, in the document's order. */
   examples: readonly NamedExample[];
 }
 
@@ -42,7 +41,7 @@ interface ExampleObject {
   'x-headers'?: Readonly<Record<string, string>>;
 }
 
-/** One response of an operation: the status, headers and body that stand in the document under this name. */
+/** A named example of a response. */
 export interface NamedExample {
   name: string;
   status: number;
@@ -51,7 +50,7 @@ export interface NamedExample {
   body: object;
 }
 
-/** A schema, as far as our code reads it. `x-problems` names the 400 example for each keyword that can fail, or one for all of them. */
+/** The parts of a schema that our code reads. `x-problems` names the 400 example for each keyword that can fail, or one for all. */
 export interface Schema {
   [keyword: string]: unknown;
   type?: string | readonly string[];
@@ -80,7 +79,7 @@ interface OperationObject {
   responses?: Operation['responses'];
 }
 
-/** An OpenAPI document whose references are replaced. */
+/** An OpenAPI document without `$ref`. */
 export interface Dereferenced {
   security?: Operation['security'];
   paths?: Readonly<Record<string, PathItem>>;
@@ -95,7 +94,7 @@ interface SecurityScheme {
 
 const isMethod = (key: string) => ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'].includes(key);
 
-/** The operations of a dereferenced document, in its order. The one reader of OpenAPI documents: everybody else takes what it returns. */
+/** The operations of a dereferenced document, in its order. All other code reads the document through them. */
 export function readOperations({ paths = {}, security = [] }: Dereferenced): Operation[] {
   return Object.entries(paths).flatMap(([path, pathItem]) =>
     Object.keys(pathItem)
@@ -130,10 +129,9 @@ function readExamples(responses: Operation['responses']): NamedExample[] {
 }
 
 /**
- * The document with what each reference (`$ref`) refers to in its place: the same object everywhere.
+ * The document with each `$ref` replaced by its target, which all its references share.
  *
- * Throws one Error that names every reference that leads nowhere, out of the document, or back to itself: a rule that
- * can't be read would not be checked.
+ * Throws one Error that names every `$ref` that is unresolved, external or circular: a rule behind it would not be checked.
  */
 export function dereference<Document extends object>(document: Document): Document & Dereferenced {
   const targets = new Map<string, unknown>();
@@ -148,10 +146,10 @@ export function dereference<Document extends object>(document: Document): Docume
   };
 
   const follow = (reference: string, open: readonly string[]): unknown => {
-    if (open.includes(reference)) issues.add(`$ref leads back to itself: ${reference}`);
+    if (open.includes(reference)) issues.add(`circular $ref: ${reference}`);
     else if (!targets.has(reference)) {
       const target = reference.startsWith('#/') ? readPointer(document, reference) : undefined;
-      if (target === undefined) issues.add(`$ref leads nowhere: ${reference}`);
+      if (target === undefined) issues.add(`unresolved $ref: ${reference}`);
       targets.set(reference, resolve(target, [...open, reference]));
     }
     return targets.get(reference);
@@ -162,7 +160,7 @@ export function dereference<Document extends object>(document: Document): Docume
   return whole;
 }
 
-/** RFC 6901: `#/paths/~1things/get` → its node. */
+/** The node at a JSON pointer (RFC 6901): `#/paths/~1things/get`. */
 function readPointer(document: object, pointer: string): unknown {
   return pointer
     .slice(2)

@@ -13,30 +13,30 @@ import { violationProblem } from './violations.ts';
 /** An OpenAPI document as an engine: request in, response out. */
 export interface Contract {
   operations: readonly Operation[];
-  /** The header with the API key, as the document writes it. */
+  /** The name of the API key's header, in the document's spelling. */
   apiKeyHeader: string;
   /**
-   * Carries a request from its route to its response, in the contract's order of checks: path and method, API key, body, schema,
-   * operation. Throws a Problem, or what a handler threw.
+   * Routes, authenticates and validates a request, then runs its operation, in that order. Throws a Problem, or what a handler
+   * threw.
    */
   handleRequest: (request: EngineRequest, call: Call) => Promise<OperationResponse>;
-  /** Compiles all rules at once, which else happens at an operation's first request. Throws where a schema makes no sense. */
+  /** Compiles all validators now instead of at each operation's first request. Throws for an invalid schema. */
   compile: () => void;
-  /** The response to a failed request, in the words of its operation where it belongs to one. Never throws. */
+  /** The response for a problem: the operation's own example, if the request was routed to one. Never throws. */
   problemResponse: (name: ProblemName, operation?: Operation) => NamedExample;
 }
 
-/** What the engine asks of the HTTP side for one request. */
+/** What the engine needs from the HTTP layer for one request. */
 export interface Call {
-  /** The request belongs to this operation. */
+  /** Called once the request is routed. */
   onOperation(operation: Operation): void;
-  /** The tenant whose key stands in this header. Throws the Problem `invalidApiKey` or `tooManyRequests`. */
+  /** Returns the tenant of the API key in this header. Throws the Problem `invalidApiKey` or `tooManyRequests`. */
   authenticate(header: string): Promise<string>;
-  /** The body's bytes, none where there is no body. Throws the Problem `unsupportedMediaType` or `bodyTooLarge`. */
+  /** Reads the body; empty if there is none. Throws the Problem `unsupportedMediaType` or `bodyTooLarge`. */
   readBody(body: RequestBody): Promise<Uint8Array>;
   /** Whether the client has closed its side of the connection. */
   isAbandoned: () => boolean;
-  /** Runs the operation, which goes on when the client has left. */
+  /** Runs the operation. It continues if the client disconnects. */
   runOperation(run: () => Promise<OperationResponse>): Promise<OperationResponse>;
 }
 
@@ -44,7 +44,7 @@ export interface OperationResponse extends ContractResponse {
   logFields?: OperationLogFields | undefined;
 }
 
-/** Responds to a valid request in place of the handlers: the mock. */
+/** Responds to valid requests without a handler: the mock. */
 export type Fallback = (request: OperationRequest<OperationId>, operation: Operation) => Promise<OperationResponse>;
 
 export interface EngineOptions {
@@ -56,7 +56,7 @@ export interface EngineOptions {
 /**
  * Opens an OpenAPI document.
  *
- * Throws one ContractError that names everything that would not be checked, and every response that is missing.
+ * Throws one ContractError that lists every rule that would not be checked and every missing response.
  */
 export async function openContract(
   document: object,
@@ -72,11 +72,11 @@ export async function openContract(
 
   const api = new OpenAPIBackend({
     definition: definition as object as Document,
-    // The document was checked where generated/ is made; validators are compiled when first used.
+    // The document was validated by `make generate`; validators are compiled at first use.
     quick: true,
     strict: true,
     ignoreTrailingSlashes: false,
-    // strictNumbers: 1e400 is Infinity, and no number. allErrors: the contract says which of several violations decides.
+    // strictNumbers rejects 1e400, which is Infinity. allErrors: x-problems decides which of several violations is reported.
     ajvOpts: { verbose: true, allErrors: true, strictNumbers: true, validateSchema: false },
     customizeAjv: (ajv) =>
       ajv
@@ -97,11 +97,11 @@ export async function openContract(
       postRoutingHandler: (context: Context, call: Call) => {
         if (context.operation) call.onOperation(operationOf(context));
       },
-      // What authentication threw, which may be a 429 or a fault of ours.
+      // The error that authenticate() threw: 401, 429 or an internal error.
       unauthorizedHandler: ({ security }: Context) => {
         throw (security[API_KEY_SCHEME] as { error: unknown }).error;
       },
-      // 415, 413, 400: the body is read after the key was accepted, and never before.
+      // 415, 413, 400: the body is read only after authentication.
       postSecurityHandler: async (context: Context, call: Call) => {
         const { requestBody } = operationOf(context);
         if (!context.security['authorized'] || !requestBody) return;
@@ -148,10 +148,10 @@ export async function openContract(
   };
 }
 
-/** A handler of one operation or another: which one decides what it takes. */
+/** A handler of any operation. */
 type AnyHandler = (request: never) => Promise<Success<OperationId>>;
 
-/** Where a body must be there, none is read as an empty object, so that the response names the first field that is missing. */
+/** A missing required body is validated as an empty object, so that the response names the first missing field. */
 function readJson(bytes: Uint8Array, { required }: RequestBody): unknown {
   if (bytes.length > 0) return parseJson(bytes);
   return required ? {} : undefined;

@@ -3,12 +3,12 @@ import type { Examples } from '../../generated/problems.ts';
 
 export type OperationId = keyof operations;
 
-/** One function per operation of the contract; the compiler names the one that is missing. */
+/** One handler per operation; the compiler reports a missing one. */
 export type Handlers = { [Id in OperationId]: Handler<Id> };
 
 /**
- * Carries out an operation on a request that the contract has found valid. Success is returned, failure is thrown: as a
- * `Problem<Id>` it becomes its response, anything else is a fault of ours and becomes `internalError`.
+ * Runs an operation on a valid request. Returns success and throws failure: a `Problem<Id>` becomes the response of that name,
+ * any other error becomes `internalError`.
  */
 export type Handler<Id extends OperationId> = (request: OperationRequest<Id>) => Promise<Success<Id>>;
 
@@ -17,19 +17,19 @@ export interface OperationRequest<Id extends OperationId> {
   /** Whose API key came with the request. */
   tenant: string;
   body: JsonBody<operations[Id]>;
-  /** Decoded, by name. */
+  /** Decoded. */
   params: Parameters<operations[Id], 'path'>;
   query: Parameters<operations[Id], 'query'>;
-  /** By lower-case name. Only those that the contract describes were checked. */
+  /** By lower-case name. Only the headers in the contract are validated. */
   headers: LowerCaseKeys<Parameters<operations[Id], 'header'>>;
-  /** Whether the client has closed its side of the connection. It is most likely gone, but may still read the response. */
+  /** Whether the client has closed its side of the connection. It may still read the response, which is rare. */
   isAbandoned?: () => boolean;
 }
 
 export interface Success<Id extends OperationId> {
-  /** The name of the example in the contract that gives the status and the constant fields. */
+  /** The name of the response example that gives the status and the constant fields. */
   example: SuccessName<Id>;
-  /** The fields that the contract does not fix. */
+  /** The fields that are not constants in the contract. */
   fields: VariableFields<SuccessBody<operations[Id]>>;
   headers?: Record<string, string>;
   logFields?: OperationLogFields;
@@ -37,7 +37,7 @@ export interface Success<Id extends OperationId> {
 
 /** Fields that a successful operation adds to its log line. Never secrets. */
 export interface OperationLogFields {
-  /** By which the intent is found at Stripe, in its metadata. */
+  /** Our reference in the intent's metadata at Stripe. */
   cv_reference?: string;
   stripeRequestId?: string | undefined;
   replayed?: boolean;
@@ -65,19 +65,15 @@ type Parameters<Operation, In extends 'path' | 'query' | 'header'> = Operation e
 type SuccessBody<Operation> = Operation extends { responses: { 200: { content: { 'application/json': infer Body } } } }
   ? Body
   : never;
-/** Without the constants: a field with one possible value (`status: 200`) is the contract's to say. */
+/** Without constants (`status: 200`), which come from the example. */
 type VariableFields<Body> = {
   [Name in keyof Body as IsConstant<Body[Name]> extends true ? never : Name]: Body[Name];
 };
-type IsConstant<Value> = Value extends string
+type IsConstant<Value> = Value extends string | number | boolean
   ? string extends Value
     ? false
-    : true
-  : Value extends number
-    ? number extends Value
+    : number extends Value
       ? false
       : true
-    : Value extends boolean
-      ? true
-      : false;
+  : false;
 type LowerCaseKeys<Headers> = { [Name in keyof Headers as Lowercase<Name & string>]: Headers[Name] };

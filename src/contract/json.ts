@@ -3,20 +3,20 @@ import type { Schema } from './document.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Reads JSON in UTF-8. Throws the Problem `invalidBody` where it is neither. */
+/** Parses JSON in UTF-8. Throws the Problem `invalidBody`. */
 export function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(utf8.decode(bytes));
   } catch (error) {
-    // The parser's message quotes the body: it is no cause, which would be logged.
+    // The parser's message quotes the body, so it must not be the cause, which is logged.
     throw new Problem('invalidBody', { detail: () => (error as Error).message });
   }
 }
 
 /**
- * The value, cut to one item past what its schema allows: still refused, at a bounded cost.
+ * Truncates arrays and objects to one item above their schema's limit: still invalid, at bounded cost.
  *
- * All violations are collected, and 128 KiB of `[1,1,1,…]` would make 131,000 of them.
+ * Ajv collects all violations, and 128 KiB of `[1,1,1,…]` would give 131,000.
  */
 export function truncate(value: unknown, schema: Schema | boolean | undefined): unknown {
   if (typeof schema !== 'object' || typeof value !== 'object' || value === null) return value;

@@ -1,15 +1,15 @@
 import type { Dereferenced, Operation, Schema } from './document.ts';
 import { bodyProblemNames, sharedProblemNames } from './problems.ts';
 
-/** Something that is missing in the contract, or wrong. */
+/** A fault of the contract. */
 export interface ContractIssue {
-  /** What is wrong, and for which operation. */
+  /** Names the operation. */
   text: string;
-  /** Where it stands: the keys on the way from the root, references followed. */
+  /** The keys from the root to the fault, through `$ref`. */
   path: readonly string[];
 }
 
-/** A contract that can't be served: all of its issues, and where they stand. */
+/** A contract that can't be served. */
 export class ContractError extends Error {
   readonly issues: readonly ContractIssue[];
   constructor(summary: string, issues: readonly ContractIssue[]) {
@@ -19,12 +19,12 @@ export class ContractError extends Error {
   }
 }
 
-/** The name of the security scheme that the engine has a handler for. */
+/** The only supported security scheme, by its name in the document. */
 export const API_KEY_SCHEME = 'apiKey';
 
 /**
- * Everything that the engine would not check, or could not respond to: rules that nothing enforces, rules without a named
- * 400, responses that an operation lacks, security that is no API key.
+ * Finds everything that the engine would not check or could not respond to: rules that are not enforced, rules without a named
+ * 400 example, missing responses, security other than one API key.
  */
 export function lint(
   definition: Dereferenced,
@@ -116,12 +116,12 @@ function checkParameter(
   if (!['path', 'query', 'header'].includes(place))
     return [issue(`${name}: a parameter in ${place} is not supported`, ...path)];
   if (!schema) return [issue(`${name}: a parameter without a schema is not supported`, ...path)];
-  // A path without its parameter is another path.
+  // `required` can't fail for a path parameter: without it, the path does not match.
   const rules = required && place !== 'path' ? { required, ...schema } : schema;
   return checkSchema(rules, name, [...path, 'schema'], badRequests);
 }
 
-/** Keywords that describe or hold other schemas: they can't fail themselves. */
+/** Keywords that can't fail themselves: descriptions and containers of other schemas. */
 const NEVER_FAIL = new Set(
   'title description example examples default deprecated readOnly writeOnly externalDocs properties items allOf'.split(
     ' ',
@@ -129,15 +129,15 @@ const NEVER_FAIL = new Set(
 );
 
 /**
- * Keywords that the engine enforces: those that JSON Schema's draft 7, by which openapi-backend's Ajv checks, shares with
- * OpenAPI 3.1. Every other one would be taken and not checked, or not be found by our search for the response.
+ * Keywords that the engine enforces: those that OpenAPI 3.1 shares with JSON Schema draft 7, which openapi-backend's Ajv
+ * implements. Other keywords would be ignored, or violationProblem() would find no response for them.
  */
 const ENFORCED = new Set(
   `type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern format
   maxItems minItems uniqueItems maxProperties minProperties required propertyNames additionalProperties`.split(/\s+/),
 );
 
-/** The formats that the engine checks: two of ours, and those of openapi-backend that can fail. */
+/** Formats that the engine checks: our own two, and those of openapi-backend that can fail. */
 const FORMATS = ['usd', 'unicode', 'int32', 'int64', 'byte'];
 
 function checkSchema(
@@ -148,7 +148,7 @@ function checkSchema(
 ): ContractIssue[] {
   const problems = schema['x-problems'] ?? {};
   const keywords = Object.keys(schema).filter((keyword) => !keyword.startsWith('x-') && !NEVER_FAIL.has(keyword));
-  const broken = (keyword: string, text: string) => issue(`${place}: ${text}`, ...path, keyword);
+  const issueAt = (keyword: string, text: string) => issue(`${place}: ${text}`, ...path, keyword);
   const canFail = (keyword: string) =>
     ENFORCED.has(keyword) && !(keyword === 'additionalProperties' && schema[keyword] !== false);
   const hasResponse = (keyword: string) =>
@@ -157,17 +157,17 @@ function checkSchema(
   return [
     ...keywords
       .filter((keyword) => !ENFORCED.has(keyword))
-      .map((keyword) => broken(keyword, `${keyword} is not supported`)),
+      .map((keyword) => issueAt(keyword, `${keyword} is not supported`)),
     ...(format === undefined || FORMATS.includes(format)
       ? []
-      : [broken('format', `the format ${format} is not checked; use one of ${FORMATS.join(', ')}`)]),
+      : [issueAt('format', `the format ${format} is not checked; use one of ${FORMATS.join(', ')}`)]),
     ...keywords
       .filter((keyword) => canFail(keyword) && !hasResponse(keyword))
-      .map((keyword) => broken(keyword, `x-problems names no 400 example for ${keyword}`)),
+      .map((keyword) => issueAt(keyword, `x-problems names no 400 example for ${keyword}`)),
     ...innerSchemas(schema).flatMap(([keys, inner]) => {
-      // In words, a property is known by its name alone.
+      // The text names a property without the keyword before it.
       const name = keys[0] === 'properties' ? keys[1] : keys[0];
-      // As additionalProperties it is a rule like others, which names its response.
+      // `additionalProperties: false` is supported: x-problems names its response.
       if (inner === false && name !== 'additionalProperties') {
         return [issue(`${place}/${name}: a schema that is false is not supported`, ...path, ...keys)];
       }

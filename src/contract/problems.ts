@@ -1,6 +1,6 @@
 import type { Examples } from '../../generated/problems.ts';
 
-/** The problems that can end a request to any operation. Every operation must document them: see lint.ts. */
+/** Problems of any request. lint.ts makes sure that every operation documents them. */
 export const sharedProblemNames = [
   'expectationFailed',
   'headersTooLarge',
@@ -13,40 +13,39 @@ export const sharedProblemNames = [
   'tooManyRequests',
 ] as const;
 
-/** The problems that can end a request to an operation with a body. */
+/** Problems of any operation with a body. */
 export const bodyProblemNames = ['bodyTooLarge', 'invalidBody', 'unsupportedMediaType'] as const;
 
 export type SharedProblemName = (typeof sharedProblemNames)[number] | (typeof bodyProblemNames)[number];
 
-/** The failures that the contract documents for an operation. */
+/** The problems that the contract documents for an operation. */
 export type ProblemNameOf<Id extends keyof Examples> = {
   [Name in keyof Examples[Id]]: Examples[Id][Name] extends 200 ? never : Name & string;
 }[keyof Examples[Id]];
 
-/** A failure of any operation. */
 export type ProblemName = SharedProblemName | { [Id in keyof Examples]: ProblemNameOf<Id> }[keyof Examples];
 
 /**
- * A request that ends with a failure from the contract. What caused it stays ours: it is logged, never sent.
+ * A failure that the contract documents, by the name of its example. The cause is logged, never sent.
  *
- * `new Problem('notFound')` takes what every operation documents; `new Problem<'createPaymentIntent'>('amountTooSmall')`
- * takes what this operation documents.
+ * `new Problem('notFound')` accepts the problems of every operation, `new Problem<'createPaymentIntent'>('amountTooSmall')`
+ * those of this operation.
  */
 export class Problem<Id extends keyof Examples = never> extends Error {
   /** The name of the example in the contract. */
   readonly example: ProblemName;
   /** Headers of this response that differ from the example's own. */
   readonly headers: Readonly<Record<string, string>>;
-  /** By which an intent that may exist is found at the provider, for the log. */
+  /** For the log: the reference of an intent that may exist at the provider. */
   readonly reference: string | undefined;
-  /** What is wrong, to the letter, for a developer at the mock. It can quote the request: the live server never asks. */
+  /** Details for the mock's `Mock-Reason`. They can quote the request, so the live server never reads them. */
   readonly detail: (() => string) | undefined;
 
   constructor(
     example: SharedProblemName | ([Id] extends [never] ? never : ProblemNameOf<Id>),
     options: ProblemOptions = {},
   ) {
-    // Nobody reads where a refusal was made, and noting it costs more than the rest of it. A cause has its own.
+    // No stack trace: capturing one costs more than the rest, and the cause has its own.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     super(example, { cause: options.cause });
@@ -58,7 +57,7 @@ export class Problem<Id extends keyof Examples = never> extends Error {
     this.detail = options.detail;
   }
 
-  /** Of a name that is only known at run time: from `x-problems`, which lint.ts has checked, or from another Problem. */
+  /** For a name known only at run time: from `x-problems`, which lint.ts has checked, or from another Problem. */
   static named(name: string, options?: ProblemOptions): Problem {
     return new Problem(name as SharedProblemName, options);
   }

@@ -3,30 +3,30 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { DocumentedResponse, Operation } from './document.ts';
 import type { Metrics } from '../observability/metrics.ts';
 
-/** An answer as it was sent. */
+/** A response as it was sent. */
 export interface SentResponse {
   requestId: string;
-  /** Undefined where the request belonged to none. */
+  /** Undefined if the request was not routed to one. */
   operation: string | undefined;
   status: number;
   /** By lower-case name. */
   headers: Readonly<Record<string, number | string | string[] | undefined>>;
-  /** As JSON; undefined where there was none. */
+  /** The JSON value; undefined if there was no body. */
   body: unknown;
 }
 
 export type ValidateResponse = (response: SentResponse) => void;
 
 /**
- * Holds answers against the contract: status, media type, headers and body. One that the contract doesn't allow is logged and
- * counted, with the rules that it breaks and nothing of what it says.
+ * Validates responses against the contract: status, media type, headers and body. A violation is logged and counted, with the
+ * broken rules and without the response's content.
  */
 export function createResponseValidator(
   operations: readonly Pick<Operation, 'id' | 'responses'>[],
   { logger, metrics }: { logger: FastifyBaseLogger; metrics: Pick<Metrics, 'countViolation'> },
 ): ValidateResponse {
-  // 2020-12, which the contract is written in, and not the draft by which the engine checks requests: an opinion of its own.
-  // Formats only describe there: of one that it doesn't know, Ajv would write a warning past the log.
+  // JSON Schema 2020-12, the dialect of the contract. Formats are annotations in it; for an unknown one, Ajv would print a
+  // warning outside of the log.
   const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
   const rules = operations.map(({ id, responses }) => ({
     id,
@@ -35,7 +35,7 @@ export function createResponseValidator(
 
   return (response) => {
     const { requestId, operation, status } = response;
-    // What belongs to no operation is answered as any of them would.
+    // A response without an operation may match any of them.
     const candidates = rules.filter(({ id }) => operation === undefined || id === operation);
     const findings = candidates.map(
       ({ byStatus }) => byStatus.get(`${status}`)?.(response) ?? ['status: not documented'],
@@ -47,8 +47,7 @@ export function createResponseValidator(
   };
 }
 
-/** How the log line is found. */
-export const VIOLATION = 'an answer that the contract does not allow';
+export const VIOLATION = 'response violates the contract';
 
 function compileRules(
   ajv: Ajv2020,
@@ -66,19 +65,19 @@ function compileRules(
   return (response) => [
     ...(/^application\/json(;|$)/.test(String(response.headers['content-type']))
       ? []
-      : ['header Content-Type: no JSON']),
+      : ['header Content-Type: not JSON']),
     ...headerRules.flatMap((violationsIn) => violationsIn(response)),
     ...findViolations(validateBody, response.body).map((rule) => `body${rule}`),
   ];
 }
 
-/** `/data: required`: where, and which rule. Never the value. */
+/** `/data: required`: the place and the rule, never the value. */
 function findViolations(validate: ValidateFunction, value: unknown): string[] {
   validate(value);
   return (validate.errors ?? []).map(({ instancePath, keyword }) => `${instancePath}: ${keyword}`);
 }
 
-/** A header is text; where the contract says integer, its digits are read as one. */
+/** Headers are text: converts digits where the contract says integer. */
 function parseHeader(type: unknown, text: string): string | number {
   return type === 'integer' && /^\d+$/.test(text) ? Number(text) : text;
 }

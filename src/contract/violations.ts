@@ -2,15 +2,15 @@ import type { ErrorObject } from 'ajv';
 import { Problem } from './problems.ts';
 import type { Operation, Schema } from './document.ts';
 
-/** The Problem of a request that breaks rules of the contract: body before parameters, fields in the contract's order. */
+/** The Problem of an invalid request: the body's before the parameters', in the order of the contract's fields. */
 export function violationProblem(errors: readonly ErrorObject[], { parameters }: Operation): Problem {
   return Problem.named(selectProblem(errors, parameters), { detail: () => describeErrors(errors) });
 }
 
-/** The first value that breaks a rule decides; where it breaks several, the keyword that its schema lists first in `x-problems`. */
+/** The first invalid value decides; if it breaks several rules, the keyword that its `x-problems` lists first. */
 function selectProblem(errors: readonly ErrorObject[], parameters: Operation['parameters']): string {
   const [first] = errors as [ErrorObject];
-  // A missing parameter breaks a rule of the library's own, around the schemas of the contract.
+  // A missing parameter violates the schema that openapi-backend builds around the contract's.
   const schema: Schema = missingParameter(first, parameters)?.schema ?? first.parentSchema!;
   const problems = schema['x-problems']!;
   if (typeof problems === 'string') return problems;
@@ -31,7 +31,7 @@ function missingParameter({ keyword, instancePath, params }: ErrorObject, parame
   return parameters.find((parameter) => parameter.in === place && parameter.name.toLowerCase() === name);
 }
 
-/** `body/amount must be >= 0.5`: every violation, in the validator's words. */
+/** `body/amount must be >= 0.5`: Ajv's messages for every violation. */
 function describeErrors(errors: readonly ErrorObject[]): string {
   const words = errors.map(({ instancePath, message }) => `${instancePath.slice(1)} ${message}`);
   return words.join('; ').replaceAll('requestBody', 'body');

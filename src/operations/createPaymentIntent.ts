@@ -6,7 +6,7 @@ import type { Handler, OperationRequest } from '../contract/handler.ts';
 
 type Request = OperationRequest<'createPaymentIntent'>;
 
-/** Creates a payment intent at the gateway and answers with its client secret. */
+/** Creates a payment intent at the gateway and returns its client secret. */
 export const createPaymentIntent =
   (gateway: PaymentGateway): Handler<'createPaymentIntent'> =>
   async (request) => {
@@ -42,7 +42,7 @@ function intentOrder({ tenant, operationId, body, headers, isAbandoned }: Reques
 
 function toProblem(error: unknown, request: Request, reference: string): Problem<'createPaymentIntent'> {
   if (!(error instanceof GatewayError)) return new Problem('internalError', { cause: error, reference });
-  // Without a key of the client's, nobody can ask for this very intent again: the key in use is one of our own retries'.
+  // Without a client's key, only our own earlier attempt can hold the key, and the client can't retry with it.
   const isOwnKey = error.fault === 'keyInUse' && request.headers['idempotency-key'] === undefined;
   const problem = isOwnKey ? 'providerUnavailable' : PROBLEMS[error.fault];
   const waits = problem === 'providerUnavailable' || problem === 'idempotencyKeyInUse';

@@ -2,7 +2,7 @@ import type { PaymentGateway } from '../payments/gateway.ts';
 import { createPaymentIntent } from './createPaymentIntent.ts';
 import type { Handlers } from '../contract/handler.ts';
 
-/** Every operation of the contract, carried out with this gateway. */
+/** The handlers of all operations, with this gateway. */
 export const liveHandlers = (gateway: PaymentGateway): Handlers => ({
   createPaymentIntent: createPaymentIntent(gateway),
 });

@@ -52,7 +52,7 @@ describe('an answer that the contract allows', () => {
   });
 });
 
-describe('an answer that the contract does not allow', () => {
+describe('a response that violates the contract', () => {
   it.each<[string, Partial<SentResponse>, string[]]>([
     ['another status', { status: 422 }, ['status: not documented']],
     [
@@ -64,12 +64,12 @@ describe('an answer that the contract does not allow', () => {
     [
       'another media type',
       { headers: { ...good.headers, 'content-type': 'text/html' } },
-      ['header Content-Type: no JSON'],
+      ['header Content-Type: not JSON'],
     ],
     [
       'a media type that only ends like JSON',
       { headers: { ...good.headers, 'content-type': 'x-application/json' } },
-      ['header Content-Type: no JSON'],
+      ['header Content-Type: not JSON'],
     ],
     ['a header too few', { headers: cacheable }, ['header Cache-Control: required']],
     [
@@ -113,7 +113,7 @@ describe('an answer that the contract does not allow', () => {
         operation: 'createPaymentIntent',
         status: 200,
         violations: ['body: additionalProperties', 'body/data/paymentIntentSecret: pattern'],
-        msg: 'an answer that the contract does not allow',
+        msg: 'response violates the contract',
       },
     ]);
     expect(counted).toEqual([{ operation: 'createPaymentIntent', status: 200 }]);
