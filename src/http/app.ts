@@ -11,7 +11,7 @@ import { Problem } from '../contract/problems.ts';
 import { corsOptions } from './cors.ts';
 import { EngineCall, engineRequest, type AccessOptions } from './engineCall.ts';
 import { checkHost } from './headers.ts';
-import { closeBehindUnreadBody, commonHeaders, errorHandlers, sendResponse } from './reply.ts';
+import { closeAfterUnreadBody, commonHeaders, errorHandlers, sendResponse } from './reply.ts';
 import { RequestLogs, type RequestLog, type RequestLogOptions } from './requestLog.ts';
 
 declare module 'fastify' {
@@ -28,7 +28,7 @@ export interface AppOptions extends AccessOptions, RequestLogOptions {
   corsOrigins?: '*' | readonly string[] | undefined;
 }
 
-/** The HTTP side of the service: it hands every request to the contract's engine, and sends the response. */
+/** The HTTP layer: passes every request to the contract's engine and sends the response. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { contract, validateResponse } = options;
   const requestLogs = new RequestLogs(options);
@@ -46,27 +46,27 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
 
   app.decorateRequest('requestLog');
-  // An error in a route's own error handler goes to the one of the app. Fastify's own would quote it.
+  // Receives errors of a route's own error handler. Fastify's default would send their messages.
   app.setErrorHandler(sendInternalError);
   app.addHook('onRoute', (route) => void (route.errorHandler = sendProblem));
-  // What needs no waiting uses no promise: these hooks run for every request.
+  // Synchronous hooks use no promise: they run for every request.
   app.addHook('onRequest', (request, reply, done) => {
     onRequestStart(request, reply);
     checkHost(request.raw);
-    // A page has no use for a body.
+    // Pages read no body.
     if (request.routeOptions.config.label !== undefined) leaveUnread(request.raw);
     done();
   });
-  app.addHook('onSend', closeBehindUnreadBody);
+  app.addHook('onSend', closeAfterUnreadBody);
   app.addHook('onClose', async () => requestLogs.flush());
   if (options.corsOrigins) await app.register(cors, corsOptions(options.corsOrigins));
 
   const handler = async (request: FastifyRequest, reply: FastifyReply) =>
     sendResponse(reply, await contract.handleRequest(engineRequest(request), new EngineCall(request, reply, options)));
-  // With CORS, OPTIONS is a route of @fastify/cors: what is no preflight comes back from there as not found.
+  // With CORS, OPTIONS is a route of @fastify/cors, which passes on what is not a preflight as not found.
   const methods = app.supportedMethods.filter((method) => method !== 'OPTIONS' || !options.corsOrigins);
   app.route({ method: methods, url: '/*', handler });
-  // Fastify takes an error handler here as it does for a route; its types leave it out.
+  // Fastify accepts an error handler here, as for a route; its types omit it.
   app.setNotFoundHandler({ errorHandler: sendProblem } as object, handler);
   return app;
 
@@ -77,38 +77,38 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   }
 }
 
-/** Sent by a proxy that we trust. It sends others' requests over the same connection: closing it early could lose one. */
+/** Sent by a trusted proxy, which reuses the connection for other clients: closing it early could lose a request. */
 const isForwarded = ({ ips = [] }: FastifyRequest): boolean => ips.length > 1;
 
-/** Fastify with its limits, and with nothing that it would respond to or read by itself. */
+/** Fastify with limits, and without responses, logging and body parsing of its own. */
 function createFastify(
   { trustedProxies }: AppOptions,
   onBadUrl: (error: unknown, request: FastifyRequest, reply: FastifyReply) => void,
 ): FastifyInstance {
   const app = fastify({
-    // One line per request, ours: see log.ts. Fastify's own lines quote what it was sent.
+    // log.ts writes one line per request. Fastify's lines quote the request.
     logger: false,
     requestIdHeader: false,
     genReqId: () => randomUUID(),
-    // Fastify's own comparison takes 10.0.0.2:1234 for no address at all.
+    // Fastify's own comparison does not accept an address with a port (10.0.0.2:1234).
     trustProxy: trustedProxies ? trustRanges(trustedProxies) : false,
     exposeHeadRoutes: false,
-    // Fastify's own 503 while closing would break kept-alive connections in the middle of a drain.
+    // Fastify's 503 while closing would break keep-alive connections during a drain.
     return503OnClosing: false,
     requestTimeout: HTTP_LIMITS.requestTimeout,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     keepAliveTimeout: HTTP_LIMITS.keepAliveTimeout,
     http: {
       ...HTTP_LIMITS,
-      // Node's own refusal has no body: see checkHost.
+      // checkHost rejects it instead: Node's response has no body.
       requireHostHeader: false,
     },
-    // No hook runs for a URL that can't be read.
+    // Fastify runs no hook for a malformed URL.
     frameworkErrors: onBadUrl,
   });
-  // Node counts too, and older ones drop what is above 2,000 unseen: a second key, the idempotency key.
+  // Node silently drops headers above a count (2,000 in older versions), such as a second API key or the idempotency key.
   app.server.maxHeadersCount = 0;
-  // Of no method does Fastify read a body, or look at its media type: the engine does, once the API key was accepted.
+  // Fastify reads no bodies and checks no media types: the engine does, after authentication.
   for (const method of METHODS) {
     if (method !== 'CONNECT') app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   }

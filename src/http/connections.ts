@@ -2,75 +2,75 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { limitChunks, stopReading } from './body.ts';
 
-/** Limits of a connection on every port of this process, by their names in `node:http`: milliseconds, and bytes of headers. */
+/** Limits of connections on every port, as options of `node:http`: milliseconds, and bytes of headers. */
 export const HTTP_LIMITS = {
   headersTimeout: 5_000,
   requestTimeout: 10_000,
   connectionsCheckingInterval: 1_000,
-  // Above the idle time of a load balancer (60 s is common), so that it never meets a closed connection.
+  // Above the idle timeout of load balancers (60 s is common), so that they never reuse a closed connection.
   keepAliveTimeout: 72_000,
   maxHeaderSize: 16 * 1024,
 };
 
-/** A connection closes after such a silence. Above the deadline of an operation, whose response would be cut otherwise. */
+/** Idle timeout of a socket. Above the deadline of an operation, whose response would otherwise be lost. */
 export const CONNECTION_TIMEOUT_MS = 30_000;
 
-/** How long a connection may idle on which nobody has authenticated. As Node does, we wait a second longer than we say. */
-const STRANGER_KEEP_ALIVE_MS = 5_000;
+/** Keep-alive timeout before authentication. Like Node, we wait a second longer than the header Keep-Alive says. */
+const UNAUTHENTICATED_KEEP_ALIVE_MS = 5_000;
 const KEEP_ALIVE_BUFFER_MS = 1_000;
 
-/** How long a connection stays open behind its last answer, and behind a refusal that the end of the process waits for. */
+/** How long a connection stays open after its last response, and after one that the process waits for before it exits. */
 const LINGER_MS = 500;
 const LAST_LINGER_MS = 200;
 
 /** The open connections of each server. */
 const openConnections = new WeakMap<Server, Set<Socket>>();
 
-/** Connections that may idle as long as the server allows. */
+/** Connections with the full keep-alive timeout. */
 const keptOpen = new WeakSet<Socket>();
 
-/** The answers that each connection still waits for, in the order of their requests. */
+/** The unfinished responses of each connection, in the order of their requests. */
 const inFlight = new WeakMap<Socket, Set<ServerResponse>>();
 
-/** Connections whose last answer is decided: they take no more requests. */
+/** Connections that accept no more requests. */
 export const closing = new WeakSet<Socket>();
 
-/** Connections that are not read any more: a request that has come in part stays so. */
+/** Connections that are no longer read: an incomplete request stays incomplete. */
 export const unreadable = new WeakSet<Socket>();
 
-/** Whether a part of the request's body is still to come. */
+/** Whether part of the request's body has not arrived. */
 export const hasUnreadBody = ({ headers, complete }: IncomingMessage): boolean =>
   !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0);
 
-/** The newest request's answer that a connection waits for. */
+/** The unfinished response to the newest request. */
 export const findLastInFlight = (socket: Socket): ServerResponse | undefined =>
   [...(inFlight.get(socket) ?? [])].at(-1);
 
-/** Whether no request came behind this one on its connection. */
+/** Whether no later request was received on this connection. */
 export const isLastInPipeline = (response: ServerResponse): boolean =>
   findLastInFlight(response.req.socket) === response;
 
 /**
- * Makes this answer the last of its connection. Only for the newest one: an answer behind the last would not be sent.
+ * Closes the connection after this response. Only for the newest request: later responses would not be sent.
  *
- * What is still to come of the request is left unread, so that it costs nothing.
+ * The rest of the request is not read.
  */
 export function closeAfter(response: ServerResponse): void {
   const { req } = response;
   closing.add(req.socket);
-  // Node says `Connection: close`.
+  // Node sends `Connection: close`.
   response.shouldKeepAlive = false;
   if (hasUnreadBody(req)) stopReading(req);
 }
 
-/** Those whose request is whole, so that it may have an effect already. The others never get as far as a handler. */
+/** Unfinished responses to complete requests, which may have had an effect. Incomplete requests never reach a handler. */
 export const findDueResponses = (socket: Socket): ServerResponse[] =>
   [...(inFlight.get(socket) ?? [])].filter(({ req }) => req.complete);
 
 /** Whether `keepOpen` was called for the connection of this response. */
 export const isKeptOpen = ({ req }: ServerResponse): boolean => keptOpen.has(req.socket);
 
-/** Lets the connection of this response idle as long as the server allows: its client is no stranger. */
+/** Gives the connection the full keep-alive timeout: its client is authenticated or a trusted proxy. */
 export function keepOpen(response: ServerResponse): void {
   if (isKeptOpen(response)) return;
   keptOpen.add(response.req.socket);
@@ -78,9 +78,9 @@ export function keepOpen(response: ServerResponse): void {
 }
 
 /**
- * Ends all connections, those that wait for the response to a whole request behind it. No request is taken any more.
+ * Closes all connections, after the responses to complete requests. Accepts no more requests.
  *
- * A request that has come in part is refused as one that took too long. It can have had no effect.
+ * An incomplete request gets a 408. It can't have had an effect.
  */
 export function endUnfinished(server: Server): void {
   server.closeIdleConnections();
@@ -95,15 +95,15 @@ export function endUnfinished(server: Server): void {
   }
 }
 
-/** Resolves when each connection has emitted `close`, as requests are logged then: a server emits its own too early. */
+/** Resolves once each connection has emitted `close`, when its requests are logged. The server's own `close` comes too early. */
 export async function connectionsClosed(server: Server): Promise<void> {
   const sockets = [...(openConnections.get(server) ?? [])];
   await Promise.all(sockets.map((socket) => new Promise((resolve) => void socket.once('close', resolve))));
 }
 
-/** Follows which answers each connection waits for, and closes each gently. Everything else here relies on it. */
+/** Tracks the responses in flight on each connection, and makes each connection linger on close. All else here needs it. */
 export function trackConnections(server: Server): void {
-  // Node takes the end of the client's side for its leaving, and drops the answer to what came before it.
+  // By default, Node drops pending responses when the client closes its side of the connection.
   Object.assign(server, { httpAllowHalfOpen: true });
   const open = new Set<Socket>();
   openConnections.set(server, open);
@@ -118,13 +118,13 @@ export function trackConnections(server: Server): void {
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request;
     limitChunks(request);
-    // RFC 9112, section 9.6: nobody would ever read the answer.
+    // RFC 9112, section 9.6: requests after the closing one are not processed.
     if (closing.has(socket)) return;
     trackResponse(socket, response);
     if (!isKeptOpen(response)) limitIdleTime(response);
-    if (request.headers.upgrade !== undefined) endAfterUpgrade(response);
+    if (request.headers.upgrade !== undefined) closeAfterUpgrade(response);
     for (const handle of handlers) handle.call(server, request, response);
-    // Fastify's own word while it closes.
+    // Fastify sets it while it closes.
     if (response.getHeader('connection') === 'close') closing.add(socket);
   });
 }
@@ -139,35 +139,35 @@ function trackResponse(socket: Socket, response: ServerResponse): void {
   });
 }
 
-/** Otherwise each stranger that asks once holds a connection, at up to 30 KB, for as long as a load balancer may. */
+/** An idle connection takes up to 30 KB, so an unauthenticated client may not keep one as long as a load balancer. */
 function limitIdleTime(response: ServerResponse): void {
-  setKeepAliveHint(response, STRANGER_KEEP_ALIVE_MS);
-  // Behind Node's own listener, which sets the time that all connections have.
+  setKeepAliveHint(response, UNAUTHENTICATED_KEEP_ALIVE_MS);
+  // Runs after Node's own listener, which sets the server's timeout.
   response.once('finish', () => {
     if (isKeptOpen(response) || !isLastInPipeline(response)) return;
-    response.req.socket.setTimeout(STRANGER_KEEP_ALIVE_MS + KEEP_ALIVE_BUFFER_MS);
+    response.req.socket.setTimeout(UNAUTHENTICATED_KEEP_ALIVE_MS + KEEP_ALIVE_BUFFER_MS);
   });
 }
 
-/** Node makes the header Keep-Alive of this field, which it sets for each response. */
+/** Node sets this field for each response, and sends it as the header Keep-Alive. */
 function setKeepAliveHint(response: ServerResponse, keepAliveMs: number): void {
   Object.assign(response, { _keepAliveTimeout: keepAliveMs });
 }
 
 /**
- * We speak no other protocol, so the request is an ordinary one (RFC 9110, section 7.8). But Node's parser stops behind it, and
- * drops the rest of the segment: a payment there would never be answered. A client that reads `close` sends it again.
+ * Upgrade is ignored (RFC 9110, section 7.8). But Node's parser stops after such a request and drops the rest of the segment, so
+ * a pipelined payment would get no response. `Connection: close` tells the client to send it again.
  */
-function endAfterUpgrade(response: ServerResponse): void {
+function closeAfterUpgrade(response: ServerResponse): void {
   closing.add(response.req.socket);
   response.shouldKeepAlive = false;
 }
 
 /**
- * Ends our side, and a little later the connection (RFC 9112, section 9.6).
+ * Closes our side, and LINGER_MS later the connection (RFC 9112, section 9.6).
  *
- * Closing at once would reset the connection where bytes are waiting, and a client that is still sending would see the
- * reset and not its answer.
+ * Closing at once would reset a connection with unread bytes, and a client that is still sending would see the reset instead of
+ * the response.
  */
 function lingeringClose(socket: Socket): void {
   if (socket.writableEnded) return;

@@ -1,11 +1,11 @@
 import type { FastifyCorsOptions } from '@fastify/cors';
 import type { FastifyRequest } from 'fastify';
 
-/** A browser's question whether a page may send a request: it is not a request to the API, and not part of the contract. */
+/** A CORS preflight is not a request to the API, and not part of the contract. */
 export const isPreflight = ({ method, headers }: FastifyRequest): boolean =>
   method === 'OPTIONS' && Boolean(headers.origin && headers['access-control-request-method']);
 
-/** The options of @fastify/cors. An OPTIONS request that is no preflight gets the response that it gets without CORS. */
+/** The options of @fastify/cors. OPTIONS requests other than preflights are handled as without CORS. */
 export const corsOptions = (origins: '*' | readonly string[]): FastifyCorsOptions => ({
   delegator: (request, done) => {
     const isPlain = request.method === 'OPTIONS' && !isPreflight(request);
@@ -14,5 +14,4 @@ export const corsOptions = (origins: '*' | readonly string[]): FastifyCorsOption
   },
 });
 
-/** The headers of our responses that a page may read. */
 const EXPOSED_HEADERS = ['X-Request-Id', 'Idempotent-Replayed', 'Retry-After', 'Allow'];

@@ -16,16 +16,16 @@ export interface AccessOptions {
   limits?: RateLimits | undefined;
 }
 
-/** The request as the engine takes it. */
+/** The engine's form of a request. */
 export function engineRequest({ method, url, headers }: FastifyRequest): EngineRequest {
-  // A target may be absolute (RFC 9112, section 3.2.2). What comes behind a # is no part of it, yet some clients send it.
+  // A target may be absolute (RFC 9112, section 3.2.2). Some clients send a fragment, which is not part of it.
   const target = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/]*/, '');
   const end = target.search(/[?#]/);
   const path = end === -1 ? target : target.slice(0, end);
   return { method, path, queryString: end === -1 ? '' : target.slice(end + 1), headers };
 }
 
-/** What the engine asks of one request: whose key it has, how often they have called, its body. */
+/** Authenticates, rate limits and reads one request for the engine. */
 export class EngineCall implements Call {
   readonly #request: FastifyRequest;
   readonly #reply: FastifyReply;
@@ -47,7 +47,7 @@ export class EngineCall implements Call {
     const [apiKey, ...repeats] = headerValues(raw, header);
     const tenant = apiKey && repeats.length === 0 ? authenticate(apiKey) : undefined;
     if (tenant === undefined) {
-      // At once: what Node has read of the body comes while the failure is counted.
+      // Before countFailure: the body may arrive in the meantime.
       leaveUnread(raw);
       await limits?.countFailure(findCaller(this.#request.ips ?? [this.#request.ip]));
       throw new Problem('invalidApiKey');
@@ -62,9 +62,9 @@ export class EngineCall implements Call {
     const { raw, requestLog } = this.#request;
     const mediaTypes = Object.keys(content);
     const length = contentLength(raw);
-    // Where its length is given. A body in chunks may turn out to be none.
+    // A chunked body may turn out to be empty, so it is checked after reading.
     if (length > 0) checkMediaType();
-    // Only now is the body wanted. A client of HTTP/1.0 does not wait for it (RFC 9110, section 10.1.1).
+    // HTTP/1.0 has no 100 Continue (RFC 9110, section 10.1.1).
     if (raw.headers.expect && raw.httpVersion === '1.1' && length <= maxBytes) this.#reply.raw.writeContinue();
     const body = await readBody(raw, { maxBytes }).catch((error: unknown) => {
       if (error instanceof Problem) checkMediaType();
@@ -80,8 +80,8 @@ export class EngineCall implements Call {
   }
 
   /**
-   * A client that hangs up looks like one that ends its side and reads on. That one is rare, and reads a 503: HAProxy's
-   * `option abortonclose` decides the same for requests in its queue.
+   * A disconnected client looks like one that half-closes and still reads. Those are rare, and get a 503: HAProxy's
+   * `option abortonclose` makes the same choice for queued requests.
    */
   readonly isAbandoned = (): boolean => {
     const { socket } = this.#request.raw;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Problem } from '../contract/problems.ts';
 
-/** All values of a header, by its name in lower case. Node's own `headersDistinct` sorts all headers for that. */
+/** All values of a header, by its lower-case name. Node's `headersDistinct` would process all headers. */
 export function headerValues({ rawHeaders }: IncomingMessage, name: string): string[] {
   const values: string[] = [];
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -11,19 +11,19 @@ export function headerValues({ rawHeaders }: IncomingMessage, name: string): str
   return values;
 }
 
-/** RFC 9112, section 3.2: a request of HTTP/1.1 without a Host, or with two, is refused. Node reads 0.9 and 2.0 as well. */
+/** Rejects HTTP/1.1 requests without exactly one Host (RFC 9112, section 3.2), and the versions 0.9 and 2.0, which Node parses. */
 export function checkHost(request: IncomingMessage): void {
   const hosts = headerValues(request, 'host').length;
   const isHttp = request.httpVersion === '1.0' || (request.httpVersion === '1.1' && hosts === 1);
   if (!isHttp || hosts > 1) throw new Problem('invalidRequest');
 }
 
-/** The length that a request gives for its body, in bytes. One in chunks gives none. */
+/** In bytes; 0 without the header, as for a chunked body. */
 export const contentLength = ({ headers }: IncomingMessage): number => Number(headers['content-length'] ?? 0);
 
 /**
- * Whether a body is plain JSON, or has another of these media types. Whatever else would have to be guessed at: two media
- * types, or a content encoding.
+ * Whether the request has exactly one Content-Type, with one of these media types, and no content or transfer encoding but
+ * chunked.
  */
 export function hasMediaType(request: IncomingMessage, mediaTypes: readonly string[]): boolean {
   const { headers } = request;

@@ -14,8 +14,8 @@ import type { Contract } from '../contract/engine.ts';
 import type { ProblemName } from '../contract/problems.ts';
 
 /**
- * Answers what never becomes a request of Fastify's: bytes that are no HTTP, headers that are too large, requests that
- * come too slowly, expectations that nobody meets, CONNECT. Node's own answers have no body.
+ * Responds to requests that never reach Fastify: malformed HTTP, oversized headers, request timeouts, unsupported expectations,
+ * CONNECT. Node's own responses have no body.
  */
 export function handleParserErrors(
   server: Server,
@@ -37,22 +37,22 @@ export function handleParserErrors(
     };
     if (validateResponse) {
       const named = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-      // After it is written.
+      // After the response is written.
       setImmediate(validateResponse, { requestId, operation: undefined, status, headers: named, body });
     }
     return { status, text, headers };
   };
 
   const reject = (socket: Socket, example: ProblemName) => {
-    // Nothing behind this can be read any more.
+    // Nothing after a parser error can be parsed.
     socket.pause();
     unreadable.add(socket);
     const newest = findLastInFlight(socket);
     const unfinished = newest?.req.complete ? undefined : newest;
-    // The last answer is sent, or under way.
+    // The last response was sent, or is being sent.
     if (socket.writableEnded || unfinished?.headersSent) return;
     closing.add(socket);
-    // Behind a request whose answer is still to come, a 4xx would be taken for that answer: a payment would look refused.
+    // The client would take a 4xx for the response to the request in flight: a payment would look rejected.
     const last = findDueResponses(socket).at(-1);
     if (last) {
       last.shouldKeepAlive = false;
@@ -71,12 +71,12 @@ export function handleParserErrors(
   });
 
   server.on('connect', ({ socket }: IncomingMessage) => {
-    // Node has given the connection away, its own listener included: without one a reset would end the process.
+    // Node has removed its own listeners: without one, a reset would crash the process.
     socket.on('error', () => {});
     reject(socket, 'invalidRequest');
   });
 
-  // Node would say 100 Continue to anyone; the route says it to those whose body is wanted.
+  // Node would send 100 Continue to everyone; EngineCall sends it after authentication.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     server.emit('request', request, response);
   });
@@ -89,7 +89,7 @@ export function handleParserErrors(
   });
 }
 
-/** A request that Fastify has met, and how it was refused after all, where the rest of it could not be read. */
+/** A request that Fastify has seen. `refusal` is set if a later parser error made us reject it. */
 export interface TrackedRequest {
   requestId: string;
   refusal?: { status: number; problem: ProblemName };
@@ -97,7 +97,7 @@ export interface TrackedRequest {
 
 const trackedRequests = new WeakMap<ServerResponse, TrackedRequest>();
 
-/** Tells of a request, so that it is refused under its own name, and logged once. */
+/** Registers a request, so that a later refusal uses its request ID and is logged once. */
 export function trackRequest(response: ServerResponse, requestId: string): TrackedRequest {
   const tracked = { requestId };
   trackedRequests.set(response, tracked);
@@ -111,7 +111,7 @@ interface Options {
   validateResponse?: ValidateResponse | undefined;
 }
 
-/** What Node's parser and timers report. Everything else is bytes that are no HTTP. */
+/** By error code of Node's parser and timers. All others are malformed HTTP. */
 const PROBLEM_BY_ERROR_CODE: Record<string, ProblemName> = {
   HPE_HEADER_OVERFLOW: 'headersTooLarge',
   ERR_HTTP_REQUEST_TIMEOUT: 'requestTimeout',

@@ -5,24 +5,23 @@ import type { Contract } from '../contract/engine.ts';
 import { Problem } from '../contract/problems.ts';
 import type { ContractResponse } from '../contract/responses.ts';
 
-/** Headers of every response. */
 export const commonHeaders = (requestId: string) => ({
   'X-Request-Id': requestId,
   'Cache-Control': 'no-store',
   'X-Content-Type-Options': 'nosniff',
 });
 
-/** Thrown where a connection was refused, or has ended, in the middle of a request: nobody would read a response. */
-export const CONNECTION_ENDED = new Error('The connection has ended in the middle of the request');
+/** Thrown if the connection was rejected or closed during a request: no response can be sent. */
+export const CONNECTION_ENDED = new Error('The connection ended during the request');
 
-/** The only place that sends responses of the contract. */
+/** Sends a response of the contract. Everything but the last resort goes through here. */
 export function sendResponse(
   reply: FastifyReply,
   { status, headers, body }: ContractResponse,
   ownHeaders: Readonly<Record<string, string>> = {},
 ): FastifyReply {
   const { requestLog } = reply.request;
-  // An address above its limit of failures has to connect again each time.
+  // An address above its failure limit must reconnect for each request.
   const isOverFailureLimit = status === 429 && requestLog.tenant === undefined;
   if (isOverFailureLimit && isLastInPipeline(reply.raw)) closeAfter(reply.raw);
   requestLog.responded(body);
@@ -32,16 +31,16 @@ export function sendResponse(
     .send(body);
 }
 
-/** Fastify's error handlers: they send what failed as the problem that it is, in the words of the contract. */
+/** Fastify's error handlers: they send an error as the contract's response to its problem. */
 export function errorHandlers(contract: Contract) {
   const { body: internalErrorBody } = contract.problemResponse('internalError');
   const internalErrorBytes = Buffer.from(JSON.stringify(internalErrorBody));
 
   function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    // The client left in the middle of its body: nobody is there to read a response, and it is no fault of ours.
+    // The client disconnected while sending its body.
     if (error === request.raw.errored || error === CONNECTION_ENDED) return void reply.hijack();
     const { requestLog } = request;
-    // What fails while a response is sent may fail again with the same headers.
+    // An error while sending a response may recur with the same headers.
     if (requestLog.hasResponse) return sendInternalError(error, request, reply);
     try {
       const problem = toProblem(error);
@@ -52,7 +51,7 @@ export function errorHandlers(contract: Contract) {
     }
   }
 
-  /** The last resort: bytes that were made at the start, past everything that may have failed. */
+  /** The last resort: prepared bytes, sent without Fastify. */
   function sendInternalError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const { raw } = reply.hijack();
     if (raw.headersSent) return void raw.destroy();
@@ -64,7 +63,7 @@ export function errorHandlers(contract: Contract) {
       'Content-Type': 'application/json; charset=utf-8',
       'Content-Length': String(internalErrorBytes.length),
     };
-    // For the check of responses.
+    // For response validation, which reads Fastify's reply.
     reply.code(500).headers(headers);
     if (hasUnreadBody(request.raw)) closeAfter(raw);
     raw.writeHead(500, headers).end(internalErrorBytes);
@@ -73,15 +72,14 @@ export function errorHandlers(contract: Contract) {
   return { sendProblem, sendInternalError };
 }
 
-/** Everything that is no Problem is a fault of ours. */
 export const toProblem = (error: unknown): Problem =>
   error instanceof Problem ? error : new Problem('internalError', { cause: error });
 
 /**
- * Makes the response the last of its connection where its request's body is still on its way. What Node has read of it
- * is parsed by the next turn of the event loop: where that is all of it, the connection stays.
+ * Closes the connection after a response whose request's body has not fully arrived. What Node has already read is parsed by
+ * the next turn of the event loop: if the body is complete then, the connection stays open.
  */
-export function closeBehindUnreadBody(
+export function closeAfterUnreadBody(
   { raw }: FastifyRequest,
   reply: FastifyReply,
   payload: unknown,
@@ -94,7 +92,7 @@ export function closeBehindUnreadBody(
       if (hasUnreadBody(raw)) closeAfter(reply.raw);
       done(null, payload);
     } catch (error) {
-      // What sends the response throws here, where nobody else would catch it.
+      // Sending the response may throw, and no one else would catch it in this callback.
       done(error as Error);
     }
   });

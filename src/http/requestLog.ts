@@ -24,73 +24,61 @@ export interface RequestLogOptions {
   validateResponse?: ValidateResponse | undefined;
 }
 
-/** Makes a RequestLog for each request, and writes what several of them share. */
+/** Creates a RequestLog for each request, and writes log lines, metrics and spans when it ends. */
 export class RequestLogs {
   readonly #options: RequestLogOptions;
-  /** Anyone can be refused, as often as they like: that must not fill the log. */
+  /** Unauthenticated clients must not be able to flood the log. */
   readonly #refusals;
 
   constructor(options: RequestLogOptions) {
     this.#options = options;
     this.#refusals = oncePerSecond<{ status: number; problem: ProblemName }>((repeats) =>
-      options.logger.info(repeats, 'more refusals of this kind within a second'),
+      options.logger.info(repeats, 'more rejections of this kind within one second'),
     );
   }
 
-  /** Follows a request until its connection is done with it: the response is sent, or the client is gone. */
+  /** Tracks a request until its response is sent or the client disconnects. */
   start(request: FastifyRequest, reply: FastifyReply): RequestLog {
     const log = new RequestLog(trackRequest(reply.raw, request.id));
     reply.raw.once('close', () => void this.#end(log, request, reply));
     return log;
   }
 
-  /** A refusal of what never became a request. */
+  /** Logs a request that was rejected before it reached Fastify. */
   refused(refusal: { requestId: string; status: number; problem: ProblemName }): void {
     const { status, problem } = refusal;
     const { logger, metrics } = this.#options;
-    if (this.#refusals.isFirst({ status, problem })) logger.info(refusal, 'refused before it was a request');
+    if (this.#refusals.isFirst({ status, problem })) logger.info(refusal, 'rejected before routing');
     metrics?.countRequest({ operation: undefined, status });
   }
 
-  /** Writes the counts of the last second. */
   flush(): void {
     this.#refusals.flush();
   }
 
   async #end(log: RequestLog, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { logger, metrics, validateResponse } = this.#options;
-    const { operation, tenant, problem, logFields, refusal, durationMs, span, responseBody } = await log.end();
+    const ended = await log.end();
+    const { operation, tenant, problem, logFields, refusal, durationMs, span, responseBody } = ended;
     const { headersSent, writableFinished } = reply.raw;
     const status = refusal?.status ?? (headersSent ? reply.statusCode : 0);
-    const isOfStranger = tenant === undefined && problem !== undefined && status < 500;
-    if (!isOfStranger || this.#refusals.isFirst({ status, problem: problem.example })) {
+    const isUnauthenticatedError = tenant === undefined && problem !== undefined && status < 500;
+    if (!isUnauthenticatedError || this.#refusals.isFirst({ status, problem: problem.example })) {
       const isAborted = !refusal && !writableFinished;
-      const { id: requestId, method } = request;
-      logRequest(logger, {
-        requestId,
-        method,
-        operation,
-        tenant,
-        problem,
-        logFields,
-        status,
-        durationMs,
-        isAborted,
-        span,
-      });
+      logRequest(logger, { ...ended, requestId: request.id, method: request.method, status, isAborted });
     }
     const { label } = request.routeOptions.config;
     metrics?.countRequest({ operation: operation ?? label, status, durationMs });
     metrics?.countDropped(logFields?.droppedMethodTypes ?? []);
     if (span) endSpan(span, status);
-    const isOfContract = label === undefined && !isPreflight(request);
-    if (isOfContract && !refusal && headersSent) {
+    const isContractResponse = label === undefined && !isPreflight(request);
+    if (isContractResponse && !refusal && headersSent) {
       validateResponse?.({ requestId: request.id, operation, status, headers: reply.getHeaders(), body: responseBody });
     }
   }
 }
 
-/** What becomes known of a request on its way. Its line in the log, its metrics and its span are made of it at the end. */
+/** Collects the data of one request for its log line, metrics and span. */
 export class RequestLog {
   readonly #startedAt = performance.now();
   readonly #tracked: TrackedRequest;
@@ -118,7 +106,7 @@ export class RequestLog {
     return this.#problem;
   }
 
-  /** Whether the connection was refused in the middle of this request. */
+  /** Whether a parser error rejected this request. */
   get isRefused(): boolean {
     return this.#tracked.refusal !== undefined;
   }
@@ -131,7 +119,7 @@ export class RequestLog {
     this.#operation = operation;
   }
 
-  /** Begins the span, below the caller's: a stranger must neither choose our traces nor make us export one. */
+  /** Starts the span, as a child of the caller's. Unauthenticated clients can neither choose our trace IDs nor cause exports. */
   authenticated(tenant: string, traceparent: unknown): void {
     this.#tenant = tenant;
     this.#span = requestSpan(this.#operation!.method, this.#operation!.path, traceparent);
@@ -145,7 +133,7 @@ export class RequestLog {
     this.#responseBody = body;
   }
 
-  /** Runs the operation in the span. It goes on when the client is gone, and the end waits for it. */
+  /** Runs the operation in the span. end() waits for it, even if the client disconnects. */
   async runOperation(
     run: () => Promise<OperationResponse>,
     asProblem: (error: unknown) => Problem,
@@ -153,13 +141,13 @@ export class RequestLog {
     const response = runInSpan(this.#span, run);
     this.#operationDone = response.then(
       ({ logFields }) => void (this.#logFields = logFields),
-      // Where the client is gone, the line of the log is written before this failure comes to the error handler.
+      // If the client has disconnected, the line is logged before the error handler gets this error.
       (error: unknown) => void (this.#problem = asProblem(error)),
     );
     return response;
   }
 
-  /** Everything that is known when the operation is done. */
+  /** All collected data, once the operation is done. */
   async end() {
     await this.#operationDone;
     const { refusal } = this.#tracked;

@@ -737,12 +737,7 @@ describe('whoever watches', () => {
   it.each<[string, string, RawRequest | string, object]>([
     ['of requests', 'request', { target: '/other' }, { status: 404, problem: 'notFound' }],
     ['of strangers', 'request', { headers: [HOST] }, { status: 401, problem: 'invalidApiKey' }],
-    [
-      'of what is no request',
-      'refused before it was a request',
-      'no HTTP\r\n\r\n',
-      { status: 400, problem: 'invalidRequest' },
-    ],
+    ['of what is no request', 'rejected before routing', 'no HTTP\r\n\r\n', { status: 400, problem: 'invalidRequest' }],
   ])('is told of the first refusal in a second and the number of the others, %s', async (_what, msg, asked, kind) => {
     const { url, lines, counted } = await watched();
     for (let count = 0; count < 3; count++)
@@ -750,7 +745,7 @@ describe('whoever watches', () => {
     await vi.waitUntil(() => lines.length > 1, { timeout: 5_000, interval: 5 });
     expect(lines).toMatchObject([
       { ...kind, msg, requestId: expect.any(String) },
-      { ...kind, suppressed: 2, msg: 'more refusals of this kind within a second' },
+      { ...kind, suppressed: 2, msg: 'more rejections of this kind within one second' },
     ]);
     expect((await counted()).map((line) => line.split(' ').at(-1))).toEqual(['3']);
   });
@@ -797,7 +792,7 @@ describe('whoever watches', () => {
     [
       'bytes that are no request',
       'no HTTP\r\n\r\n',
-      { status: 400, problem: 'invalidRequest', msg: 'refused before it was a request' },
+      { status: 400, problem: 'invalidRequest', msg: 'rejected before routing' },
       'operation="none",status="400"',
     ],
     [

@@ -168,7 +168,7 @@ describe('the one line of a request', () => {
 
   it('is written for what never became a request', async () => {
     const { line } = await logged(() => sendBytes(server.url, 'CANARY\r\n\r\n'));
-    const msg = 'refused before it was a request';
+    const msg = 'rejected before routing';
     const { requestId } = ours;
     expect(line).toEqual({ ...always, level: 30, msg, requestId, status: 400, problem: 'invalidRequest' });
   });

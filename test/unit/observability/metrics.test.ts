@@ -88,7 +88,7 @@ it('a dropped connection is counted', async () => {
   expect(await readSamples(measures, 'http_connections_dropped_total')).toEqual(['http_connections_dropped_total 2']);
 });
 
-it('an answer that the contract does not allow is counted by operation and status', async () => {
+it('a response that violates the contract is counted by operation and status', async () => {
   const measures = createMetrics();
   measures.countViolation({ operation: 'create', status: 200 });
   measures.countViolation({ operation: undefined, status: 404 });
