@@ -41,9 +41,7 @@ export async function serve(
 ): Promise<LiveServer> {
   const metrics = createMetrics();
   // Its client is loaded only where there is one: it is a sixth of what there is to load.
-  const redis = config.redisUrl
-    ? (await import('./access/redis.ts')).createSharedCounts(config.redisUrl, logger)
-    : undefined;
+  const redis = config.redisUrl ? (await import('./access/redis.ts')).connectRedis(config.redisUrl, logger) : undefined;
   const rateLimits = createRateLimits(config, redis);
   const gateway = bulkhead(
     stripeGateway({

@@ -1,23 +1,23 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 
-/** Whose key this is; undefined for a stranger's. */
+/** Returns the tenant of an API key; undefined for an unknown key. */
 export type Authenticate = (apiKey: string) => string | undefined;
 
-/** A key that a tenant may use. Several may belong to one tenant, so that a key can be replaced without a break. */
+/** An API key of a tenant. A tenant may have several, so that keys can be rotated without downtime. */
 export interface TenantKey {
   tenant: string;
-  /** SHA-256 of the key: 32 bytes. The key itself is nowhere in the service. */
+  /** SHA-256 of the key, 32 bytes. The service does not know the key itself. */
   sha256: Buffer;
 }
 
 export const sha256 = (apiKey: string): Buffer =>
-  // Node reads header bytes as Latin-1: written back as such, they are the bytes that were sent.
+  // Node decodes headers as Latin-1, so this restores the bytes that were sent.
   hash('sha256', Buffer.from(apiKey, 'latin1'), 'buffer');
 
 /**
- * Knows the tenants by their keys.
+ * Authenticates tenants by their API keys.
  *
- * All keys are compared, and digests rather than keys, so that the time taken tells nothing about any of them.
+ * Compares the digests of all keys, without an early exit, so that the duration reveals nothing about any key.
  */
 export function keyring(keys: readonly TenantKey[]): Authenticate {
   return (apiKey) => {

@@ -1,19 +1,19 @@
 import { BlockList, isIP, SocketAddress } from 'node:net';
 
 /**
- * Finds the address of the caller, in one spelling (see parseAddress).
+ * Finds the caller's address, normalised by parseAddress.
  *
- * `chain` begins with the peer of the connection; each next entry is what the one before, a trusted proxy, wrote into
- * X-Forwarded-For. Where a proxy wrote no address, the caller counts as that proxy: a text that the caller can vary must not
- * make it a new caller each time. `unknown` is left for a connection that is already gone.
+ * `chain` begins with the peer of the connection; each further entry is what the trusted proxy before it wrote into
+ * X-Forwarded-For. If an entry is not an address, the caller counts as that proxy: otherwise each text would make a new caller.
+ * Returns `unknown` for a connection that is already closed.
  */
 export function findCaller(chain: readonly (string | undefined)[]): string {
   return chain.map(parseAddress).findLast((address) => address !== undefined) ?? 'unknown';
 }
 
-/** Whether an address, in any spelling, lies in one of these ranges. The ranges are those that parseRange reads. */
+/** Tests whether an address, in any notation, is in one of these ranges, which parseRange must accept. */
 export function trustRanges(ranges: readonly string[]): (address: string | undefined) => boolean {
-  // One list for each family: in a common one, ::/16 would match every IPv4 address as well.
+  // One list per family: in a common list, ::/16 would also match every IPv4 address.
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const range of ranges) {
     const { address, family, bits } = parseRange(range)!;
@@ -30,13 +30,13 @@ export function trustRanges(ranges: readonly string[]): (address: string | undef
 export interface AddressRange {
   address: string;
   family: 'ipv4' | 'ipv6';
-  /** The length of the prefix that all its addresses share. */
+  /** The prefix length. */
   bits: number;
 }
 
 /**
- * Reads `10.0.0.0/8` or an address alone; undefined where it is neither. IPv4 in IPv6 notation (`::ffff:10.0.0.0/104`) is a
- * range of IPv4; it has no bits where it is wider than all of IPv4.
+ * Parses `10.0.0.0/8` or a single address; undefined for anything else. IPv4 in IPv6 notation (`::ffff:10.0.0.0/104`) becomes
+ * an IPv4 range, of 0 bits if it is wider than all of IPv4.
  */
 export function parseRange(text: string): AddressRange | undefined {
   const [, notation = '', prefix] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
@@ -52,15 +52,15 @@ export function parseRange(text: string): AddressRange | undefined {
 
 const familyOf = (address: string) => (isIP(address) === 4 ? 'ipv4' : 'ipv6');
 
-/** An address as proxies write it: alone, or with a port, or quoted (as in RFC 7239). IPv6 has brackets beside a port. */
-const WRITTEN = /^("?)(?:\[([^\]]*)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?\1$/;
+/** An address as proxies write it: alone, with a port, or quoted (RFC 7239). With a port, IPv6 is in brackets. */
+const PROXY_NOTATION = /^("?)(?:\[([^\]]*)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?\1$/;
 
 /**
- * Reads an address without its port, brackets, quotes and zone, in one spelling: IPv6 as RFC 5952 has it, and IPv4 in IPv6
- * notation as IPv4. Undefined where it is no address.
+ * Normalises an address: without port, brackets, quotes and zone; IPv6 as in RFC 5952; IPv4 in IPv6 notation as IPv4. Undefined
+ * for anything else.
  */
 function parseAddress(text = ''): string | undefined {
-  const [, , bracketed, dotted] = WRITTEN.exec(text) ?? [];
+  const [, , bracketed, dotted] = PROXY_NOTATION.exec(text) ?? [];
   const written = bracketed ?? dotted ?? text;
   if (isIP(written) === 4) return written;
   if (isIP(written) === 0) return undefined;

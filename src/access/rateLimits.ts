@@ -1,17 +1,17 @@
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import { Problem } from '../contract/problems.ts';
-import type { SharedCounts } from './redis.ts';
+import type { RedisConnection } from './redis.ts';
 
-/** How often one caller may ask. Each function throws the Problem `tooManyRequests` once the caller has asked too often. */
+/** Rate limits by caller. Each function throws the Problem `tooManyRequests` above the limit. */
 export interface RateLimits {
-  /** Counts a request of a tenant's. */
+  /** Counts a request of a tenant. */
   countRequest: (tenant: string) => Promise<void>;
   /**
-   * Counts a failed authentication from an address, as callerAddress.ts spells it: it bounds what guessing costs us, and others
-   * at other addresses don't feel it.
+   * Counts a failed authentication from an address, as findCaller returns it. Bounds the cost of guessing keys, without effect
+   * on other addresses.
    */
   countFailure: (address: string) => Promise<void>;
-  /** Whether the counts are shared with other instances: false without Redis, and while it doesn't answer. */
+  /** Whether the counts are shared with other instances: false without Redis, and while it is unavailable. */
   readonly shared: boolean;
   close: () => void;
 }
@@ -25,19 +25,18 @@ const WINDOW_SECONDS = 60;
 const WINDOW_MS = WINDOW_SECONDS * 1_000;
 
 /**
- * How many callers have a count of their own in the memory of this process: about 15 MB. Whoever comes after them shares one
- * count with all others who do, so that guessing from millions of IPv6 networks has a limit too. Then a wrong key can be
- * answered 429 for another caller's failures; a right key never is.
+ * Callers with their own count in memory: about 15 MB. All further callers share one count, so that guessing keys from millions
+ * of IPv6 networks is limited too. A wrong key may then get a 429 for another caller's failures; a valid key never does.
  */
 const MAX_CALLERS = 100_000;
 
 /**
- * Limits in memory, and in Redis where there is one, so that several instances count together.
+ * Rate limits, counted in Redis if it is configured, so that instances share their counts.
  *
- * Redis is never needed: while it is slow, dead or absent, each instance counts for itself, and says so in the log.
+ * Redis is never a hard dependency: while it is slow or unavailable, each instance counts in memory, and logs that it does.
  */
-export function createRateLimits(settings: RateLimitSettings, redis?: SharedCounts): RateLimits {
-  // Others may use the same Redis: the names begin with ours.
+export function createRateLimits(settings: RateLimitSettings, redis?: RedisConnection): RateLimits {
+  // The prefix separates our keys from other users of the same Redis.
   const requests = createLimiter('payments-service:tenant', settings.tenantRequestsPerMinute, redis);
   const failures = createLimiter('payments-service:address', settings.addressFailuresPerMinute, redis);
   return {
@@ -50,7 +49,7 @@ export function createRateLimits(settings: RateLimitSettings, redis?: SharedCoun
   };
 }
 
-/** An IPv6 address stands for its /64, which one customer of a provider has all to themselves. */
+/** An IPv6 address is counted by its /64, which a provider assigns to a single customer. */
 function findNetwork(address: string): string {
   if (!address.includes(':')) return address;
   const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter((group) => group !== ''));
@@ -61,7 +60,7 @@ function findNetwork(address: string): string {
 function createLimiter(
   keyPrefix: string,
   points: number,
-  redis: SharedCounts | undefined,
+  redis: RedisConnection | undefined,
 ): (caller: string) => Promise<void> {
   const local = new LocalCounts(points);
   if (!redis) return async (caller) => local.count(caller);
@@ -74,8 +73,8 @@ function createLimiter(
   });
   return async (caller) => {
     if (!redis.isAvailable) return local.count(caller);
-    // Who has asked too often costs Redis nothing any more.
-    local.refuseBlocked(caller);
+    // Callers above their limit cause no further calls to Redis.
+    local.rejectBlocked(caller);
     let count: RateLimiterRes;
     try {
       count = await consume(shared, caller);
@@ -91,8 +90,8 @@ function createLimiter(
 }
 
 /**
- * The library's script, but for a window that ends later than one that begins now: Redis's clock was set back since it began,
- * and its caller would be refused for as long.
+ * rate-limiter-flexible's script, plus the first line: it deletes a window that ends later than a new one would, because Redis's
+ * clock was set back. Its caller would be rejected until then.
  */
 const COUNT_SCRIPT = `
 if redis.call('pttl', KEYS[1]) > 1000 * ARGV[2] then redis.call('del', KEYS[1]) end
@@ -101,7 +100,7 @@ local consumed = redis.call('incrby', KEYS[1], ARGV[1])
 return {consumed, redis.call('pttl', KEYS[1])}
 `;
 
-/** Throws where Redis sends no count: the library would take `OK` for few enough. */
+/** Throws if Redis sends anything but counts: the library would accept `OK`. */
 async function consume(counter: RateLimiterRedis, caller: string): Promise<RateLimiterRes> {
   const count = await counter.consume(caller).catch((refusal: unknown) => {
     if (refusal instanceof RateLimiterRes) return refusal;
@@ -115,22 +114,22 @@ async function consume(counter: RateLimiterRedis, caller: string): Promise<RateL
 
 interface Window {
   count: number;
-  /** By performance.now(): a clock that is set, back or forward, doesn't change a window. */
+  /** By performance.now(), which is independent of changes to the system clock. */
   endsAtMs: number;
 }
 
 /**
- * Counts in memory, in a window of WINDOW_MS from a caller's first request on.
+ * Counts in memory, in a window of WINDOW_MS from a caller's first request.
  *
- * rate-limiter-flexible's RateLimiterMemory has no bound, a timer for each caller, and the clock on the wall.
+ * rate-limiter-flexible's RateLimiterMemory is unbounded, sets a timer per caller, and uses the system clock.
  */
 class LocalCounts {
   readonly #points: number;
-  // Whatever is older than these two generations has ended, so that nobody has to look for what has.
+  // Windows older than these two generations have ended, so that ended windows need no search.
   #current = new Map<string, Window>();
   #previous = new Map<string, Window>();
   #nextGenerationAtMs = 0;
-  #others: Window = { count: 0, endsAtMs: 0 };
+  #overflow: Window = { count: 0, endsAtMs: 0 };
 
   constructor(points: number) {
     this.#points = points;
@@ -143,12 +142,12 @@ class LocalCounts {
     if (window.count > this.#points) throw tooManyRequests(window.endsAtMs - nowMs);
   }
 
-  /** Lets nothing more of a caller through for this long, as far as there is room to remember it. */
+  /** Blocks a caller for this long, if there is room for its window. */
   block(caller: string, forMs: number): void {
     this.#keep(caller, { count: this.#points, endsAtMs: performance.now() + forMs });
   }
 
-  refuseBlocked(caller: string): void {
+  rejectBlocked(caller: string): void {
     const nowMs = performance.now();
     const window = this.#find(caller, nowMs);
     if (window && window.count >= this.#points) throw tooManyRequests(window.endsAtMs - nowMs);
@@ -167,8 +166,8 @@ class LocalCounts {
   #open(caller: string, nowMs: number): Window {
     const window = { count: 0, endsAtMs: nowMs + WINDOW_MS };
     if (this.#keep(caller, window)) return window;
-    if (nowMs >= this.#others.endsAtMs) this.#others = window;
-    return this.#others;
+    if (nowMs >= this.#overflow.endsAtMs) this.#overflow = window;
+    return this.#overflow;
   }
 
   #keep(caller: string, window: Window): boolean {

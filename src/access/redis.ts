@@ -4,65 +4,64 @@ import { Redis } from 'ioredis';
 /** The most that Redis may add to a request, in milliseconds. */
 const TIMEOUT_MS = 100;
 
-/** How long Redis is left alone after it failed to answer, in milliseconds: a slow one slows one request and not all. */
-const PAUSE_MS = 1_000;
+/** Delay before reconnecting, in milliseconds, so that a slow Redis delays one request and not all. */
+const RECONNECT_DELAY_MS = 1_000;
 
-/** How many bytes more than it was sent Redis may send: a count has 20, its INFO at the start some 10,000. */
-const MAX_UNASKED_BYTES = 1_000_000;
+/** Limit of bytes received beyond those sent. A reply with a count has 20, the INFO at the start about 10,000. */
+const MAX_EXCESS_BYTES = 1_000_000;
 
-/** A Redis where counts are shared, for as long as it answers. */
-export interface SharedCounts {
+export interface RedisConnection {
   client: Redis;
   readonly isAvailable: boolean;
-  /** To be called when a command failed. */
+  /** Drops the connection. Call it when a command failed. */
   reportFailure(): void;
   close(): void;
 }
 
 /**
- * A connection to Redis that is given up at the first command without an answer or reply without a command, and counts as answering again only when
- * a new one has taken a write. Nobody's request has to try that out.
+ * Connects to Redis. The connection is dropped at the first failed command or unexpected reply. It is available again once a new
+ * connection has accepted a write, so that no request has to probe it.
  */
-export function createSharedCounts(url: string, logger: FastifyBaseLogger): SharedCounts {
-  // By default a command waits for Redis to come back, and every request with it.
+export function connectRedis(url: string, logger: FastifyBaseLogger): RedisConnection {
+  // By default, commands wait for Redis to return, and requests with them.
   const client = new Redis(url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: TIMEOUT_MS,
     connectTimeout: 300,
     disconnectTimeout: TIMEOUT_MS,
-    retryStrategy: () => PAUSE_MS,
+    retryStrategy: () => RECONNECT_DELAY_MS,
   });
   let isAvailable: boolean | undefined;
   const setAvailable = (now: boolean) => {
     if (now === isAvailable) return;
     isAvailable = now;
-    // Not the error: it holds the command, and the command may hold the password.
-    if (now) logger.info('Redis answers: the limits are shared');
-    else logger.warn('Redis does not answer: each instance counts its limits for itself');
+    // The error is not logged: it contains the command, which may contain the password.
+    if (now) logger.info('Redis is available: rate limits are shared');
+    else logger.warn('Redis is unavailable: each instance counts its own rate limits');
   };
-  const giveUp = () => {
+  const dropConnection = () => {
     setAvailable(false);
-    // Not client.disconnect(), which goes on reading until the other side closes, or for 100 ms. ioredis connects again.
+    // client.disconnect() would read on until Redis closes, or for 100 ms. ioredis reconnects after this.
     client.stream?.destroy();
   };
-  // Without a listener ioredis prints each failed connection. A reply that nobody waits for is an error, too.
-  client.on('error', giveUp);
+  // Without a listener, ioredis prints each failed connection. An unexpected reply is an error, too.
+  client.on('error', dropConnection);
   client.on('close', () => setAvailable(false));
-  client.on('connect', () => closeFlood(client.stream));
-  // A replica, or a Redis without memory, answers and takes no write.
+  client.on('connect', () => limitReceivedBytes(client.stream));
+  // A replica, or a Redis that is out of memory, responds but accepts no writes.
   client.on(
     'ready',
-    () => void client.set('payments-service:probe', '', 'EX', 1).then(() => setAvailable(true), giveUp),
+    () => void client.set('payments-service:probe', '', 'EX', 1).then(() => setAvailable(true), dropConnection),
   );
   return {
     client,
     get isAvailable() {
       return isAvailable ?? false;
     },
-    reportFailure: giveUp,
+    reportFailure: dropConnection,
     close() {
-      // Our own farewell is no failure.
+      // Closing is not logged as a failure.
       isAvailable = false;
       client.disconnect();
     },
@@ -70,15 +69,15 @@ export function createSharedCounts(url: string, logger: FastifyBaseLogger): Shar
 }
 
 /**
- * Closes a connection over which much more comes than was asked for: ioredis keeps an endless line in memory, and reads
- * messages that nobody subscribed to for ever.
+ * Closes a connection that sends far more than was requested: ioredis would buffer an endless line, and read unsolicited messages
+ * for ever.
  */
-function closeFlood(stream: Redis['stream']): void {
-  let unaskedBytes = 0;
+function limitReceivedBytes(stream: Redis['stream']): void {
+  let excessBytes = 0;
   let sentBytes = 0;
   stream.on('data', (chunk: Buffer) => {
-    unaskedBytes = Math.max(0, unaskedBytes + chunk.length - (stream.bytesWritten - sentBytes));
+    excessBytes = Math.max(0, excessBytes + chunk.length - (stream.bytesWritten - sentBytes));
     sentBytes = stream.bytesWritten;
-    if (unaskedBytes > MAX_UNASKED_BYTES) stream.destroy();
+    if (excessBytes > MAX_EXCESS_BYTES) stream.destroy();
   });
 }

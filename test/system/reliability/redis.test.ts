@@ -33,8 +33,8 @@ const whenShared = (observed: ObservedServer, expected = true) =>
   vi.waitFor(async () => expect(await isShared(observed)).toBe(expected), { timeout: 8_000, interval: 25 });
 const aboutRedis = ({ log }: ObservedServer) => log.filter(({ msg }) => msg.startsWith('Redis')).map(({ msg }) => msg);
 
-const LOST = 'Redis does not answer: each instance counts its limits for itself';
-const FOUND = 'Redis answers: the limits are shared';
+const LOST = 'Redis is unavailable: each instance counts its own rate limits';
+const FOUND = 'Redis is available: rate limits are shared';
 
 async function timed(ask: () => Promise<Response>): Promise<{ status: number; ms: number }> {
   const startedAt = performance.now();

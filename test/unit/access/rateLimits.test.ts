@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createRateLimits, type RateLimits } from '../../../src/access/rateLimits.ts';
-import { createSharedCounts } from '../../../src/access/redis.ts';
+import { connectRedis } from '../../../src/access/redis.ts';
 import { Problem } from '../../../src/contract/problems.ts';
 import { startFakeRedis, type FakeRedis } from '../../support/fakeRedis.ts';
 import { startBabbler } from '../../support/redis.ts';
@@ -166,8 +166,8 @@ describe('from more than 100,000 networks in a minute, failures', () => {
   });
 });
 
-const LOST = 'Redis does not answer: each instance counts its limits for itself';
-const FOUND = 'Redis answers: the limits are shared';
+const LOST = 'Redis is unavailable: each instance counts its own rate limits';
+const FOUND = 'Redis is available: rate limits are shared';
 
 /** Lets everything run that waits for no clock of ours, until it is so. */
 async function until(isSo: () => boolean): Promise<void> {
@@ -192,7 +192,7 @@ describe('with Redis, limits', () => {
   function instance(redisUrl = redis.url) {
     const log: string[] = [];
     const write = (line: string) => void log.push((JSON.parse(line) as { msg: string }).msg);
-    const counts = createRateLimits(settings, createSharedCounts(redisUrl, pino({}, { write })));
+    const counts = createRateLimits(settings, connectRedis(redisUrl, pino({}, { write })));
     closing.push(counts.close);
     return { counts, log };
   }
