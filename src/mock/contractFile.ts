@@ -22,7 +22,7 @@ export async function readContractFile(file: string): Promise<ContractFile> {
   const issues = yaml.errors.map(({ pos, message }) => `${at(pos[0])} ${message}`);
   if (issues.length === 0 && !isMap(yaml.contents)) issues.push(`${at(0)} expected a document of OpenAPI`);
   if (issues.length === 0) {
-    issues.push(...findDeadReferences(yaml).map(([offset, target]) => `${at(offset)} $ref leads nowhere: ${target}`));
+    issues.push(...findDeadReferences(yaml).map(([offset, target]) => `${at(offset)} unresolved $ref: ${target}`));
   }
   if (issues.length > 0) throw new Error(`- ${issues.join('\n- ')}`);
   return {

@@ -1,20 +1,20 @@
-import { LATENCY_WORDS, RATE_WORDS, readLatencyMs, readRate, type LatencyMs, type MockConfig } from '../config.ts';
+import { LATENCY_FORMAT, RATE_FORMAT, readLatencyMs, readRate, type LatencyMs, type MockConfig } from '../config.ts';
 import { readPreference } from './prefer.ts';
 
-/** What one request asks of the mock, by its headers; what it does not ask for is undefined. */
+/** The headers of a request that control the mock. Undefined: use the default. */
 export interface Directives {
   code: string | undefined;
   example: string | undefined;
   latencyMs: LatencyMs | undefined;
   errorRate: number | undefined;
   dynamic: boolean | undefined;
-  /** What it asks for in words that nobody understands: all of it. */
-  faults: readonly string[];
+  /** Describes all invalid directives. */
+  issues: readonly string[];
 }
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** The headers by which one request asks; `Prefer` is RFC 7240's, and Prism's. */
+/** Our own headers. `Prefer` (RFC 7240) is Prism's. */
 export const MOCK_HEADERS = {
   scenario: 'Mock-Scenario',
   latency: 'Mock-Latency',
@@ -23,33 +23,33 @@ export const MOCK_HEADERS = {
 
 /** Reads `Mock-Scenario`, `Mock-Latency`, `Mock-Error-Rate` and `Prefer`. */
 export function readDirectives(headers: Headers): Directives {
-  const faults: string[] = [];
+  const issues: string[] = [];
   const prefer = readHeader(headers, 'Prefer');
   const read = <Value>(name: string, parse: (text: string) => Value | undefined, expected: string) => {
     const text = readHeader(headers, name)?.trim();
     if (text === undefined) return undefined;
     const value = parse(text);
-    if (value === undefined) faults.push(`${name}: ${expected}`);
+    if (value === undefined) issues.push(`${name}: expected ${expected}`);
     return value;
   };
   const dynamic = readPreference(prefer, 'dynamic');
   return {
     code: readPreference(prefer, 'code'),
     example: readHeader(headers, MOCK_HEADERS.scenario)?.trim() ?? readPreference(prefer, 'example'),
-    latencyMs: read(MOCK_HEADERS.latency, readLatencyMs, LATENCY_WORDS),
-    errorRate: read(MOCK_HEADERS.errorRate, readRate, RATE_WORDS),
+    latencyMs: read(MOCK_HEADERS.latency, readLatencyMs, LATENCY_FORMAT),
+    errorRate: read(MOCK_HEADERS.errorRate, readRate, RATE_FORMAT),
     dynamic: dynamic === undefined ? undefined : dynamic === 'true',
-    faults,
+    issues,
   };
 }
 
-/** A header that came several times is one list. */
+/** Repeated headers are joined into one list. */
 function readHeader(headers: Headers, name: string): string | undefined {
   const value = headers[name.toLowerCase()];
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** How long this answer waits, in milliseconds. */
+/** Chooses the delay of a response, in milliseconds. */
 export function chooseLatencyMs(directives: Directives, config: MockConfig): number {
   const { min, max } = directives.latencyMs ?? config.latencyMs;
   return min + Math.random() * (max - min);

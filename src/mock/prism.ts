@@ -52,7 +52,7 @@ export async function prismResponses(document: object, operations: readonly Oper
       responses.set(`${operation.id} ${example}`, { status: output.statusCode, headers, body: output.body as object });
     }
   }
-  if (issues.length > 0) throw new ContractError("Prism can't answer from this contract", issues);
+  if (issues.length > 0) throw new ContractError("Prism can't mock this contract", issues);
   return (operation, example) => responses.get(`${operation.id} ${example}`)!;
 }
 

@@ -72,7 +72,9 @@ export async function startMock(
       swapHandlers(next, app);
       logger.info('serving the edited contract');
     } catch (error) {
-      logger.error(`The edited contract can't be served; the last good one still is.\n${(error as Error).message}`);
+      logger.error(
+        `The edited contract can't be served; still serving the last valid one.\n${(error as Error).message}`,
+      );
     }
   }
 
@@ -117,7 +119,7 @@ async function buildMockApp(document: object, options: MockOptions): Promise<Fas
       return { status, headers: { ...headers, 'Mock-Scenario': name }, body };
     };
     const refuse = (message: string) => ({ ...named('invalidRequest'), body: { success: false, message } });
-    if (directives.faults.length > 0) return refuse(directives.faults.join('; '));
+    if (directives.issues.length > 0) return refuse(directives.issues.join('; '));
     const isOpen = directives.code === undefined && directives.example === undefined;
     if (isOpen && Math.random() < (directives.errorRate ?? errorRate)) {
       // What a client survives that waits and asks again.

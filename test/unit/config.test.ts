@@ -57,7 +57,7 @@ describe('readConfig', () => {
       STRIPE_SECRET: 'sk_test_51Good',
     };
     expect(() => readConfig(env)).toThrow(
-      new Error(`The configuration is wrong:
+      new Error(`Invalid configuration:
 - PORT: expected an integer from 0 to 65535, got "80a"
 - LOG_LEVEL: expected one of fatal, error, warn, info, debug, trace, silent, got "loud"
 - API_KEYS: expected tenant:sha256 pairs, separated by commas; wrong: number 1 of 1
@@ -65,7 +65,7 @@ describe('readConfig', () => {
 - TENANT_REQUESTS_PER_MINUTE: expected an integer from 1 to 1000000000, got "0"
 - ADDRESS_FAILURES_PER_MINUTE: expected an integer from 1 to 1000000000, got "-1"
 - DRAIN_MS: expected an integer from 0 to 600000, got "5s"
-- NODE_TLS_REJECT_UNAUTHORIZED: must not be 0: anyone between us and Stripe could read the key
+- NODE_TLS_REJECT_UNAUTHORIZED: must not be 0: anyone on the network path to Stripe could read the secret key
 - OTEL_TRACES_EXPORTER: must not be console: standard output is the log, which is JSON
 - OTEL_LOG_LEVEL: must be none or unset: OpenTelemetry writes to standard output, which is the log
 - STRIPE_SECRET: unknown; see .env.example`),
@@ -148,9 +148,7 @@ describe('readConfig', () => {
 
   it('refuses one key for two tenants: whose requests would they be?', () => {
     const shared = digest('cv_one');
-    expect(faultsIn({ ...goodEnv, API_KEYS: `acme:${shared},other:${shared}` })).toEqual([
-      'API_KEYS: the same key stands there twice',
-    ]);
+    expect(faultsIn({ ...goodEnv, API_KEYS: `acme:${shared},other:${shared}` })).toEqual(['API_KEYS: duplicate key']);
   });
 
   it.each(['sk_live_51Good', 'rk_live_51Good', 'rk_test_51Good'])('takes a Stripe key like %s', (key) => {

@@ -106,7 +106,7 @@ describe('.env.example', async () => {
 
 describe('the configuration', () => {
   it.each<[string, Record<string, string>, RegExp]>([
-    ['one port for customers and operators', { PORT: '9090' }, /ADMIN_PORT: must not be PORT/],
+    ['one port for customers and operators', { PORT: '9090' }, /ADMIN_PORT: must differ from PORT/],
     ['a Redis that is no Redis', { REDIS_URL: 'http://127.0.0.1:6379' }, /REDIS_URL: expected redis:/],
     ['a Redis without a host', { REDIS_URL: 'redis://' }, /REDIS_URL: expected redis:/],
     ['a Redis with settings of the client', { REDIS_URL: 'redis://h?enableOfflineQueue=true' }, /REDIS_URL: expected/],

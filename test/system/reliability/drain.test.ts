@@ -123,7 +123,7 @@ it.concurrent('garbage behind an answer that said close is not answered either',
   await client.closed;
   expect(outcomes(client)).toEqual([[200, 'close']]);
   await stopped;
-  expect(live.log.map(({ msg }) => msg)).not.toContain('refused before it was a request');
+  expect(live.log.map(({ msg }) => msg)).not.toContain('rejected before routing');
 });
 
 it.concurrent('what came whole in time is finished: half-sent requests, and responses that take longer than the drain', async () => {

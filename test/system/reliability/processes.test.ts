@@ -60,7 +60,7 @@ describe.concurrent('the production process', () => {
     expect(await ended(run('server.ts', { PORT: 'x' }))).toEqual({
       exitCode: 1,
       stdout: '',
-      stderr: `The configuration is wrong:
+      stderr: `Invalid configuration:
 - PORT: expected an integer from 0 to 65535, got "x"
 - API_KEYS: missing
 - STRIPE_SECRET_KEY: missing
@@ -76,7 +76,7 @@ describe.concurrent('the production process', () => {
     };
     expect(await ended(run('server.ts', env))).toMatchObject({
       exitCode: 1,
-      stderr: 'The configuration is wrong:\n- STRIPE_URL: unknown; see .env.example\n',
+      stderr: 'Invalid configuration:\n- STRIPE_URL: unknown; see .env.example\n',
     });
   });
 });

@@ -81,7 +81,7 @@ b:
 c: { $refs: '#/lost', 7: '#/lost' }
 `;
     expect(await readRefusal(text)).toBe(
-      '- @:2:9 $ref leads nowhere: #/lost\n- @:4:11 $ref leads nowhere: other.yaml#/b\n- @:5:13 $ref leads nowhere: #/b/7\n- @:7:11 $ref leads nowhere: ./a',
+      '- @:2:9 unresolved $ref: #/lost\n- @:4:11 unresolved $ref: other.yaml#/b\n- @:5:13 unresolved $ref: #/b/7\n- @:7:11 unresolved $ref: ./a',
     );
   });
 });

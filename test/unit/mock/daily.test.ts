@@ -297,7 +297,7 @@ describe('a faulty edit is shown with file and line', () => {
       'a reference that leads nowhere',
       (text) => text.replace("'#/components/responses/NotFound'", "'#/components/responses/Lost'"),
       "'#/components/responses/Lost'",
-      '$ref leads nowhere',
+      'unresolved $ref',
     ],
   ])('%s', async (_what, edit, where, reason) => {
     const edited = await mocking();

@@ -8,7 +8,7 @@ const nothing = {
   latencyMs: undefined,
   errorRate: undefined,
   dynamic: undefined,
-  faults: [],
+  issues: [],
 };
 
 describe('readDirectives', () => {
@@ -31,7 +31,7 @@ describe('readDirectives', () => {
   it('names every header that it does not understand', () => {
     expect(readDirectives({ 'mock-latency': '', 'mock-error-rate': '10%' })).toEqual({
       ...nothing,
-      faults: [
+      issues: [
         'Mock-Latency: expected milliseconds such as 300 or 100-800, at most 20000',
         'Mock-Error-Rate: expected a share from 0 to 1 such as 0.1',
       ],

@@ -43,7 +43,7 @@ describe('prismResponses', () => {
       examples.created.value.data.paymentIntentSecret = 'no secret';
       components.responses.NotFound.content['application/json'].examples.notFound.value = loosely({ success: 'no' });
     });
-    await expect(broken).rejects.toThrow(/^Prism can't answer from this contract:\n- /);
+    await expect(broken).rejects.toThrow(/^Prism can't mock this contract:\n- /);
     const { issues } = (await broken.catch((error: unknown) => error)) as ContractError;
     expect(issues).toEqual(
       expect.arrayContaining([

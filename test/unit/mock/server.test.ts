@@ -203,7 +203,7 @@ describe('an edit of the contract', () => {
     const { file, text, log, ...mock } = await mocking();
     await writeFile(file, edit(text));
     const [line] = await vi.waitUntil(() => faultsIn(log, reason), { timeout: 5_000 });
-    expect(line).toContain("The edited contract can't be served; the last good one still is.");
+    expect(line).toContain("The edited contract can't be served; still serving the last valid one.");
     expect(await answer(mock.url)).toBe(original);
   });
 });
