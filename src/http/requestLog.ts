@@ -69,7 +69,7 @@ export class RequestLogs {
     }
     const { label } = request.routeOptions.config;
     metrics?.countRequest({ operation: operation ?? label, status, durationMs });
-    metrics?.countDropped(logFields?.droppedMethodTypes ?? []);
+    metrics?.countDroppedTypes(logFields?.droppedMethodTypes ?? []);
     if (span) endSpan(span, status);
     const isContractResponse = label === undefined && !isPreflight(request);
     if (isContractResponse && !refusal && headersSent) {

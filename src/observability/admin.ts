@@ -11,11 +11,11 @@ export interface AdminOptions {
   host: string;
   port: number;
   metrics: Pick<Metrics, 'text' | 'contentType'>;
-  /** Whether a load balancer should send requests here. */
+  /** Whether load balancers should send requests to this instance. */
   isReady: () => boolean;
 }
 
-/** What operators ask, on a port of its own that no customer reaches: `/livez`, `/readyz` and `/metrics`. */
+/** Serves `/livez`, `/readyz` and `/metrics` to operators, on a port of its own that customers can't reach. */
 export async function serveAdmin({ host, port, metrics, isReady }: AdminOptions): Promise<AdminServer> {
   const routes = new Map<string, () => Promise<AdminResponse>>([
     ['/livez', async () => text(200, 'ok')],
@@ -33,8 +33,8 @@ export async function serveAdmin({ host, port, metrics, isReady }: AdminOptions)
     try {
       return (await routes.get(path!)?.()) ?? text(404, 'not found');
     } catch {
-      // An unhandled rejection would end the process, and metrics that can't be read are no reason.
-      return text(500, 'broken');
+      // Metrics that can't be read must not cause an unhandled rejection, which ends the process.
+      return text(500, 'internal error');
     }
   };
   await new Promise<void>((resolve, reject) => {
@@ -57,10 +57,10 @@ interface AdminResponse {
   body: string;
 }
 
-const text = (status: number, word: string): AdminResponse => ({
+const text = (status: number, body: string): AdminResponse => ({
   status,
   contentType: 'text/plain; charset=utf-8',
-  body: `${word}\n`,
+  body: `${body}\n`,
 });
 
 const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };

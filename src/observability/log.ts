@@ -7,21 +7,21 @@ import type { OperationLogFields } from '../contract/handler.ts';
 import type { Problem } from '../contract/problems.ts';
 
 /**
- * The log, on standard output. From here on, nothing that can't be written there or on standard error stops the process.
+ * Opens the log on standard output. From then on, write errors there or on standard error do not stop the process.
  *
- * Reading `process.stdout` makes a pipe one that does not block: a write to a reader who has stopped would hold a thread, for
- * which the end of the process waits.
+ * Accessing `process.stdout` makes a pipe non-blocking: a blocking write to a stalled reader would occupy a thread, and the process
+ * could not exit.
  */
 export function openLog(level: string): Logger {
-  // What console.log writes: without a listener, an error of a stream is an uncaught exception.
+  // For console.log: without a listener, a stream's error is an uncaught exception.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   return pino({ level }, new LogDestination(process.stdout.fd));
 }
 
 /**
- * Writes the one line that every request leaves in the log, when its connection is done with it, answered or not.
+ * Writes the single log line of a request, after its response was sent or its client disconnected.
  *
- * Only what is named here is logged: no header, no URL, no body, nobody's words. The operation says which path it was.
+ * Logs only the fields named here: no headers, URLs, bodies or foreign error messages. The operation stands for the path.
  */
 export function logRequest(logger: FastifyBaseLogger, request: LoggedRequest): void {
   const { requestId, span, tenant, operation, method, status, durationMs, isAborted, problem, logFields } = request;
@@ -49,18 +49,18 @@ export interface LoggedRequest {
   tenant?: string | undefined;
   problem?: Problem | undefined;
   logFields?: OperationLogFields | undefined;
-  /** 0 where no response was sent. */
+  /** 0 if no response was sent. */
   status: number;
   durationMs: number;
-  /** The client left before the end of its response. */
+  /** The client disconnected before the end of its response. */
   isAborted: boolean;
   span?: Span | undefined;
 }
 
 /**
- * Tells the first event of a kind in each second from its repeats, so that a flood costs two lines a second.
+ * Limits log lines to two a second for each kind of event: one for the first event, and one for the number of its repeats.
  *
- * `onRepeats` gets the fields of the kind, with the number of its repeats, when their second is over.
+ * `onRepeats` is called at the end of the second, with the fields of the kind and the number of repeats.
  */
 export function oncePerSecond<Kind extends object>(onRepeats: (kind: Kind & { suppressed: number }) => void) {
   const repeats = new Map<string, number>();
@@ -81,27 +81,27 @@ export function oncePerSecond<Kind extends object>(onRepeats: (kind: Kind & { su
       timer ??= setTimeout(flush, 1_000).unref();
       return count === undefined;
     },
-    /** Ends the second early, so that no number is lost with the process. */
+    /** Ends the second early, so that no count is lost when the process exits. */
     flush,
   };
 }
 
-/** Where nothing is traced, the id is all zeros. */
+/** Without tracing, the ID is all zeros. */
 function readTraceId(span: Span | undefined): string | undefined {
   const traced = span?.spanContext();
   return traced && isSpanContextValid(traced) ? traced.traceId : undefined;
 }
 
-/** Only our own words are logged; of any other error the place and the code. */
+/** Logs our own messages only; of other errors the stack and the code. */
 function causeFields({ cause }: Problem): object | undefined {
   if (cause instanceof GatewayError) return { fault: cause.fault, reason: cause.message, ...cause.details };
   return cause === undefined ? undefined : errorWithoutMessage(cause);
 }
 
-/** An error without its words, which can quote a key or a customer. */
+/** The fields of an error without its message, which can quote keys or customer data. */
 export function errorWithoutMessage(error: unknown): object {
   if (!(error instanceof Error)) return { name: typeof error };
-  // The first lines are the message, which may look like places itself.
-  const places = error.stack?.split('\n').slice(String(error).split('\n').length) ?? [];
-  return { name: error.name, code: (error as NodeJS.ErrnoException).code, stack: places.map((line) => line.trim()) };
+  // The first lines of a stack are the message, which may itself look like stack frames.
+  const frames = error.stack?.split('\n').slice(String(error).split('\n').length) ?? [];
+  return { name: error.name, code: (error as NodeJS.ErrnoException).code, stack: frames.map((line) => line.trim()) };
 }

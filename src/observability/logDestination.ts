@@ -1,59 +1,57 @@
 import { write, writeSync } from 'node:fs';
 
-/** A batch is written once it has this many characters: a write for each line is a tenth of what a payment costs. */
+/** A batch is written once it has this many characters: one write per line would be a tenth of the cost of a payment. */
 const BATCH_LENGTH = 16_000;
 
-/** No line waits longer for its batch to fill. A SIGKILL loses what waits; before any other end it is written. */
+/** A batch is written after this time at the latest. SIGKILL loses it; before any other exit it is written. */
 const BATCH_MS = 100;
 
-/** The level of pino from which a line does not wait for its batch to fill. */
+/** pino's level from which lines are written at once. */
 const ERROR_LEVEL = 50;
 
-/** Characters that may wait for a reader who has stopped: more must not fill our memory. */
-const MAX_WAITING_LENGTH = 16 * 1024 * 1024;
+/** Characters buffered for a stalled reader. */
+const MAX_BUFFERED_LENGTH = 16 * 1024 * 1024;
 
-/** A reader who has stopped is tried again after this time. */
+/** Interval of retries for a stalled reader. */
 const RETRY_MS = 20;
 
-/** How long the end of the process may wait for a reader. */
+/** How long the process may wait for a stalled reader before it exits. */
 const EXIT_MS = 200;
 
-/** The newline that ends each line. */
 const NEWLINE = 0x0a;
 
-/** A destination that has this is told the level of each line, in `lastLevel`. */
+/** Makes pino set `lastLevel` before each write. */
 const PINO_METADATA: unique symbol = Symbol.for('pino.metadata');
 
 let droppedLines = 0;
 
-/** The lines that this process has dropped, because they could not be written or too many waited. */
+/** Lines dropped by this process because of write errors or a full buffer. */
 export const countDroppedLines = (): number => droppedLines;
 
 /**
- * Writes the lines of pino to a file descriptor, and never throws: a log that can't be written must not stop the service.
+ * Writes pino's lines to a file descriptor, and never throws: a failing log must not stop the service.
  *
- * While the reader of a pipe has stopped, lines wait. Lines that can't be written (the disk is full, the reader is gone) are
- * dropped and counted, and the lines after them are tried again. pino's own destination would end the process instead, or
- * repeat its last write for ever.
+ * Buffers lines while the reader of a pipe is stalled. Lines that can't be written (disk full, reader gone) are dropped and counted,
+ * and later lines are tried again. pino's own destination would crash the process instead, or retry its last write for ever.
  */
 export class LogDestination {
   readonly [PINO_METADATA] = true;
   lastLevel = 0;
 
   readonly #fd: number;
-  /** Full batches, the oldest first, and the one that is being filled. */
+  /** Full batches, the oldest first, and the one being filled. */
   #batches: string[] = [];
   #batch = '';
-  /** The characters of both. */
-  #waitingLength = 0;
-  /** The rest of the batch that is being written. */
+  /** Characters in both. */
+  #bufferedLength = 0;
+  /** The rest of the current batch. */
   #unwritten = Buffer.alloc(0);
-  /** What `#unwritten` holds is with the operating system now. */
+  /** A write of `#unwritten` is in progress. */
   #isWriting = false;
   #retry: NodeJS.Timeout | undefined;
-  /** An error waits in a batch that is not full. */
+  /** The batch being filled contains an error, so it must be written at once. */
   #hasError = false;
-  /** The end of a line was dropped whose beginning is written. */
+  /** The beginning of a line was written and its end was dropped. */
   #isCut = false;
 
   constructor(fd: number) {
@@ -63,11 +61,11 @@ export class LogDestination {
   }
 
   write(line: string): void {
-    if (this.#waitingLength + line.length > MAX_WAITING_LENGTH) {
+    if (this.#bufferedLength + line.length > MAX_BUFFERED_LENGTH) {
       droppedLines += 1;
       return;
     }
-    this.#waitingLength += line.length;
+    this.#bufferedLength += line.length;
     this.#batch += line;
     const isError = this.lastLevel >= ERROR_LEVEL;
     if (isError) this.#hasError = true;
@@ -98,7 +96,7 @@ export class LogDestination {
     if (this.#unwritten.length > 0 || this.#batches.length > 0 || this.#hasError) this.#writeIfIdle();
   };
 
-  /** False where nothing is left to write. */
+  /** Returns false if nothing is left to write. */
   #takeBatch(): boolean {
     if (this.#unwritten.length > 0) return true;
     let batch = this.#batches.shift();
@@ -107,8 +105,8 @@ export class LogDestination {
       this.#batch = '';
       this.#hasError = false;
     }
-    this.#waitingLength -= batch.length;
-    // Behind the cut line, so that only that one can't be read.
+    this.#bufferedLength -= batch.length;
+    // Terminates the cut line, so that only that one is unreadable.
     this.#unwritten = Buffer.from(this.#isCut && batch !== '' ? `\n${batch}` : batch);
     return this.#unwritten.length > 0;
   }
@@ -119,7 +117,7 @@ export class LogDestination {
   }
 
   #dropBatch(): void {
-    // The newline in front only ends a line that is counted already.
+    // A leading newline only terminates a line that was already counted.
     const from = this.#unwritten[0] === NEWLINE ? 1 : 0;
     for (let index = from; index < this.#unwritten.length; index += 1) {
       if (this.#unwritten[index] === NEWLINE) droppedLines += 1;
@@ -127,7 +125,7 @@ export class LogDestination {
     this.#unwritten = Buffer.alloc(0);
   }
 
-  /** What is with the operating system already is written by a thread, which Node awaits. */
+  /** A write in progress is finished by a thread, which Node awaits. */
   #writeAtExit(): void {
     const giveUpAt = performance.now() + EXIT_MS;
     if (this.#isWriting) this.#unwritten = Buffer.alloc(0);
@@ -142,5 +140,5 @@ export class LogDestination {
   }
 }
 
-/** The pipe is full. EBUSY: what some file systems say instead. */
+/** The pipe is full. Some file systems return EBUSY instead of EAGAIN. */
 const isReaderBusy = (error: NodeJS.ErrnoException | null) => error?.code === 'EAGAIN' || error?.code === 'EBUSY';

@@ -11,18 +11,17 @@ import {
 } from '@opentelemetry/api';
 
 /**
- * Traces, where the standard environment variables of OpenTelemetry ask for them: OTEL_TRACES_EXPORTER or
- * OTEL_EXPORTER_OTLP_ENDPOINT. Without them nothing is loaded, and there are no spans.
+ * Starts tracing if OpenTelemetry's standard variables OTEL_TRACES_EXPORTER or OTEL_EXPORTER_OTLP_ENDPOINT are set. Otherwise
+ * the SDK is not loaded, and no spans are created.
  *
- * Resolves with what sends the last spans, as far as somebody takes them; it never rejects.
+ * Resolves with a function that flushes the last spans, for at most FLUSH_MS. It never rejects.
  */
 export async function startTracing(env: Readonly<Record<string, string | undefined>>): Promise<() => Promise<void>> {
   const wanted =
-    // Empty is as good as unset, says OpenTelemetry.
+    // OpenTelemetry treats empty variables as unset.
     env['OTEL_TRACES_EXPORTER'] || env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT'];
   if (!wanted || wanted === 'none') return async () => {};
   const { NodeSDK } = await import('@opentelemetry/sdk-node');
-  // The name is a default: OTEL_SERVICE_NAME says another.
   const sdk = new NodeSDK({
     serviceName: env['OTEL_SERVICE_NAME'] || 'payments-service',
     metricReaders: [],
@@ -30,19 +29,18 @@ export async function startTracing(env: Readonly<Record<string, string | undefin
   });
   sdk.start();
   tracer = trace.getTracer('payments-service');
-  // A collector that is away must neither hold up the end of the process nor make it a failure.
+  // An unreachable collector must neither delay the exit of the process nor make it fail.
   return () => Promise.race([sdk.shutdown().catch(() => {}), delay(FLUSH_MS)]);
 }
 
-/** How long the end of the process may wait for the last spans to be taken, in milliseconds. */
 const FLUSH_MS = 500;
 
-/** Undefined where nobody asked for traces: empty spans cost, too. */
+/** Undefined without tracing: no-op spans have a cost, too. */
 let tracer: Tracer | undefined;
 
 /**
- * A span for a request, below the caller's own where the request names it. Nothing else is taken from the caller: its
- * `tracestate` and `baggage` are text that would go to our collector as it stands.
+ * Starts the span of a request, as a child of the span in `traceparent`. The caller's `tracestate` and `baggage` are ignored: they
+ * are arbitrary text that would be exported to our collector.
  */
 export function requestSpan(method: string, route: string, traceparent: unknown): Span | undefined {
   if (!tracer) return undefined;
@@ -56,7 +54,7 @@ export const runInSpan = <Value>(span: Span | undefined, work: () => Value): Val
 
 const contextWithSpan = (span: Span): Context => trace.setSpan(context.active(), span);
 
-/** A span for a call to somebody else, below the request that makes it. `succeeded` reads the outcome. */
+/** Runs an outgoing call in a span, as a child of the request's. `succeeded` decides the span's status. */
 export function callSpan<Value>(
   name: string,
   call: () => Promise<Value>,

@@ -48,7 +48,7 @@ describe('the admin port', () => {
   it('survives metrics that can not be read, and says so', async () => {
     const broken = { contentType: TEXT, text: () => Promise.reject(new Error('a collector failed')) };
     const server = await serving({ metrics: broken });
-    expect(await asked(server, '/metrics')).toEqual({ status: 500, type: TEXT, body: 'broken\n' });
+    expect(await asked(server, '/metrics')).toEqual({ status: 500, type: TEXT, body: 'internal error\n' });
     expect(await asked(server, '/livez')).toMatchObject({ status: 200 });
   });
 

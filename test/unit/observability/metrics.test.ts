@@ -73,8 +73,8 @@ describe('a call to Stripe', () => {
 
 it('a dropped payment method type is counted by its name', async () => {
   const measures = createMetrics();
-  measures.countDropped(['eps', 'ideal']);
-  measures.countDropped(['eps']);
+  measures.countDroppedTypes(['eps', 'ideal']);
+  measures.countDroppedTypes(['eps']);
   expect(await readSamples(measures, 'payment_method_types_dropped_total')).toEqual([
     'payment_method_types_dropped_total{type="eps"} 2',
     'payment_method_types_dropped_total{type="ideal"} 1',
@@ -152,7 +152,7 @@ describe('what is watched', () => {
 
 it('the process is measured, too, and each registry apart', async () => {
   const [one, other] = [createMetrics(), createMetrics()];
-  one.countDropped(['eps']);
+  one.countDroppedTypes(['eps']);
   expect(await readSamples(other, 'payment_method_types_dropped_total{')).toEqual([]);
   expect(await readSamples(one, 'process_cpu_seconds_total')).toHaveLength(1);
   expect(one.contentType).toMatch(/^text\/plain; version=0\.0\.4/);
