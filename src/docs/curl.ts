@@ -1,6 +1,6 @@
 import { dereference, readOperations, type Operation } from '../contract/document.ts';
 
-/** A curl command for each operation of the contract, with its first request example: paste it, and it works. */
+/** A runnable curl command for each operation, with its first request example. */
 export function curlLines(document: object, baseUrl: string, apiKey: string): string {
   const definition = dereference(document);
   const header = definition.components?.securitySchemes?.['apiKey']?.name ?? '';

@@ -1,4 +1,3 @@
-/** What a reference shows, made from the contract: nothing in it is written anywhere else. */
 import { dereference, readOperations, type Operation } from '../contract/document.ts';
 
 export interface DocumentedServer {
@@ -13,16 +12,16 @@ interface DescribedDocument {
 }
 
 /**
- * The contract with one server more and a table more.
+ * The document of the API reference: the contract with one more server and a table of all responses.
  *
- * The server comes first: a playground asks the first one until its reader chooses another. The table names every answer,
- * before the change log: of the examples of a status a reference shows only the first until somebody looks for the others.
+ * The server comes first, because the playground uses the first one by default. The table, before the change log, lists every
+ * named example, because the reference shows only one example of each status at a time.
  */
 export function referenceDocument(contract: object, server: DocumentedServer) {
   const document = contract as DescribedDocument;
   const [text, ...changeLog] = (document.info.description ?? '').split(/^(?=## Change log$)/m);
   const description = [
-    `${text}\n\n## Every answer by name\n\n${namedResponses(readOperations(dereference(document)))}\n\n`,
+    `${text}\n\n## All responses by name\n\n${namedResponses(readOperations(dereference(document)))}\n\n`,
     ...changeLog,
   ].join('');
   return { ...document, info: { ...document.info, description }, servers: [server, ...(document.servers ?? [])] };

@@ -5,33 +5,32 @@ import { gzip } from 'node:zlib';
 import fastify from 'fastify';
 import { referenceDocument, type DocumentedServer } from './document.ts';
 
-/** What the reference shows, and where its playground sends requests. */
+/** The contract, and where the playground sends requests. */
 export interface Docs {
-  /** The contract. */
   document: object;
-  /** Takes the playground's requests until the reader chooses one of the contract's own servers. */
+  /** The playground's default server. */
   server: DocumentedServer;
-  /** Filled in as the key; the samples carry it, too. */
+  /** The playground's default API key, also used in samples. */
   apiKey: string;
 }
 
 export interface DocsFile {
   contentType: string;
   body: Buffer;
-  /** The same, compressed; undefined where that would gain nothing. */
+  /** Undefined if compression would gain nothing. */
   gzipped: Buffer | undefined;
   etag: string;
-  /** Whether the name changes with the content. */
+  /** Whether the file's name changes with its content. */
   isImmutable: boolean;
 }
 
-/** Makes a file of the reference when somebody asks for it first. */
+/** Loads a file at the first call, and caches it. */
 type ReadDocsFile = () => Promise<DocsFile>;
 
-/** Where nothing else may take a stranger's requests: the mock on the reader's own machine. */
-export const readersMock: Pick<Docs, 'server' | 'apiKey'> = {
+/** A playground on the reader's own mock, for references that must not send requests to a server. */
+export const localMock: Pick<Docs, 'server' | 'apiKey'> = {
   server: { url: 'http://127.0.0.1:4010', description: 'The mock on your machine: make mock' },
-  // As in the published examples; the mock lets in any key.
+  // As in the published examples; the mock accepts any key.
   apiKey: 'YOUR_SECRET_KEY_HERE',
 };
 
@@ -39,11 +38,11 @@ export interface DocsFiles {
   /** The page's Content-Security-Policy. */
   policy: string;
   page: ReadDocsFile;
-  /** By name: the page finds them in `docs/`. */
-  beside: ReadonlyMap<string, ReadDocsFile>;
+  /** By name, relative to `docs/`. */
+  assets: ReadonlyMap<string, ReadDocsFile>;
 }
 
-/** The page itself, and the files beside it that it asks for, all of them from here. */
+/** The page and all files that it loads. */
 export function docsFiles(docs: Docs): DocsFiles {
   const document = referenceDocument(docs.document, docs.server);
   const { title, summary = '' } = document.info;
@@ -56,7 +55,7 @@ export function docsFiles(docs: Docs): DocsFiles {
         fillTemplate(await ownFile('page.html'), { policy, title, summary, scalar: SCALAR_FILE, apiKey: docs.apiKey }),
       ),
     ),
-    beside: new Map<string, ReadDocsFile>([
+    assets: new Map<string, ReadDocsFile>([
       ['openapi.json', once(async () => textFile('application/json', JSON.stringify(document, null, 2)))],
       ['page.css', pageCss],
       ['page.js', pageJs],
@@ -69,9 +68,9 @@ export function docsFiles(docs: Docs): DocsFiles {
 }
 
 /**
- * What the page may load, run and ask: files of ours, and the contract's servers where the reader chooses one.
+ * Allows our own files, and requests to the contract's servers.
  *
- * Styles may stand in the page: the reference writes `style` attributes and elements of its own, without a nonce.
+ * Inline styles are allowed because Scalar writes `style` attributes and elements without a nonce.
  */
 function contentSecurityPolicy(servers: readonly DocumentedServer[]): string {
   const origins = servers.filter(({ url }) => URL.canParse(url)).map(({ url }) => new URL(url).origin);
@@ -87,7 +86,7 @@ function contentSecurityPolicy(servers: readonly DocumentedServer[]): string {
   ].join('; ');
 }
 
-/** Scalar's own release, whose bundle is inside the plugin. */
+/** The version of Scalar's bundle in the plugin @scalar/fastify-api-reference. */
 const SCALAR_VERSION = '1.76.3';
 const SCALAR_FILE = `scalar-${SCALAR_VERSION}.js`;
 
@@ -101,14 +100,14 @@ const jetbrainsMono = once(() =>
   font(import.meta.resolve('@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2')),
 );
 
-/** The plugin holds the bundle as a text, and gives it away by HTTP only: it is asked once, without a network. */
+/** The plugin exposes its bundle only by HTTP: this requests it once, without a network. */
 const scalar = once(async () => {
   const { default: plugin } = await import('@scalar/fastify-api-reference');
   const app = fastify();
   await app.register(plugin, { configuration: { url: '/openapi.json' } });
   const { body } = await app.inject('/reference/js/scalar.js');
   await app.close();
-  // The map that it names is not there.
+  // Its source map is not served.
   return {
     ...(await textFile('text/javascript', body.replace(/\n\/\/# sourceMappingURL=.*/, ''))),
     isImmutable: true,
@@ -127,7 +126,7 @@ async function textFile(mediaType: string, text: string): Promise<DocsFile> {
   return { ...describeFile(`${mediaType}; charset=utf-8`, body), gzipped: await promisify(gzip)(body) };
 }
 
-/** Fonts are compressed as they are. */
+/** Fonts are already compressed. */
 async function font(url: string): Promise<DocsFile> {
   return describeFile('font/woff2', await readFile(new URL(url)));
 }

@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { docsFiles, type Docs, type DocsFile } from './files.ts';
 
-/** Serves the API reference at `/docs`. Every other path is answered as it was. */
+/** Serves the API reference at `/docs`. */
 export function registerDocs(app: FastifyInstance, docs: Docs): void {
-  const { policy, page, beside } = docsFiles(docs);
+  const { policy, page, assets } = docsFiles(docs);
   const route = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>) =>
     app.route({ method: ['GET', 'HEAD'], url, config: { label: 'docs' }, handler });
 
@@ -15,9 +15,9 @@ export function registerDocs(app: FastifyInstance, docs: Docs): void {
     });
     return sendFile(request, reply, await page());
   });
-  // Relative, so that a proxy may serve all of it below a path of its own.
+  // Relative, so that a proxy may serve it under a path prefix.
   route('/docs/', async (_request, reply) => reply.headers(COMMON).redirect('../docs', 308));
-  for (const [name, read] of beside) {
+  for (const [name, read] of assets) {
     route(`/docs/${name}`, async (request, reply) => sendFile(request, reply, await read()));
   }
 }
@@ -26,7 +26,7 @@ const COMMON = { 'X-Content-Type-Options': 'nosniff', 'Cross-Origin-Resource-Pol
 
 function sendFile(request: FastifyRequest, reply: FastifyReply, file: DocsFile): FastifyReply {
   const isGzipped = file.gzipped !== undefined && acceptsGzip(request);
-  // A tag stands for the bytes that are sent.
+  // An ETag identifies the bytes sent, which depend on the encoding.
   const etag = isGzipped ? file.etag.replace(/"$/, '-gzip"') : file.etag;
   reply.headers({
     ...COMMON,

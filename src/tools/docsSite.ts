@@ -1,19 +1,19 @@
-/** `make docs`: the API reference as files for any web server, in the folder that is named: `node src/tools/docsSite.ts site`. */
+/** `make docs`: writes the API reference as a static site into a folder: `node src/tools/docsSite.ts site`. */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import document from '../../generated/openapi.json' with { type: 'json' };
-import { docsFiles, readersMock } from '../docs/files.ts';
+import { docsFiles, localMock } from '../docs/files.ts';
 
 const [folder] = process.argv.slice(2);
 if (!folder) {
   console.error('usage: node src/tools/docsSite.ts FOLDER');
   process.exit(2);
 }
-const { page, beside } = docsFiles({ document, ...readersMock });
+const { page, assets } = docsFiles({ document, ...localMock });
 await rm(join(folder, 'docs'), { recursive: true, force: true });
 await mkdir(join(folder, 'docs'), { recursive: true });
 await writeFile(join(folder, 'index.html'), (await page()).body);
-for (const [name, read] of beside) await writeFile(join(folder, 'docs', name), (await read()).body);
+for (const [name, read] of assets) await writeFile(join(folder, 'docs', name), (await read()).body);
 console.log(
   `${join(folder, 'index.html')}: serve the folder with any web server, such as python3 -m http.server -d ${folder}`,
 );

@@ -8,7 +8,7 @@ Scalar.createApiReference('#reference', {
   url,
   authentication: { preferredSecurityScheme: 'apiKey', securitySchemes: { apiKey: { value: apiKey } } },
 
-  // Nothing of Scalar's own, and nothing from another host.
+  // No services of Scalar, and no requests to other hosts.
   telemetry: false,
   withDefaultFonts: false,
   agent: { disabled: true },
@@ -28,7 +28,7 @@ Scalar.createApiReference('#reference', {
   expandAllSchemaProperties: true,
 });
 
-// The fields of a success are what is read first: its row opens as soon as it is there.
+// Expands the fields of the 200 response, which most readers look for first.
 new MutationObserver(() => {
   for (const row of reference.querySelectorAll('button[id$=".responses.200"]:not([data-opened])')) {
     row.dataset.opened = '';

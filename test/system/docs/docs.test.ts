@@ -11,7 +11,7 @@ import manifest from '../../../package.json' with { type: 'json' };
 import { buildApp } from '../../../src/http/app.ts';
 import { readConfig, readMockConfig } from '../../../src/config.ts';
 import { openContract } from '../../../src/contract/engine.ts';
-import { docsFiles, readersMock } from '../../../src/docs/files.ts';
+import { docsFiles, localMock } from '../../../src/docs/files.ts';
 import { registerDocs } from '../../../src/docs/routes.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
 import { document, scenarios } from '../../support/contractDocument.ts';
@@ -152,7 +152,7 @@ describe('the setting', () => {
     const { text } = await ask(target.baseUrl, '/docs/openapi.json');
     const page = await ask(target.baseUrl, '/docs');
     await target.close();
-    expect(JSON.parse(text).servers).toEqual([readersMock.server, ...document.servers]);
+    expect(JSON.parse(text).servers).toEqual([localMock.server, ...document.servers]);
     expect(page.text).toContain('data-api-key="YOUR_SECRET_KEY_HERE"');
   });
 });
@@ -166,7 +166,7 @@ it('counts as one thing in the metrics, whatever is asked for', async () => {
     logger: pino({ level: 'silent' }),
     metrics: measures,
   });
-  registerDocs(app, { document, ...readersMock });
+  registerDocs(app, { document, ...localMock });
   const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 });
   for (const path of ['/docs', '/docs/page.css', '/docs/page.css?x=1', '/docs/none']) await ask(baseUrl, path);
   const counts = async () =>
@@ -193,12 +193,12 @@ it('the static site holds the same files, and says where it stands', async () =>
   const folder = await mkdtemp(join(tmpdir(), 'docs-site-'));
   const script = fileURLToPath(new URL('../../../src/tools/docsSite.ts', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [script, folder]);
-  const { page, beside } = docsFiles({ document, ...readersMock });
+  const { page, assets } = docsFiles({ document, ...localMock });
   const written = (await readdir(join(folder, 'docs'))).sort();
   const index = await readFile(join(folder, 'index.html'));
   await rm(folder, { recursive: true });
   expect(stdout).toContain(join(folder, 'index.html'));
-  expect(written).toEqual([...beside.keys()].sort());
+  expect(written).toEqual([...assets.keys()].sort());
   expect(index).toEqual((await page()).body);
   expect(index.toString()).toContain('<meta http-equiv="Content-Security-Policy" content="default-src');
 });

@@ -31,7 +31,7 @@ it('referenceDocument is the contract, with one server before its own and a tabl
 
 
 
-## Every answer by name
+## All responses by name
 
 | status | name | message, and when |
 |---|---|---|
@@ -53,7 +53,7 @@ const described = (description: string | undefined) =>
 
 it('only a heading of the second level begins the change log', () => {
   expect(described('See the ## Change log\n### Change log\n## Change log of others')).toMatch(
-    /^See the ## Change log\n### Change log\n## Change log of others\n\n## Every answer by name/,
+    /^See the ## Change log\n### Change log\n## Change log of others\n\n## All responses by name/,
   );
 });
 
@@ -66,7 +66,7 @@ it('there may be nothing to say, no server, and an operation without answers', (
     server,
   );
   expect(info.description).toBe(
-    '\n\n## Every answer by name\n\n| status | name | message, and when |\n|---|---|---|\n\n',
+    '\n\n## All responses by name\n\n| status | name | message, and when |\n|---|---|---|\n\n',
   );
   expect(servers).toEqual([server]);
 });

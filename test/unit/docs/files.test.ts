@@ -41,7 +41,7 @@ describe('the page', () => {
   });
 });
 
-const readFile = (name: string) => made().beside.get(name)!();
+const readFile = (name: string) => made().assets.get(name)!();
 
 describe('the files beside it', () => {
   it.each([
@@ -73,7 +73,7 @@ describe('the files beside it', () => {
   });
 
   it('are all that there is', () => {
-    expect([...made().beside.keys()].toSorted()).toEqual(
+    expect([...made().assets.keys()].toSorted()).toEqual(
       ['icon.svg', 'inter.woff2', 'jetbrains-mono.woff2', 'openapi.json', 'page.css', 'page.js', SCALAR].toSorted(),
     );
   });
@@ -86,7 +86,7 @@ describe('the files beside it', () => {
   });
 
   it('are made once', async () => {
-    const read = made().beside.get('openapi.json')!;
+    const read = made().assets.get('openapi.json')!;
     expect(await read()).toBe(await read());
   });
 });

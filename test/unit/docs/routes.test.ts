@@ -2,12 +2,12 @@ import { gunzipSync } from 'node:zlib';
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
-import { docsFiles, readersMock } from '../../../src/docs/files.ts';
+import { docsFiles, localMock } from '../../../src/docs/files.ts';
 import { registerDocs } from '../../../src/docs/routes.ts';
 
-const docs = { document, ...readersMock };
-const { policy, page, beside } = docsFiles(docs);
-const names = [...beside.keys()];
+const docs = { document, ...localMock };
+const { policy, page, assets } = docsFiles(docs);
+const names = [...assets.keys()];
 
 let app: FastifyInstance;
 beforeAll(() => {
@@ -52,7 +52,7 @@ describe('the page', () => {
 
 describe('the files beside it', () => {
   it.each(names)('%s is what docsFiles made, also where only its head is asked for', async (name) => {
-    const file = await beside.get(name)!();
+    const file = await assets.get(name)!();
     const [{ statusCode, headers, rawPayload }, head] = [
       await ask(`/docs/${name}`),
       await ask(`/docs/${name}`, {}, 'HEAD'),
