@@ -1,11 +1,11 @@
 /**
- * Loaded before a process (`node --import ./src/compileCache.js`): what Node compiles is kept for the next start, which then
- * takes a third less. The process can't load it itself, as its own files would be compiled by then.
+ * Preloaded (`node --import ./src/compileCache.js`): caches compiled code, which makes the next start a third faster. An import
+ * would be too late: the process' own files would be compiled by then.
  *
- * JavaScript, because what takes the types away from TypeScript is large, and is not loaded where all is compiled already.
+ * JavaScript, because Node's type stripping is large, and is not loaded if all code comes from the cache.
  */
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-// In a folder of our own: whoever can write there decides what runs here.
+// In our own folder, because anyone who can write to it can run code here.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compiled', import.meta.url)));

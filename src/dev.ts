@@ -1,4 +1,4 @@
-/** `make start`: the live server with a fake Stripe beside it, for a machine without an account. Never for production. */
+/** `make start`: the live server with a fake Stripe, for development without a Stripe account. */
 import document from '../generated/openapi.json' with { type: 'json' };
 import { sha256 } from './access/apiKeys.ts';
 import { readConfig } from './config.ts';
@@ -10,10 +10,10 @@ import { stopOnSignals } from './shutdown.ts';
 
 const API_KEY = 'cv_dev_key';
 
-/** Other tools' variables (STRIPE_API_KEY, HOST) must not stop it: only these are ours here. */
-const CHOSEN =
+/** Settings that can be changed. Others are ignored, as they may belong to other tools (STRIPE_API_KEY, HOST). */
+const SETTINGS =
   /^(PORT|ADMIN_PORT|LOG_LEVEL|DOCS|DRAIN_MS|CORS_ORIGINS|REDIS_URL|CHECK_ANSWERS|MAX_CONNECTIONS|(TENANT|ADDRESS)_\w+)$/;
-const chosen = Object.fromEntries(Object.entries(process.env).filter(([name]) => CHOSEN.test(name)));
+const settings = Object.fromEntries(Object.entries(process.env).filter(([name]) => SETTINGS.test(name)));
 
 try {
   const config = readConfig({
@@ -21,8 +21,8 @@ try {
     ADMIN_PORT: '0',
     DRAIN_MS: '0',
     DOCS: 'on',
-    ...chosen,
-    // Whatever the environment holds, a real key never comes near the fake.
+    ...settings,
+    // The fake Stripe must never receive a real key from the environment.
     STRIPE_SECRET_KEY: 'sk_test_fake',
     API_KEYS: `dev:${sha256(API_KEY).toString('hex')}`,
   });
@@ -37,7 +37,7 @@ try {
 Live server   ${server.url}
 ${config.docs ? `API reference ${server.url}/docs\n` : ''}API key       ${API_KEY}
 Metrics       ${server.adminUrl}/metrics
-Stripe        a fake one beside it, ${stripe.url}: no account, no money
+Stripe        a fake, ${stripe.url}: no account, no money
 
 ${curlLines(document, server.url, API_KEY)}
 `);

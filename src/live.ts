@@ -9,7 +9,7 @@ import { keyring } from './access/apiKeys.ts';
 import { closeAfter, isLastInPipeline } from './http/connections.ts';
 import type { Config } from './config.ts';
 import { openContract } from './contract/engine.ts';
-import { readersMock, type Docs } from './docs/files.ts';
+import { localMock, type Docs } from './docs/files.ts';
 import { registerDocs } from './docs/routes.ts';
 import { createRateLimits } from './access/rateLimits.ts';
 import { oncePerSecond } from './observability/log.ts';
@@ -24,14 +24,13 @@ export interface LiveServer {
   url: string;
   /** Metrics and health: `http://127.0.0.1:9090`. */
   adminUrl: string;
-  /** Goes on answering for the drain time, refuses nobody, then closes. */
+  /** Drains, then closes: no request is lost. */
   stop(): Promise<void>;
   stopsWithinMs: number;
 }
 
 /**
- * Starts the live server on the contract, with Stripe behind it: the real one, unless `stripeUrl` is another.
- * `playground` says where the API reference sends requests, where it is served.
+ * Starts the live server. `stripeUrl` replaces the real Stripe; `playground` configures where the API reference sends requests.
  */
 export async function serve(
   config: Config,
@@ -40,7 +39,7 @@ export async function serve(
   playground: Omit<Docs, 'document'> = choosePlayground(config),
 ): Promise<LiveServer> {
   const metrics = createMetrics();
-  // Its client is loaded only where there is one: it is a sixth of what there is to load.
+  // Loaded only if configured: ioredis is a sixth of all code loaded at the start.
   const redis = config.redisUrl ? (await import('./access/redis.ts')).connectRedis(config.redisUrl, logger) : undefined;
   const rateLimits = createRateLimits(config, redis);
   const gateway = bulkhead(
@@ -77,7 +76,7 @@ export async function serve(
     if (stopping && isLastInPipeline(reply.raw)) closeAfter(reply.raw);
     done(null, payload);
   });
-  // Until here the start has been one turn of the event loop. A signal that came in it ends the process now, with nobody there.
+  // The start has not yielded to the event loop so far. A signal received until now ends the process here, before any client connects.
   await nextTurn();
   const admin = await serveAdmin({
     host: config.adminHost,
@@ -106,19 +105,19 @@ export async function serve(
   };
 }
 
-/** One connection too many is closed before anything is read of it: it costs no memory, and those that are there are served. */
-function limitConnections(server: Server, maxConnections: number, logger: FastifyBaseLogger, measures: Metrics): void {
-  const message = 'connections dropped: MAX_CONNECTIONS are open';
+/** Closes connections above the limit without reading them, so that they cost no memory. */
+function limitConnections(server: Server, maxConnections: number, logger: FastifyBaseLogger, metrics: Metrics): void {
+  const message = 'connections dropped: MAX_CONNECTIONS reached';
   const drops = oncePerSecond<{ maxConnections: number }>((repeats) => logger.warn(repeats, message));
   server.maxConnections = maxConnections;
   server.on('drop', () => {
-    measures.countDroppedConnection();
+    metrics.countDroppedConnection();
     if (drops.isFirst({ maxConnections })) logger.warn({ maxConnections }, message);
   });
 }
 
-/** A reader who only tries something out must not move money: a server with a live key of Stripe's is asked by choice only. */
+/** With a live Stripe key, the playground defaults to the reader's own mock, so that trying it out moves no money. */
 function choosePlayground({ stripeSecretKey }: Config): Omit<Docs, 'document'> {
-  if (!/^[sr]k_test_/.test(stripeSecretKey)) return readersMock;
-  return { ...readersMock, server: { url: '/', description: "This server, in Stripe's test mode" } };
+  if (!/^[sr]k_test_/.test(stripeSecretKey)) return localMock;
+  return { ...localMock, server: { url: '/', description: "This server, in Stripe's test mode" } };
 }

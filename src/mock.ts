@@ -1,4 +1,4 @@
-/** `make mock`: every answer of the contract for frontend teams, without Stripe. Follows each edit of openapi/. */
+/** `make mock`: every response of the contract for frontend teams, without Stripe. Reloads on each edit of openapi/. */
 import { fileURLToPath } from 'node:url';
 import { styleText } from 'node:util';
 import { pino } from 'pino';
@@ -10,14 +10,14 @@ import { onStopSignal } from './shutdown.ts';
 
 const CONTRACT = fileURLToPath(new URL('../openapi/openapi.yaml', import.meta.url));
 
-/** Colours where standard output is a terminal that has them, and NO_COLOR doesn't forbid it. */
+/** Uses colours if standard output supports them and NO_COLOR is not set. */
 const paint: Paint = (format, text) => styleText(format, text, { stream: process.stdout });
 
 try {
   const isQuiet = Boolean(process.env['CI']);
   const config = readMockConfig({ ...(isQuiet && { LOG_LEVEL: 'silent' }), ...process.env });
-  const isWatched = process.stdout.isTTY && !isQuiet;
-  const mock = await (isWatched
+  const isInteractive = process.stdout.isTTY && !isQuiet;
+  const mock = await (isInteractive
     ? startMock(config, CONTRACT, pino({ level: config.logLevel }, consoleLog(console.log, paint)), (handled) =>
         console.log(describeRequest(handled, paint)),
       )

@@ -1,4 +1,4 @@
-/** The production process. Everything it needs stands in the environment: see .env.example. */
+/** The production process. Configured by environment variables: see .env.example. */
 import './startSignals.js';
 import { readConfig } from './config.ts';
 import { openLog } from './observability/log.ts';
@@ -9,8 +9,8 @@ import { startTracing } from './observability/tracing.ts';
 try {
   const config = readConfig(process.env);
   const logger = openLog(config.logLevel);
-  const endTracing = await startTracing(process.env);
-  stopOnSignals(await serve(config, logger), logger, endTracing);
+  const flushTraces = await startTracing(process.env);
+  stopOnSignals(await serve(config, logger), logger, flushTraces);
 } catch (error) {
   console.error((error as Error).message);
   process.exit(1);

@@ -3,20 +3,20 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { connectionsClosed, endUnfinished } from './http/connections.ts';
 import { errorWithoutMessage } from './observability/log.ts';
 
-/** Every accepted request is answered within this time, whatever Stripe does. */
+/** Every accepted request gets its response within this time, whatever Stripe does. */
 export const DEADLINE_MS = 10_000;
 
-/** A whole stop takes no longer, after a drain of so many milliseconds. */
+/** The longest duration of a stop. */
 export const stopTimeoutMs = (drainMs: number): number => drainMs + DEADLINE_MS + 1_000;
 
-/** Goes on answering for the drain time, then closes the server and its connections. */
+/** Accepts requests for the drain time, then closes the server and its connections. */
 export async function drain(app: FastifyInstance, drainMs: number): Promise<void> {
   await delay(drainMs);
   const closed = app.close();
   endUnfinished(app.server);
-  // Each answer closes its connection. Again until all are gone: some were accepted before the port was closed.
+  // Each response now closes its connection. Repeated, as some connections were accepted just before the port was closed.
   const sweep = setInterval(() => endUnfinished(app.server), 50);
-  // The last request was taken by now, and has its whole deadline.
+  // The last accepted request still has its whole deadline.
   const watchdog = setTimeout(() => app.server.closeAllConnections(), DEADLINE_MS + 1_000);
   await closed;
   await connectionsClosed(app.server);
@@ -30,17 +30,17 @@ interface Stoppable {
 }
 
 /**
- * Ends the process when it is asked to, and when it can't be trusted any more: not before everyone has their answer, and
- * not later than the longest answer can take.
+ * Stops the server on a stop signal or an unhandled error, then exits. Requests in flight get their responses; the exit is forced
+ * after `stopsWithinMs` and a second.
  */
 export function stopOnSignals(server: Stoppable, logger: FastifyBaseLogger, onStopped = async () => {}): void {
   let exitCode = 0;
-  let isEnding = false;
-  const end = (code: number) => {
-    // A fault in the middle of a drain is a fault still.
+  let isStopping = false;
+  const exit = (code: number) => {
+    // An error during a drain still gives exit code 1.
     exitCode = Math.max(exitCode, code);
-    if (isEnding) return;
-    isEnding = true;
+    if (isStopping) return;
+    isStopping = true;
     setTimeout(() => process.exit(1), server.stopsWithinMs + 1_000).unref();
     void server
       .stop()
@@ -50,25 +50,25 @@ export function stopOnSignals(server: Stoppable, logger: FastifyBaseLogger, onSt
         () => process.exit(1),
       );
   };
-  onStopSignal(() => end(0));
+  onStopSignal(() => exit(0));
   for (const fault of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(fault, (error: unknown) => {
       try {
         logger.fatal({ fault, ...errorWithoutMessage(error) }, 'fatal error: draining, then exiting');
       } catch {
-        // An error that can't be read. Thrown from here, another one would end the process at once.
+        // Reading the error threw. Rethrowing would end the process at once.
         logger.fatal({ fault }, 'fatal error: draining, then exiting');
       }
-      end(1);
+      exit(1);
     });
   }
 }
 
-/** Calls `stop` on each SIGTERM, SIGINT and SIGHUP, in place of the listeners of src/startSignals.js. */
+/** Calls `stop` on SIGTERM, SIGINT and SIGHUP. Replaces the listeners of src/startSignals.js. */
 export function onStopSignal(stop: () => void): void {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     const former = process.listeners(signal);
-    // Added first: a signal without a listener kills the process, or is lost where it is PID 1.
+    // Added before the others are removed: without a listener, a signal kills the process, or is ignored by PID 1.
     process.on(signal, stop);
     for (const listener of former) process.off(signal, listener);
   }
