@@ -10,52 +10,46 @@ export type PaymentIntentRequest = components['schemas']['PaymentIntentRequest']
 export type PaymentMethodType = components['schemas']['PaymentMethodType'];
 export type PaymentIntent = components['schemas']['PaymentIntentCreated']['data'];
 
-export interface PaymentsClientOptions {
-  /** Where the service is: `https://…`, or the mock's `http://127.0.0.1:4010`. */
+export interface PaymentsClientOptions extends Partial<RetryLimits> {
+  /** The service's URL: `https://…`, or the mock's `http://127.0.0.1:4010`. */
   baseUrl: string;
   /** Your secret key. It belongs on a server, never in a browser or an app. */
   apiKey: string;
-  /** At most so many attempts for one call, the first included. 4 by default. */
-  attempts?: number;
-  /** At most so long for one attempt, in milliseconds. 15,000 by default: the service takes up to 10,000. */
-  attemptMs?: number;
-  /** At most so long for one call, all attempts and waits included, in milliseconds. 60,000 by default. */
-  totalMs?: number;
-  /** In place of the global `fetch`. */
+  /** Replaces the global `fetch`. */
   fetch?: Fetch;
 }
 
 export interface CallOptions {
   /**
-   * Names this payment: give the same key to ask again for the same payment, say after a restart of yours. Without one, each
-   * call is a payment of its own, whose retries share a random key.
+   * Identifies this payment. Use the same key to request the same payment again, for example after your process restarted.
+   * Default: a random key, shared by the retries of this call only.
    */
   idempotencyKey?: string;
-  /** Ends the call; it rejects with the signal's reason. */
+  /** Aborts the call, which then rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** For this request alone, say `Mock-Scenario`. */
+  /** Headers of this request, for example `Mock-Scenario`. */
   headers?: Readonly<Record<string, string>>;
 }
 
-/** What came of a call: the data, or a problem by its name. */
+/** The result of a call: the data, or a named problem. */
 export type PaymentResult<Data> = ({ ok: true; data: Data } | { ok: false; problem: PaymentProblem }) & {
-  /** The key under which to ask again for the same payment. */
+  /** The key with which to request the same payment again. */
   readonly idempotencyKey: string;
-  /** How often it was asked for. */
+  /** The number of attempts made. */
   readonly attempts: number;
-  /** The name of the last request, for questions to us. */
+  /** The `X-Request-Id` of the last response, for support. */
   readonly requestId: string | undefined;
 };
 
 export interface PaymentsClient {
-  /** Creates a payment intent, once, however often it has to ask. Rejects only when `signal` ends it. */
+  /** Creates one payment intent, however many attempts it takes. Rejects only if `signal` aborts it. */
   createPaymentIntent(payment: PaymentIntentRequest, options?: CallOptions): Promise<PaymentResult<PaymentIntent>>;
 }
 
 /**
- * A client of the payments service, by its contract. It follows no redirect: the API key goes to `baseUrl` and nowhere else.
+ * A client of the payments service. It follows no redirects, so that the API key is sent to `baseUrl` only.
  *
- * Throws a TypeError where `apiKey` can't be sent in a header.
+ * Throws a TypeError if `apiKey` can't be sent in a header.
  */
 export function paymentsClient(options: PaymentsClientOptions): PaymentsClient {
   const { baseUrl, apiKey, attempts = 4, attemptMs = 15_000, totalMs = 60_000 } = options;
@@ -69,7 +63,7 @@ export function paymentsClient(options: PaymentsClientOptions): PaymentsClient {
         headers: { 'cv-api-key': apiKey },
         fetch: async (request) => {
           outcome = await sendWithRetries(request, fetch, { attempts, attemptMs, totalMs } satisfies RetryLimits);
-          // What failed is told of below. For openapi-fetch it is an answer like any other.
+          // readResult handles failures; openapi-fetch just needs a response.
           return 'response' in outcome ? new Response(outcome.text || null, outcome.response) : Response.error();
         },
       });
@@ -84,7 +78,7 @@ export function paymentsClient(options: PaymentsClientOptions): PaymentsClient {
   };
 }
 
-/** What fetch throws later, at each call, quotes the key. */
+/** Checked here, because fetch would throw an error that quotes the key. */
 function checkApiKey(apiKey: string): void {
   try {
     new Headers().set('cv-api-key', apiKey);

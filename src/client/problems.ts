@@ -1,18 +1,17 @@
 import { problems } from '../../generated/problems.ts';
 
-/** A failure of the contract: its name decides its status and its body. */
+/** A problem that the contract documents: its name determines its status and body. */
 export type ContractProblem = (typeof problems)[number] extends infer Known
   ? Known extends { name: unknown; status: unknown; body: unknown }
     ? Pick<Known, 'name' | 'status' | 'body'>
     : never
   : never;
 
-/** The name of a failure of the contract, such as `amountTooSmall`. */
+/** The name of a problem of the contract, such as `amountTooSmall`. */
 export type ProblemName = ContractProblem['name'];
 
 /**
- * No answer of the service's came: the network failed, or took too long, or the answer was a redirect, which a browser does
- * not show. Whether a payment exists is unknown.
+ * No response was received: the network failed or timed out, or a browser hid a redirect. Whether a payment exists is unknown.
  */
 export interface NoAnswer {
   readonly name: 'noAnswer';
@@ -21,31 +20,31 @@ export interface NoAnswer {
   readonly cause: unknown;
 }
 
-/** An answer that the contract doesn't know, say of a proxy on the way, or a redirect: none is followed. */
+/** A response that is not in the contract, for example from a proxy, or a redirect, which is not followed. */
 export interface UnknownAnswer {
   readonly name: 'unknownAnswer';
   readonly status: number;
-  /** As it came. */
+  /** Unparsed. */
   readonly body: string;
 }
 
 export type PaymentProblem = ContractProblem | NoAnswer | UnknownAnswer;
 
-/** The failure of the contract that this answer is. */
+/** Finds the contract's problem for an error response. */
 export function readProblem(status: number, text: string): ContractProblem | UnknownAnswer {
-  const body = parsed(text);
+  const body = parseJson(text);
   const found = problems.find((problem) => problem.status === status && equals(problem.body, body));
   if (!found) return { name: 'unknownAnswer', status, body: text };
   return { name: found.name, status, body: found.body } as ContractProblem;
 }
 
-/** Whether the same request, with the same key, may be sent again. An unknown 5xx is taken for one of the contract's. */
+/** Whether the request may be retried with the same key. An unknown 5xx is treated like one of the contract's. */
 export function isRetriable(problem: ContractProblem | UnknownAnswer): boolean {
   if (problem.name === 'unknownAnswer') return problem.status >= 500;
   return problems.some(({ name, retry }) => name === problem.name && retry);
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -53,9 +52,9 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Failures are flat. */
+/** Compares flat objects. */
 function equals(known: object, body: unknown): boolean {
-  const answered = (body ?? {}) as Record<string, unknown>;
+  const received = (body ?? {}) as Record<string, unknown>;
   const fields = Object.entries(known);
-  return fields.length === Object.keys(answered).length && fields.every(([name, value]) => answered[name] === value);
+  return fields.length === Object.keys(received).length && fields.every(([name, value]) => received[name] === value);
 }

@@ -1,32 +1,33 @@
 import { isRetriable, readProblem } from './problems.ts';
 
-/** How long and how often one request is asked for. */
 export interface RetryLimits {
-  /** The first one included. */
+  /** Maximum number of attempts for one call, including the first. 4 by default. */
   attempts: number;
-  /** For one attempt, in milliseconds: above the ten seconds that the service takes at most. */
+  /** Timeout of one attempt, in milliseconds. 15,000 by default: the service takes up to 10,000. */
   attemptMs: number;
-  /** For all of them with the waits between, in milliseconds. */
+  /** Timeout of one call, including all attempts and waits, in milliseconds. 60,000 by default. */
   totalMs: number;
 }
 
 export type Fetch = (request: Request) => Promise<Response>;
 
-/** What came of all attempts. `response` is whole: its body is here. */
-export type Outcome = { attempts: number } & ({ response: Response; text: string } | { cause: unknown });
+/** The outcome of the last attempt. `text` is the body of `response`. */
+export type Outcome = { attempts: number } & Attempt;
 
-/** The waits before the second, third… attempt, in milliseconds, where the service says nothing. */
+type Attempt = { response: Response; text: string } | { cause: unknown };
+
+/** Bounds of the exponential backoff, in milliseconds, used without `Retry-After`. */
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 4_000;
 
 /**
- * Sends the same request, with the same headers and so the same idempotency key, until it has an answer that the contract
- * lets stand, or the limits are reached. Waits as long as `Retry-After` says.
+ * Sends the same request, with the same idempotency key, until it gets a response that must not be retried, or reaches the
+ * limits. Honours `Retry-After`.
  *
- * Rejects only with the caller's reason to abort.
+ * Rejects only with the abort reason of the caller's signal.
  */
 export async function sendWithRetries(request: Request, fetch: Fetch, limits: RetryLimits): Promise<Outcome> {
-  // By a clock that nobody sets.
+  // A monotonic clock.
   const endsAt = performance.now() + limits.totalMs;
   for (let attempts = 1; ; attempts++) {
     const leftMs = Math.max(1, Math.ceil(endsAt - performance.now()));
@@ -39,20 +40,18 @@ export async function sendWithRetries(request: Request, fetch: Fetch, limits: Re
   }
 }
 
-type Attempt = { response: Response; text: string } | { cause: unknown };
-
 async function attempt(request: Request, fetch: Fetch, timeoutMs: number): Promise<Attempt> {
   const ending = new AbortController();
   const end = () => ending.abort(request.signal.reason);
-  const timer = setTimeout(() => ending.abort(new Error(`No answer within ${timeoutMs} ms`)), timeoutMs);
+  const timer = setTimeout(() => ending.abort(new Error(`No response within ${timeoutMs} ms`)), timeoutMs);
   request.signal.addEventListener('abort', end);
   if (request.signal.aborted) end();
   try {
-    // A redirect would take the API key, and the payment, to whatever origin it names.
+    // A redirect would send the API key and the payment to another origin.
     const response = await fetch(new Request(request.clone(), { signal: ending.signal, redirect: 'manual' }));
-    if (response.type === 'opaqueredirect') return { cause: new HiddenRedirect() };
+    if (response.type === 'opaqueredirect') return { cause: new OpaqueRedirect() };
     const text = await response.text();
-    // A success that is cut, or is no JSON, is none: the same request will show.
+    // A success with an incomplete or invalid body is retried.
     if (response.ok) JSON.parse(text);
     return { response, text };
   } catch (cause) {
@@ -63,28 +62,28 @@ async function attempt(request: Request, fetch: Fetch, timeoutMs: number): Promi
   }
 }
 
-/** A redirect as a browser shows it to a page: without its status. Elsewhere it is a response like any other. */
-class HiddenRedirect extends Error {
+/** A redirect whose status the browser hides. Elsewhere, a redirect is an ordinary response. */
+class OpaqueRedirect extends Error {
   constructor() {
     super('The service redirected the request, and redirects are not followed');
   }
 }
 
-/** How long to wait before the next attempt, in milliseconds; undefined where this answer stands. */
+/** The wait before the next attempt, in milliseconds; undefined if the outcome is final. */
 function waitAfter(outcome: Attempt, attempts: number): number | undefined {
-  // Any time up to the double of the last one, so that many clients don't come back at once.
+  // Full jitter, so that clients do not retry in lockstep.
   const waitMs = Math.random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempts - 1));
-  if ('cause' in outcome) return outcome.cause instanceof HiddenRedirect ? undefined : waitMs;
+  if ('cause' in outcome) return outcome.cause instanceof OpaqueRedirect ? undefined : waitMs;
   const { response, text } = outcome;
   if (response.ok || !isRetriable(readProblem(response.status, text))) return undefined;
   return retryAfterMs(response.headers.get('retry-after')) ?? waitMs;
 }
 
-/** Seconds or a date (RFC 9110, section 10.2.3); what is neither says nothing. */
+/** Parses seconds or a date (RFC 9110, section 10.2.3); undefined for anything else. */
 function retryAfterMs(value: string | null): number | undefined {
   if (value === null) return undefined;
   if (/^\d+$/.test(value)) return Number(value) * 1_000;
-  // Date.parse sees a date in nearly everything that has a digit in it.
+  // Date.parse accepts almost any text with a digit.
   const at = value.endsWith(' GMT') ? Date.parse(value) : NaN;
   return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }

@@ -160,11 +160,15 @@ export function dereference<Document extends object>(document: Document): Docume
   return whole;
 }
 
-/** The node at a JSON pointer (RFC 6901): `#/paths/~1things/get`. */
-function readPointer(document: object, pointer: string): unknown {
-  return pointer
-    .slice(2)
+const readPointer = (document: object, pointer: string): unknown =>
+  parsePointer(pointer).reduce<unknown>(
+    (node, key) => (node as Record<string, unknown> | null | undefined)?.[key],
+    document,
+  );
+
+/** The keys of a JSON pointer (RFC 6901): `#/paths/~1things/get` → `paths`, `/things`, `get`. */
+export const parsePointer = (pointer: string): string[] =>
+  pointer
+    .slice('#/'.length)
     .split('/')
-    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .reduce<unknown>((node, key) => (node as Record<string, unknown> | null | undefined)?.[key], document);
-}
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import fastify from 'fastify';
 import { referenceDocument, type DocumentedServer } from './document.ts';
+import { escapeHtml } from './html.ts';
 
 /** The contract, and where the playground sends requests. */
 export interface Docs {
@@ -116,10 +117,6 @@ const scalar = once(async () => {
 
 const fillTemplate = (page: string, values: Record<string, string>): string =>
   page.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => escapeHtml(values[name]!));
-
-const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-const escapeHtml = (text: string) => text.replaceAll(/[&<>"]/g, (character) => ENTITIES[character]!);
 
 async function textFile(mediaType: string, text: string): Promise<DocsFile> {
   const body = Buffer.from(text);

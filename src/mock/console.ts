@@ -5,10 +5,10 @@ import { MOCK_HEADERS } from './directives.ts';
 import { SCENARIOS_PATH } from './scenarios.ts';
 import type { HandledRequest, Mock } from './server.ts';
 
-/** Colours a text, or leaves it as it is where colours are not wanted. */
+/** Colours a text, unless colours are disabled. */
 export type Paint = (format: Parameters<typeof styleText>[0], text: string) => string;
 
-/** What the mock says at its start: where it is, how to ask it, and a command to paste. */
+/** The text printed at the start: URLs, settings and a curl command. */
 export function banner(mock: Mock, config: MockConfig, paint: Paint): string {
   const { min, max } = config.latencyMs;
   const curl = curlLines(mock.document, mock.url, config.apiKey ?? 'any_key');
@@ -20,14 +20,14 @@ export function banner(mock: Mock, config: MockConfig, paint: Paint): string {
     ['', `-H '${MOCK_HEADERS.scenario}: amountTooSmall', or -H 'Prefer: code=503', on a valid request`],
     ['Latency', `${min === max ? min : `${min}-${max}`} ms: LATENCY_MS=100-800, or -H '${MOCK_HEADERS.latency}: 300'`],
     ['Error rate', `${config.errorRate}: ERROR_RATE=0.1, or -H '${MOCK_HEADERS.errorRate}: 1'`],
-    ['Data', `${config.dynamic ? 'fresh' : 'of the examples'}: DYNAMIC=1, or -H 'Prefer: dynamic=true'`],
-    ['Refusals', 'say why in the header Mock-Reason'],
+    ['Data', `${config.dynamic ? 'random' : 'from the examples'}: DYNAMIC=1, or -H 'Prefer: dynamic=true'`],
+    ['Errors', 'explained in the header Mock-Reason'],
   ];
   const lines = rows.map(([name, text]) => `${paint('dim', name.padEnd(14))}${text}`);
   return `\n${lines.join('\n')}\n\n${curl}\n`;
 }
 
-/** One line of a request for a terminal: `400 POST /api/v1/payments/intent amountTooSmall 3 ms body/amount must be >= 0.5`. */
+/** A line for the terminal: `400 POST /api/v1/payments/intent amountTooSmall 3 ms body/amount must be >= 0.5`. */
 export function describeRequest(
   { method, path, status, scenario, reason, durationMs }: HandledRequest,
   paint: Paint,
@@ -45,7 +45,7 @@ export function describeRequest(
     .join(' ');
 }
 
-/** The destination of a log in a terminal: messages only, and no line per request, which `answeredLine` tells better. */
+/** A log destination for the terminal: prints messages only, and no request lines, which describeRequest replaces. */
 export const consoleLog = (print: (line: string) => void, paint: Paint) => ({
   write(json: string): void {
     const { level, msg, suppressed } = JSON.parse(json) as { level: number; msg: string; suppressed?: number };

@@ -1,16 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit, type Document } from 'yaml';
+import { parsePointer } from '../contract/document.ts';
 import { ContractError, type ContractIssue } from '../contract/lint.ts';
 
-/** The contract as it stands in a file, YAML or JSON. */
+/** The contract from a YAML or JSON file. */
 export interface ContractFile {
   document: object;
-  /** An error about the document, with file, line and column of each fault. */
+  /** Converts an error about the document to one with the file, line and column of each issue. */
   locate(error: unknown): Error;
 }
 
-/** Reads the contract. Throws one Error that names, with file, line and column, all that is no YAML and every reference that leads nowhere. */
+/** Reads the contract. Throws one Error with file, line and column of every YAML error and every unresolved `$ref`. */
 export async function readContractFile(file: string): Promise<ContractFile> {
   const lines = new LineCounter();
   const yaml = parseDocument(await readFile(file, 'utf8'), { lineCounter: lines, prettyErrors: false });
@@ -20,9 +21,9 @@ export async function readContractFile(file: string): Promise<ContractFile> {
     return `${shown}:${line}:${col}`;
   };
   const issues = yaml.errors.map(({ pos, message }) => `${at(pos[0])} ${message}`);
-  if (issues.length === 0 && !isMap(yaml.contents)) issues.push(`${at(0)} expected a document of OpenAPI`);
+  if (issues.length === 0 && !isMap(yaml.contents)) issues.push(`${at(0)} expected an OpenAPI document`);
   if (issues.length === 0) {
-    issues.push(...findDeadReferences(yaml).map(([offset, target]) => `${at(offset)} unresolved $ref: ${target}`));
+    issues.push(...findUnresolved(yaml).map(([offset, target]) => `${at(offset)} unresolved $ref: ${target}`));
   }
   if (issues.length > 0) throw new Error(`- ${issues.join('\n- ')}`);
   return {
@@ -35,7 +36,7 @@ export async function readContractFile(file: string): Promise<ContractFile> {
   };
 }
 
-/** Where the path leads, or as near to it as the document goes. */
+/** The offset of the path, or of its nearest existing parent. */
 function findOffset(yaml: Document, { path }: ContractIssue): number {
   let node: unknown = yaml.contents;
   let offset = 0;
@@ -49,7 +50,7 @@ function findOffset(yaml: Document, { path }: ContractIssue): number {
   return offset;
 }
 
-/** Of a map the place of the key, which is where an editor should stand; of a list the place of the value. */
+/** In a map, the offset of the key; in a list, of the value. */
 function findChild(node: unknown, key: string): [offset: number | undefined, child: unknown] {
   if (isMap(node)) {
     const pair = node.items.find((item) => String(item.key) === key);
@@ -61,7 +62,7 @@ function findChild(node: unknown, key: string): [offset: number | undefined, chi
 
 const findStart = (node: unknown): number | undefined => (isNode(node) ? node.range![0] : undefined);
 
-/** A document can refer to itself in a circle: so many steps, and no more. */
+/** Ends circular references. */
 const MAX_REFERENCES = 20;
 
 function followReferences(yaml: Document, start: unknown): unknown {
@@ -75,22 +76,15 @@ function followReferences(yaml: Document, start: unknown): unknown {
   return node;
 }
 
-/** `#/components/schemas/Failure` → its node. */
-const findTarget = (yaml: Document, target: string): unknown =>
-  yaml.getIn(
-    target
-      .slice('#/'.length)
-      .split('/')
-      .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~')),
-  );
+const findTarget = (yaml: Document, pointer: string): unknown => yaml.getIn(parsePointer(pointer));
 
-function findDeadReferences(yaml: Document): [offset: number, target: string][] {
+function findUnresolved(yaml: Document): [offset: number, target: string][] {
   const found: [number, string][] = [];
   visit(yaml, {
     Pair(_index, { key, value }) {
       if (!isScalar(key) || key.value !== '$ref' || !isScalar(value) || typeof value.value !== 'string') return;
-      const isAlive = value.value.startsWith('#/') && findTarget(yaml, value.value) !== undefined;
-      if (!isAlive) found.push([value.range![0], value.value]);
+      const isResolved = value.value.startsWith('#/') && findTarget(yaml, value.value) !== undefined;
+      if (!isResolved) found.push([value.range![0], value.value]);
     },
   });
   return found;

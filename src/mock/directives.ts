@@ -21,7 +21,7 @@ export const MOCK_HEADERS = {
   errorRate: 'Mock-Error-Rate',
 } as const;
 
-/** Reads `Mock-Scenario`, `Mock-Latency`, `Mock-Error-Rate` and `Prefer`. */
+/** Parses `Mock-Scenario`, `Mock-Latency`, `Mock-Error-Rate` and `Prefer`. */
 export function readDirectives(headers: Headers): Directives {
   const issues: string[] = [];
   const prefer = readHeader(headers, 'Prefer');

@@ -1,13 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-
 import type { Schema } from '../contract/document.ts';
 
 /**
- * The example with data of its own: in each text that the schema has a pattern for, every long run of letters and digits
- * is drawn anew. `pi_3SG0o8…_secret_CBrw…` stays such a secret, and never comes twice.
+ * Randomises an example: in each text whose schema has a pattern, every long run of letters and digits is replaced, so that
+ * `pi_3SG0o8…_secret_CBrw…` becomes another such secret. Texts that would then break their pattern are kept.
  *
- * The same seed draws the same data: a retry with the same idempotency key gets the same secret, as it does from Stripe.
- * Where that would break the pattern, the text stays the example's.
+ * The same seed gives the same data, so that a retry with the same idempotency key gets the same secret, as from Stripe.
  */
 export function createDynamicData(example: unknown, schema: Schema | boolean | undefined, seed?: string): unknown {
   if (typeof schema !== 'object') return example;
@@ -21,14 +19,14 @@ export function createDynamicData(example: unknown, schema: Schema | boolean | u
 }
 
 function createDynamicText(example: string, pattern: string, seed: string | undefined): string {
-  // The first character says what kind of thing it is, and stays.
-  const fresh = example.replace(
+  // The first character is kept: in IDs it has a meaning.
+  const randomised = example.replace(
     /([A-Za-z0-9])([A-Za-z0-9]{15,})/g,
-    (_run, first: string, rest: string, place: number) => {
-      return first + drawText(rest.length, seed === undefined ? undefined : `${seed} ${place}`);
+    (_run, first: string, rest: string, offset: number) => {
+      return first + drawText(rest.length, seed === undefined ? undefined : `${seed} ${offset}`);
     },
   );
-  return new RegExp(pattern).test(fresh) ? fresh : example;
+  return new RegExp(pattern).test(randomised) ? randomised : example;
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';

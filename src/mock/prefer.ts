@@ -2,20 +2,20 @@ import type { NamedExample } from '../contract/document.ts';
 
 type Scenario = Pick<NamedExample, 'status' | 'name'>;
 
-/** A scenario, by its status, the name of its example, or both. */
+/** Chooses a scenario by status, example name, or both. */
 interface Choice {
   code?: string | undefined;
   example?: string | undefined;
 }
 
-/** The first scenario that fits the choice: without one, the first of all. Undefined where none fits. */
+/** The first scenario that matches; undefined if none does. An empty choice matches all. */
 export const chooseScenario = ({ code, example }: Choice, scenarios: readonly Scenario[]): Scenario | undefined =>
   scenarios.find(
     ({ status, name }) =>
       (code === undefined || code === String(status)) && (example === undefined || example === name),
   );
 
-/** Which scenarios there are, for whoever asked for another one. */
+/** The error message for an unknown scenario. */
 export function listChoices(scenarios: readonly Scenario[]): string {
   const known = scenarios.map(({ status, name }) => `code=${status}, example=${name}`).join('; ');
   return `Unknown scenario. Choose with the header Prefer one of: ${known}`;

@@ -4,17 +4,17 @@ import type { Operation } from '../contract/document.ts';
 import { ContractError, type ContractIssue } from '../contract/lint.ts';
 import type { ContractResponse } from '../contract/responses.ts';
 
-/** The response of Prism to a request to an operation, by the name of an example. */
+/** Returns Prism's response of an operation by the name of an example. */
 export type PrismResponses = (operation: Operation, example: string) => ContractResponse;
 
 /**
- * Asks Prism for every scenario of the contract, once: the examples are fixed, and so are its responses.
+ * Requests every scenario of the contract from Prism once, because its responses never change.
  *
- * Throws one ContractError that names every scenario that Prism can't answer or whose example breaks its own schema.
+ * Throws one ContractError that lists every scenario that Prism can't mock or whose example violates its schema.
  */
 export async function prismResponses(document: object, operations: readonly Operation[]): Promise<PrismResponses> {
   const resources = await getHttpOperationsFromSpec(document);
-  // Requests were checked before they come here, by the very code that checks them in production.
+  // Requests are validated by the contract's engine, as in production.
   const config = {
     isProxy: false,
     checkSecurity: false,
@@ -37,8 +37,8 @@ export async function prismResponses(document: object, operations: readonly Oper
       };
       const mock = { ...config.mock, code: status, exampleKey: example };
       const result = await prism.request(request, resources, { ...config, mock })();
-      const issue = (words: string, path: readonly (string | number)[] = []): ContractIssue => ({
-        text: `${operation.id} ${status} ${example}: ${words}`,
+      const issue = (message: string, path: readonly (string | number)[] = []): ContractIssue => ({
+        text: `${operation.id} ${status} ${example}: ${message}`,
         path: [...findExamplePath(operation, status, example), ...path.map(String)],
       });
       if (result._tag === 'Left') {

@@ -1,11 +1,11 @@
 import type { Operation } from '../contract/document.ts';
 import { curlLine } from '../docs/curl.ts';
+import { escapeHtml } from '../docs/html.ts';
 import { MOCK_HEADERS } from './directives.ts';
 
-/** Where the mock tells of itself. No path of a contract begins so. */
 export const SCENARIOS_PATH = '/_mock/scenarios';
 
-/** A scenario of the contract, and how to ask for it. */
+/** A scenario of the contract, with a command that requests it. */
 interface ListedScenario {
   status: number;
   example: string;
@@ -22,7 +22,7 @@ export interface ListedOperation {
   scenarios: readonly ListedScenario[];
 }
 
-/** Every scenario of a contract. `apiKeyLine` is the header with the key: `cv-api-key: any`. */
+/** Lists every scenario. `apiKeyLine` is the header with the API key: `cv-api-key: any`. */
 export const listScenarios = (
   operations: readonly Operation[],
   baseUrl: string,
@@ -42,7 +42,7 @@ export const listScenarios = (
     };
   });
 
-/** The list as a page. */
+/** The list as an HTML page. */
 export function scenariosPage(operations: readonly ListedOperation[], nonce: string): string {
   const sections = operations.map(
     ({ operation, method, path, scenarios }) => `
@@ -58,9 +58,9 @@ ${scenarios.map(scenarioHtml).join('\n')}
 <title>Scenarios of the mock</title>
 <style nonce="${nonce}">${STYLE}</style>
 <h1>Scenarios of the mock</h1>
-<p>On a valid request, the header <code>${MOCK_HEADERS.scenario}: name</code> answers the scenario of that name. <code>${MOCK_HEADERS.latency}: 100-800</code>
-delays the answer by so many milliseconds, <code>${MOCK_HEADERS.errorRate}: 0.1</code> lets every tenth request fail, and
-<code>Prefer: dynamic=true</code> makes fresh data. The same list as JSON: <a href="${SCENARIOS_PATH}">${SCENARIOS_PATH}</a> with <code>Accept: application/json</code>.</p>
+<p>On a valid request, the header <code>${MOCK_HEADERS.scenario}: name</code> selects the scenario of that name. <code>${MOCK_HEADERS.latency}: 100-800</code>
+delays the response by as many milliseconds, <code>${MOCK_HEADERS.errorRate}: 0.1</code> makes every tenth request fail, and
+<code>Prefer: dynamic=true</code> returns random data. The same list as JSON: <a href="${SCENARIOS_PATH}">${SCENARIOS_PATH}</a> with <code>Accept: application/json</code>.</p>
 ${sections.join('\n')}
 </html>
 `;
@@ -75,9 +75,6 @@ const scenarioHtml = ({ status, example, summary, headers, body, curl }: ListedS
 )}</pre>
 <pre>${escapeHtml(curl)}</pre>
 </details>`;
-
-const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 
 const STYLE = `
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }

@@ -20,33 +20,33 @@ import { listScenarios, SCENARIOS_PATH, scenariosPage } from './scenarios.ts';
 export interface Mock {
   /** `http://127.0.0.1:4010`. */
   url: string;
-  /** The contract that it started with. */
+  /** The contract at the start. */
   document: object;
   close(): Promise<void>;
 }
 
-/** A request that the mock has answered, for whoever watches. */
+/** A request with its response, for the terminal. */
 export interface HandledRequest {
   method: string;
   /** Visible ASCII, without the query. */
   path: string;
   status: number;
-  /** The name of the example that answered. */
+  /** The name of the example sent. */
   scenario: string | undefined;
-  /** Why it was refused, if it was. */
+  /** The reason for an error response. */
   reason: string | undefined;
   durationMs: number;
 }
 
 /**
- * Starts the mock on a contract (a YAML or JSON file), and serves each edit of the file as soon as it is whole.
- * A faulty edit is logged with file and line, and the last good contract stays served.
+ * Starts the mock of a contract file (YAML or JSON), and reloads the file on each edit. An invalid edit is logged with file and
+ * line, and the last valid contract stays in use.
  */
 export async function startMock(
   config: MockConfig,
   contractFile: string,
   logger: FastifyBaseLogger,
-  onResponse: (answered: HandledRequest) => void = () => {},
+  onResponse: (handled: HandledRequest) => void = () => {},
 ): Promise<Mock> {
   const open = async (file: ContractFile) => {
     try {
@@ -60,7 +60,7 @@ export async function startMock(
   const url = await app.listen({ host: config.host, port: config.port });
 
   let reading = Promise.resolve();
-  // The folder, and not the file: many editors replace the file, and a watch would stay with the old one.
+  // Watches the folder, because many editors replace the file, and a watcher would stay on the old one.
   const watcher = watch(dirname(contractFile), (_event, file) => {
     if (file === basename(contractFile)) reading = reading.then(reload);
   });
@@ -93,10 +93,10 @@ export async function startMock(
 interface MockOptions {
   config: MockConfig;
   logger: FastifyBaseLogger;
-  onResponse: (answered: HandledRequest) => void;
+  onResponse: (handled: HandledRequest) => void;
 }
 
-/** The engine and the HTTP side of the live server, with Prism's responses in place of Stripe's. */
+/** The live server's HTTP layer and engine, with Prism's responses instead of handlers. */
 async function buildMockApp(document: object, options: MockOptions): Promise<FastifyInstance> {
   const { config, logger } = options;
   const contract = await openContract(document, {
@@ -122,7 +122,7 @@ async function buildMockApp(document: object, options: MockOptions): Promise<Fas
     if (directives.issues.length > 0) return refuse(directives.issues.join('; '));
     const isOpen = directives.code === undefined && directives.example === undefined;
     if (isOpen && Math.random() < (directives.errorRate ?? errorRate)) {
-      // What a client survives that waits and asks again.
+      // Only errors that a client can retry.
       const failures = operation.examples.filter(({ status }) => status === 429 || status >= 500);
       const failure = failures[Math.floor(Math.random() * failures.length)];
       if (failure) return named(failure.name);
@@ -145,14 +145,13 @@ async function buildMockApp(document: object, options: MockOptions): Promise<Fas
   addMockHeaders(app, contract.operations, options);
   serveScenarios(app, contract.operations, `${contract.apiKeyHeader}: ${config.apiKey ?? 'any'}`);
   if (config.docs) {
-    // The one key that is let in is for those who were told it.
+    // Does not reveal the accepted key.
     const apiKey = config.apiKey === undefined ? 'any_key' : 'YOUR_SECRET_KEY_HERE';
     registerDocs(app, { document, server: { url: '/', description: 'This mock' }, apiKey });
   }
   return app;
 }
 
-/** The body of a success with data of its own. */
 function dynamicBody(operation: Operation, { status, body }: OperationResponse, seed: string | undefined): object {
   const { schema } = operation.responses[status]!.content!['application/json']!;
   return createDynamicData(body, schema, seed) as object;
@@ -163,7 +162,7 @@ const acceptKey =
   (apiKey) =>
     acceptedKey === undefined || apiKey === acceptedKey ? 'mock' : undefined;
 
-/** Adds to every answer what only a mock says: which scenario it is, and why it refuses. The body stays as it is. */
+/** Adds `Mock-Scenario` and `Mock-Reason` to every response, and delays it. */
 function addMockHeaders(
   app: FastifyInstance,
   operations: readonly Operation[],
@@ -180,7 +179,7 @@ function addMockHeaders(
     }
     const exposed = reply.getHeader('access-control-expose-headers');
     if (exposed) reply.header('access-control-expose-headers', `${String(exposed)}, Mock-Scenario, Mock-Reason`);
-    // A browser's own question before the request is not the request.
+    // Preflights are not delayed.
     const ms = request.method === 'OPTIONS' ? 0 : chooseLatencyMs(readDirectives(request.headers), config);
     // A timer of 0 would take a millisecond.
     if (ms > 0) await delay(ms);
@@ -199,11 +198,11 @@ function addMockHeaders(
   });
 }
 
-/** Not the contract's: the list of scenarios, the API reference. */
+/** Routes that are not in the contract: the list of scenarios, the API reference. */
 const isMockRoute = ({ url, routeOptions }: FastifyRequest): boolean =>
   routeOptions.config.label !== undefined || url.split('?', 1)[0] === SCENARIOS_PATH;
 
-/** The list of the scenarios: JSON for tools, a page for who asks for one. */
+/** Serves the list of scenarios, as JSON or as an HTML page. */
 function serveScenarios(app: FastifyInstance, operations: readonly Operation[], apiKeyLine: string): void {
   app.get(SCENARIOS_PATH, async ({ headers, host, protocol }, reply) => {
     const scenarios = listScenarios(operations, `${protocol}://${host}`, apiKeyLine);
@@ -217,7 +216,7 @@ function serveScenarios(app: FastifyInstance, operations: readonly Operation[], 
   });
 }
 
-/** The listening server of `first` hands its requests to `next`: no connection is lost, no port is free for a moment. */
+/** Makes the listening server of `first` pass its requests to `next`, so that no connection is lost and the port stays bound. */
 function swapHandlers(next: FastifyInstance, first: FastifyInstance): void {
   for (const event of ['request', 'checkContinue', 'checkExpectation', 'clientError', 'connect']) {
     first.server.removeAllListeners(event);

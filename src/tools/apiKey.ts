@@ -1,4 +1,4 @@
-/** `make api-key TENANT=acme`: a new key for a tenant. Only its digest is ever configured. */
+/** `make api-key TENANT=acme`: creates an API key for a tenant. Only its digest is configured. */
 import { randomBytes } from 'node:crypto';
 import { sha256 } from '../access/apiKeys.ts';
 
@@ -9,8 +9,8 @@ if (!/^[A-Za-z0-9_.-]{1,64}$/.test(tenant)) {
 }
 // 256 random bits.
 const key = `cv_${randomBytes(32).toString('base64url')}`;
-console.log(`Key, for ${tenant} alone, shown only now:
+console.log(`API key of ${tenant}, shown only once:
   ${key}
 
-Add to API_KEYS, beside the tenant's present key until the new one is in use:
+Add this to API_KEYS; remove the tenant's old key once the new one is in use:
   ${tenant}:${sha256(key).toString('hex')}`);

@@ -1,4 +1,4 @@
-/** Part of `make generate`: prints generated/problems.ts, the responses of the contract by the names of their examples. */
+/** Part of `make generate`: prints generated/problems.ts, the contract's responses by the names of their examples. */
 import document from '../../generated/openapi.json' with { type: 'json' };
 import { dereference, readOperations } from '../contract/document.ts';
 
@@ -7,7 +7,7 @@ const operations = readOperations(dereference(document));
 const problems = operations
   .flatMap(({ examples }) => examples)
   .filter(({ status }) => status >= 400)
-  // Where the contract says to wait, it says to send again; and it says so of every fault of ours.
+  // The contract allows a retry after every 5xx and 408, and wherever it sends Retry-After.
   .map(({ name, status, headers, body }) => ({
     name,
     status,

@@ -1,4 +1,4 @@
-/** Part of `make check`: opens openapi/openapi.yaml as the mock does, and names each fault with file, line and column. */
+/** Part of `make check`: opens openapi/openapi.yaml as the mock does, and prints each issue with file, line and column. */
 import { fileURLToPath } from 'node:url';
 import { openContract } from '../contract/engine.ts';
 import { readContractFile } from '../mock/contractFile.ts';

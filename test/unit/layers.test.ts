@@ -11,7 +11,7 @@ const ROWS: readonly (readonly RegExp[])[] = [
   [/^docs\/files\.ts$/, /^shutdown\.ts$/],
   [
     /^(config|env)\.ts$/,
-    /^docs\/(curl|document)\.ts$/,
+    /^docs\/(curl|document|html)\.ts$/,
     /^mock\/(contractFile|directives|dynamicData|headerValue|prefer|prism|scenarios)\.ts$/,
   ],
   [/^http\/app\.ts$/, /^observability\/admin\.ts$/],

@@ -1,8 +1,8 @@
 /**
- * `make package`: packs what other teams install, the client, the mock and the contract tests, each with the contract, into dist/.
+ * `make package`: packs the client, the mock and the contract tests for other teams into dist/, each with the contract.
  *
- * Three packages, so that a client brings one dependency along, and no Prism. Node runs no TypeScript below node_modules:
- * they hold JavaScript.
+ * Separate packages keep the client free of all dependencies but one. They contain JavaScript, because Node runs no TypeScript
+ * below node_modules.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,38 +12,38 @@ import root from '../../../package.json' with { type: 'json' };
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
-/** What each holds: the files that all of its code is reached from, what stands beside it, and whose files it serves. */
+/** For each package: its entry files, additional files, and the packages whose files it serves. */
 const PACKAGES = {
   client: {
     entries: ['src/client/index.js'],
-    beside: ['openapi/openapi.yaml', 'generated/openapi.json', 'generated/openapi.d.ts'],
+    assets: ['openapi/openapi.yaml', 'generated/openapi.json', 'generated/openapi.d.ts'],
     served: [],
   },
   mock: {
     entries: ['src/mock.js'],
-    beside: ['openapi/openapi.yaml', 'src/docs/page'],
-    // Files of theirs are served, and no code of theirs is imported.
+    assets: ['openapi/openapi.yaml', 'src/docs/page'],
+    // Their files are served, and their code is not imported.
     served: ['@fontsource-variable/inter', '@fontsource-variable/jetbrains-mono', '@scalar/fastify-api-reference'],
   },
   contract: {
-    // The tests are found by vitest, and imported by nobody.
+    // vitest finds the tests; nothing imports them.
     entries: ['test/contract/cli.js', 'test/contract/deployment.js'],
-    beside: [],
+    assets: [],
     served: [],
   },
 };
 
 const dist = join(ROOT, 'dist');
 rmSync(dist, { recursive: true, force: true });
-for (const [name, { entries, beside, served }] of Object.entries(PACKAGES)) {
+for (const [name, { entries, assets, served }] of Object.entries(PACKAGES)) {
   const source = join(ROOT, 'src/tools/packages', name);
   const folder = join(dist, name);
   mkdirSync(folder, { recursive: true });
   cpSync(source, folder, { recursive: true, filter: (file) => !file.endsWith('tsconfig.json') });
-  for (const file of ['LICENSE', ...beside]) cpSync(join(ROOT, file), join(folder, file), { recursive: true });
+  for (const file of ['LICENSE', ...assets]) cpSync(join(ROOT, file), join(folder, file), { recursive: true });
   execFileSync(process.execPath, [TSC, '-p', source, '--outDir', folder], { stdio: 'inherit' });
   const reached = [...entries.flatMap((entry) => [...findReached(join(folder, entry))]), ...served];
-  // The compiler also writes what is imported as a type only.
+  // The compiler also emits files that are only imported as types.
   for (const file of globSync('{src,generated,test}/**/*.js', { cwd: folder }).map((one) => join(folder, one))) {
     if (!reached.includes(file)) rmSync(file);
   }
@@ -54,7 +54,7 @@ for (const [name, { entries, beside, served }] of Object.entries(PACKAGES)) {
   execFileSync('npm', ['pack', '--silent', '--pack-destination', dist], { cwd: folder, stdio: 'inherit' });
 }
 
-/** The file, the files that it imports, and the packages by name. What is loaded on demand (traces) a mock never asks for. */
+/** The file, all files that it imports, and packages by name. Without dynamic imports, which only the live server uses. */
 function findReached(file: string, seen = new Set([file])): Set<string> {
   const imports = readFileSync(file, 'utf8').matchAll(/^(?:import|export) (?:[^'";]*? from )?['"]([^'"]+)['"]/gm);
   for (const [, target = ''] of imports) {
@@ -75,7 +75,6 @@ function readPackageName(target: string): string {
     .join('/');
 }
 
-/** At our own versions. */
 function findVersions(reached: readonly string[]): Record<string, string> {
   const versions: Record<string, string> = { ...root.dependencies, ...root.devDependencies };
   const names = reached.filter((one) => !isAbsolute(one)).toSorted();

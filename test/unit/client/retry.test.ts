@@ -90,13 +90,13 @@ describe('the end', () => {
 
   it('of an attempt comes after so long', async () => {
     const { outcome, endedAt } = await sent([silent], { attempts: 1, attemptMs: 300 });
-    expect({ cause: readCause(outcome), endedAt }).toEqual({ cause: 'No answer within 300 ms', endedAt: 300 });
+    expect({ cause: readCause(outcome), endedAt }).toEqual({ cause: 'No response within 300 ms', endedAt: 300 });
   });
 
   it('of all of them comes after so long, in the middle of the last', async () => {
     const { outcome, begun, endedAt } = await sent([silent], { attemptMs: 300, totalMs: 700 });
     expect({ begun, endedAt }).toEqual({ begun: [0, 550], endedAt: 700 });
-    expect(readCause(outcome)).toBe('No answer within 150 ms');
+    expect(readCause(outcome)).toBe('No response within 150 ms');
   });
 
   it('comes at once where the next attempt could only begin after it', async () => {
@@ -120,7 +120,7 @@ describe('the end', () => {
 
   it('comes, too, where there was no time at all', async () => {
     const { outcome } = await sent([silent], { totalMs: 0 });
-    expect(readCause(outcome)).toBe('No answer within 1 ms');
+    expect(readCause(outcome)).toBe('No response within 1 ms');
   });
 });
 

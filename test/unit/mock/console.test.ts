@@ -64,8 +64,8 @@ describe('in a terminal', () => {
 <dim>              </>-H 'Mock-Scenario: amountTooSmall', or -H 'Prefer: code=503', on a valid request
 <dim>Latency       </>0 ms: LATENCY_MS=100-800, or -H 'Mock-Latency: 300'
 <dim>Error rate    </>0: ERROR_RATE=0.1, or -H 'Mock-Error-Rate: 1'
-<dim>Data          </>of the examples: DYNAMIC=1, or -H 'Prefer: dynamic=true'
-<dim>Refusals      </>say why in the header Mock-Reason
+<dim>Data          </>from the examples: DYNAMIC=1, or -H 'Prefer: dynamic=true'
+<dim>Errors        </>explained in the header Mock-Reason
 
 ${curlLines(document, mock.url, 'any_key')}
 `);
@@ -77,7 +77,7 @@ ${curlLines(document, mock.url, 'any_key')}
     expect(text).toContain('\nMock          http://127.0.0.1:4010\nAPI key       cv_only\n');
     expect(text).toContain('\nLatency       10-20 ms: ');
     expect(text).toContain('\nError rate    0.1: ');
-    expect(text).toContain('\nData          fresh: ');
+    expect(text).toContain('\nData          random: ');
     expect(text).toContain("-H 'cv-api-key: cv_only'");
   });
 });

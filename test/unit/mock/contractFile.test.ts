@@ -59,10 +59,10 @@ describe('a contract', () => {
   });
 
   it.each([
-    ['- a list\n', '- @:1:1 expected a document of OpenAPI'],
-    ["- $ref: '#/lost'\n", '- @:1:1 expected a document of OpenAPI'],
+    ['- a list\n', '- @:1:1 expected an OpenAPI document'],
+    ["- $ref: '#/lost'\n", '- @:1:1 expected an OpenAPI document'],
     ['[7', '- @:1:3 Flow sequence must end with a ]'],
-    ['', '- @:1:1 expected a document of OpenAPI'],
+    ['', '- @:1:1 expected an OpenAPI document'],
     ['a: b: c\n', '- @:1:4 Nested mappings are not allowed in compact mappings'],
     ['a: "b\nc: [\n', expect.stringMatching(/^- @:\d+:\d+ Missing closing "quote(\n- @:\d+:\d+ .*)*$/)],
   ])('that is none is refused, with every place: %j', async (text, message) => {

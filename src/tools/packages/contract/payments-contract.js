@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The contract tests as a command: settings as NAME=value, or in the environment as CONTRACT_NAME. */
+/** The contract tests as a command. Settings are NAME=value arguments, or environment variables named CONTRACT_NAME. */
 import { readFileSync } from 'node:fs';
 
 const { engines } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The mock as a command: settings as NAME=value, as on the command line of make, or in the environment. */
+/** The mock as a command. Settings are NAME=value arguments, as for make, or environment variables. */
 import { readFileSync } from 'node:fs';
 
 const { engines } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
