@@ -1,20 +1,20 @@
 import { Refusal } from './errors.ts';
 
 /**
- * Reads the secret key of a Bearer or Basic `Authorization`, which is also the account here.
+ * Reads the secret key of a Bearer or Basic `Authorization`. It also identifies the account.
  *
- * Throws a 401 that holds a part of the key, as Stripe's does. Live keys are refused: nothing here may ever see one.
+ * Throws a 401 that contains a part of the key, as Stripe's does. Rejects live keys, which must never be sent here.
  */
 export function readSecretKey(authorization: string | undefined): string {
-  const key = presentedKey(authorization);
+  const key = readCredentials(authorization);
   if (key === undefined) throw new Refusal(401, NO_KEY, {}, CHALLENGE);
   if (!/^[sr]k_test_\w+$/.test(key)) throw new Refusal(401, `Invalid API Key provided: ${maskKey(key)}`, {}, CHALLENGE);
   return key;
 }
 
-/** For the ledger: the scheme and the key's kind stay readable, the key does not. */
+/** For the ledger: masks the key, but not the scheme and the key's prefix. */
 export function maskedAuthorization(authorization: string): string {
-  const key = presentedKey(authorization);
+  const key = readCredentials(authorization);
   return key === undefined ? '****' : `${authorization.split(' ', 1)[0]} ${maskKey(key)}`;
 }
 
@@ -25,7 +25,7 @@ const NO_KEY =
 
 const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="Stripe"' };
 
-function presentedKey(authorization = ''): string | undefined {
+function readCredentials(authorization = ''): string | undefined {
   const [, scheme = '', credentials = ''] = /^(\w+) +(\S+)$/.exec(authorization) ?? [];
   switch (scheme.toLowerCase()) {
     case 'bearer':
@@ -38,7 +38,7 @@ function presentedKey(authorization = ''): string | undefined {
   }
 }
 
-/** `sk_live_****************abcd`: what Stripe's own message shows of a key. */
+/** `sk_live_****************abcd`, as in Stripe's own messages. */
 function maskKey(key: string): string {
   const shown = Math.min(8, Math.floor(key.length / 2));
   const ending = key.length > 16 ? key.slice(-4) : '';

@@ -1,4 +1,4 @@
-/** Stripe forgets keys after a day, we after this many: a development server may run for weeks. */
+/** Bounds memory, as a development server may run for weeks. Stripe itself forgets keys after a day. */
 export const MAX_REMEMBERED = 10_000;
 
 /** Adds to a map and drops its oldest entry beyond the limit. */

@@ -9,7 +9,7 @@ export interface StripeErrorFields {
   param?: string | undefined;
 }
 
-/** What Stripe refuses before it begins to execute. Thrown, so that nothing of it is kept under an idempotency key. */
+/** An error before Stripe begins to execute. Thrown, so that it is not stored under the idempotency key. */
 export class Refusal extends Error {
   readonly status: number;
   readonly fields: StripeErrorFields;
@@ -36,15 +36,14 @@ export function unrecognizedUrl(method: string, path: string): Refusal {
 
 export function errorBody(fields: StripeErrorFields, requestId: string): string {
   const error = {
-    ...(fields.code !== undefined && { code: fields.code, doc_url: docUrl(fields.code) }),
+    ...(fields.code !== undefined && {
+      code: fields.code,
+      doc_url: `https://stripe.com/docs/error-codes/${fields.code.replaceAll('_', '-')}`,
+    }),
     message: fields.message,
     ...(fields.param !== undefined && { param: fields.param }),
     request_log_url: `https://dashboard.stripe.com/test/logs/${requestId}?t=${Math.floor(Date.now() / 1000)}`,
     type: fields.type,
   };
   return JSON.stringify({ error }, null, 2);
-}
-
-function docUrl(code: string): string {
-  return `https://stripe.com/docs/error-codes/${code.replaceAll('_', '-')}`;
 }

@@ -3,8 +3,8 @@ import { Refusal } from './errors.ts';
 export type FormValue = string | Form;
 
 /**
- * Nested parameters, lists too: `a[0]` and `a[1]` are the keys 0 and 1, and the items of `a[]` have keys that nobody can
- * write, `[]0` and `[]1`: other than an index, they can't be meant as names. Without a prototype.
+ * Nested parameters, including lists: `a[0]` and `a[1]` have the keys 0 and 1. Items of `a[]` have the keys `[]0` and `[]1`, which no
+ * request can contain, so they are never names. Has no prototype.
  */
 export interface Form {
   [name: string]: FormValue;
@@ -13,7 +13,7 @@ export interface Form {
 /**
  * Decodes Stripe's form encoding: `metadata[email]=a%40b.c&allowed_payment_method_types[0]=card`.
  *
- * Throws Stripe's 400 for another media type, bytes that are no UTF-8, a bad escape or a name that doesn't nest.
+ * Throws Stripe's 400 for another media type, invalid UTF-8, an invalid escape or an invalid nested name.
  */
 export function decodeForm(contentType: string | undefined, body: Buffer): Form {
   const form = emptyForm();
@@ -26,17 +26,17 @@ export function decodeForm(contentType: string | undefined, body: Buffer): Form 
   return form;
 }
 
-/** The items of a list in their order, or undefined when the parameter is no list: indexes begin at 0 and leave none out. */
+/** The items of a list in order; undefined if the parameter is not a list, whose indexes are consecutive from 0. */
 export function readList(value: FormValue): FormValue[] | undefined {
   const isList =
     typeof value === 'object' && Object.keys(value).every((key, index) => key === `${index}` || key === `[]${index}`);
   return isList ? Object.values(value) : undefined;
 }
 
-/** Whether it was written with `[]`, as only lists are. */
+/** Whether it was sent with `[]`, as only lists are. */
 export const isBareList = (value: Form): boolean => Object.keys(value).some((key) => key.startsWith('[]'));
 
-/** Equal for equal parameters, in whatever order they were sent. */
+/** Equal for equal parameters in any order. */
 export function canonicalForm(value: FormValue): string {
   if (typeof value === 'string') return JSON.stringify(value);
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -44,12 +44,11 @@ export function canonicalForm(value: FormValue): string {
 }
 
 export function emptyForm(): Form {
-  // Without a prototype, `__proto__` and `constructor` are names like any other.
-  const form: Form = Object.create(null);
-  return form;
+  // Without a prototype, `__proto__` and `constructor` are ordinary names.
+  return Object.create(null) as Form;
 }
 
-/** No parameter of Stripe's nests deeper; without a limit a hostile name overflows the stack. */
+/** Deeper than any Stripe parameter. Without a limit, a hostile name overflows the stack. */
 const MAX_DEPTH = 10;
 
 function put(form: Form, name: string, value: string): void {

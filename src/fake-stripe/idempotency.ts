@@ -3,21 +3,20 @@ import { Refusal } from './errors.ts';
 import { remember } from './bounded.ts';
 import type { PaymentIntent } from './paymentIntents.ts';
 
-/** What goes on the wire, except for the headers that every answer has. */
+/** A response, without the headers common to all. */
 export interface StripeResponse {
   status: number;
   headers: Readonly<Record<string, string>>;
   body: string;
-  /** What the body says, when it is an intent. */
+  /** The body, if it is an intent. */
   intent?: PaymentIntent;
 }
 
-/** The request that an idempotency key stands for. */
 interface KeyedRequest {
-  /** Keys belong to an account: two accounts with the same key never meet. */
+  /** Idempotency keys are scoped to an account. */
   account: string;
   key: string;
-  /** The path and the parameters, in a form that is equal for equal requests. */
+  /** The path and the parameters, in canonical form. */
   content: string;
   requestId: string;
 }
@@ -25,47 +24,49 @@ interface KeyedRequest {
 /** Stripe's limit, https://docs.stripe.com/api/idempotent_requests. */
 const MAX_KEY_LENGTH = 255;
 
-interface Kept {
+interface StoredResult {
   fingerprint: string;
   requestId: string;
-  /** Undefined while the first request is under way. */
+  /** Undefined while the first request is in progress. */
   response?: StripeResponse;
 }
 
 /**
- * Stripe's memory of idempotency keys, as documented at https://docs.stripe.com/api/idempotent_requests: a result is
- * kept once execution has begun, 500s included; what fails validation, or meets a request under way, is not.
+ * Stripe's store of idempotency keys, as documented at https://docs.stripe.com/api/idempotent_requests: results are stored once
+ * execution has begun, including 500s. Validation errors and conflicts with a request in progress are not.
  */
 export class IdempotencyKeys {
-  readonly #kept = new Map<string, Kept>();
+  readonly #results = new Map<string, StoredResult>();
 
   /**
-   * Answers from memory, or executes and keeps the answer. A Refusal thrown by `execute` frees the key again.
+   * Replays the stored response, or executes and stores it. A Refusal thrown by `execute` releases the key.
    *
-   * Throws a Refusal: 400 for a key used with other parameters, 409 for one whose first request is under way.
+   * Throws a Refusal: 400 for a key used with other parameters, 409 for one whose first request is in progress.
    */
   async once(request: KeyedRequest, execute: () => Promise<StripeResponse>): Promise<StripeResponse> {
     const { key } = request;
-    if (key.length > MAX_KEY_LENGTH) throw keyTooLong();
+    if (key.length > MAX_KEY_LENGTH) {
+      throw new Refusal(400, `Idempotency keys can be up to ${MAX_KEY_LENGTH} characters long.`);
+    }
     const name = `${request.account}\0${key}`;
     const fingerprint = createHash('sha256').update(request.content).digest('hex');
-    const known = this.#kept.get(name);
+    const known = this.#results.get(name);
     if (known !== undefined) return replay(known, key, fingerprint);
 
-    const kept: Kept = { fingerprint, requestId: request.requestId };
-    remember(this.#kept, name, kept);
+    const stored: StoredResult = { fingerprint, requestId: request.requestId };
+    remember(this.#results, name, stored);
     try {
-      kept.response = await execute();
+      stored.response = await execute();
     } catch (error) {
-      this.#kept.delete(name);
+      this.#results.delete(name);
       throw error;
     }
-    return { ...kept.response, headers: { ...kept.response.headers, ...executedHeaders(kept) } };
+    return { ...stored.response, headers: { ...stored.response.headers, ...executedHeaders(stored) } };
   }
 }
 
-function replay(known: Kept, key: string, fingerprint: string): StripeResponse {
-  // Which of the two Stripe checks first isn't documented. Parameters first: what can't become right isn't worth a retry.
+function replay(known: StoredResult, key: string, fingerprint: string): StripeResponse {
+  // Stripe does not document which it checks first. Parameters first, because that error is final.
   if (known.fingerprint !== fingerprint) throw keyReused(key);
   if (known.response === undefined) throw keyInUse(key);
   const headers = { ...known.response.headers, ...executedHeaders(known), 'Idempotent-Replayed': 'true' };
@@ -73,15 +74,11 @@ function replay(known: Kept, key: string, fingerprint: string): StripeResponse {
 }
 
 /**
- * On the first answer as on each replay. Retrying would only bring the same again, which is why Stripe says so ("we
- * expect the stripe-should-retry header to be false in most cases when a 500 is returned", stripe's RequestSender).
+ * Headers of the first response and of each replay. A retry would only be replayed ("we expect the stripe-should-retry header to
+ * be false in most cases when a 500 is returned", stripe's RequestSender).
  */
-function executedHeaders(kept: Kept): Record<string, string> {
-  return { 'Original-Request': kept.requestId, 'Stripe-Should-Retry': 'false' };
-}
-
-function keyTooLong(): Refusal {
-  return new Refusal(400, `Idempotency keys can be up to ${MAX_KEY_LENGTH} characters long.`);
+function executedHeaders(stored: StoredResult): Record<string, string> {
+  return { 'Original-Request': stored.requestId, 'Stripe-Should-Retry': 'false' };
 }
 
 function keyReused(key: string): Refusal {
@@ -91,7 +88,7 @@ function keyReused(key: string): Refusal {
   return new Refusal(400, message, { type: 'idempotency_error' }, { 'Stripe-Should-Retry': 'false' });
 }
 
-/** Reports differ on its type (`invalid_request_error`, `idempotency_error`): go by the status and the code. */
+/** Reports differ on its type (`invalid_request_error`, `idempotency_error`): rely on the status and the code. */
 function keyInUse(key: string): Refusal {
   const message =
     'There is currently another in-progress request using this Idempotent Key (that probably means you submitted ' +

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 const ALPHANUMERICS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
-/** The shape of today's ids: `pi_3` and 23 more, as in pi_3MtwBwLkdIwHu7ix28a3tqPa of Stripe's API reference. */
+/** `pi_3` and 23 more, as in pi_3MtwBwLkdIwHu7ix28a3tqPa of Stripe's API reference. */
 export const newIntentId = (): string => `pi_3${alphanumerics(23)}`;
 
 /** `<id>_secret_` and 25 more. */

@@ -5,7 +5,7 @@ import { emptyForm, type Form } from './form.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import type { PaymentIntent } from './paymentIntents.ts';
 
-/** What Stripe received and made. The lists hold the latest 10,000; the counts go on. */
+/** What the fake received and created. The lists hold the latest 10,000; the counts include all. */
 export interface Ledger {
   readonly intents: readonly LedgerIntent[];
   readonly intentCount: number;
@@ -20,10 +20,10 @@ export interface LedgerIntent {
   readonly amount: number;
   readonly currency: string;
   readonly metadata: Readonly<Record<string, string>>;
-  /** As asked for, before Stripe's filter; undefined when nothing was asked for. */
+  /** As requested, before Stripe's filter. */
   readonly allowedPaymentMethodTypes: readonly string[] | undefined;
   readonly idempotencyKey: string | undefined;
-  /** Of the request that made it. */
+  /** Of the request that created it. */
   readonly requestId: string;
 }
 
@@ -32,11 +32,11 @@ export interface LedgerRequest {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
-  /** Lower-case names; the key in `authorization` is masked, its kind is not. */
+  /** By lower-case name. The key in `authorization` is masked, except for its prefix. */
   readonly headers: Readonly<IncomingHttpHeaders>;
-  /** Empty when the connection was reset before the body was read. */
+  /** Empty if the connection was reset before the body was read. */
   readonly rawBody: string;
-  /** Empty when the body can't be decoded. */
+  /** Empty if the body can't be decoded. */
   readonly form: Readonly<Form>;
   readonly outcome: Outcome;
 }
@@ -44,20 +44,20 @@ export interface LedgerRequest {
 interface Outcome {
   /** The fault that was played. */
   readonly fault?: Fault;
-  /** What was put on the wire; undefined while under way and for a connection that got no answer. */
+  /** Undefined while in progress, and if no response was sent. */
   readonly status?: number;
-  /** Stripe answered from its memory of the idempotency key, whatever the fault made of that answer. */
+  /** Stripe replayed a stored response, even if the fault then changed it. */
   readonly replayed?: boolean;
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** A request while it is being answered. */
+/** A request in progress. */
 export interface OpenRequest extends Writable<LedgerRequest> {
   outcome: Writable<Outcome>;
 }
 
-/** Everything that `reset()` forgets. A request under way at that moment goes on with the old one. */
+/** All state that `reset()` replaces. Requests in progress continue with the old state. */
 export class Memory implements Ledger {
   readonly intents: LedgerIntent[] = [];
   readonly requests: OpenRequest[] = [];

@@ -16,7 +16,7 @@ interface IntentOrder {
   receiptEmail: string | null;
 }
 
-/** Stripe's type, with the secret that its answer to a secret key always has. */
+/** Stripe's type, with the client secret that responses to a secret key always have. */
 export type PaymentIntent = Stripe.PaymentIntent & { client_secret: string };
 
 /** The minimum for USD and eight digits: Stripe, PaymentIntent.amount. */
@@ -31,7 +31,7 @@ const MAX_METADATA_VALUE_LENGTH = 500;
 /** `maxLength` in Stripe's OpenAPI description. */
 const MAX_DESCRIPTION_LENGTH = 1000;
 
-/** What is modelled of the SDK's PaymentIntentCreateParams, and `payment_method_types`, which has an error of its own. */
+/** The modelled part of the SDK's PaymentIntentCreateParams, and `payment_method_types`, which has its own error. */
 const KNOWN_PARAMETERS: readonly string[] = [
   'allowed_payment_method_types',
   'amount',
@@ -43,9 +43,9 @@ const KNOWN_PARAMETERS: readonly string[] = [
   'receipt_email',
 ] satisfies (keyof Stripe.PaymentIntentCreateParams | 'payment_method_types')[];
 
-/** Reads the parameters of a creation. Throws Stripe's 400 for the first that it doesn't take. */
+/** Reads the parameters of a creation. Throws Stripe's 400 for the first invalid one. */
 export function readOrder(form: Form): IntentOrder {
-  refuseUnknown(form);
+  rejectUnknown(form);
   return {
     amount: readAmount(form['amount']),
     currency: readCurrency(form['currency']),
@@ -57,7 +57,7 @@ export function readOrder(form: Form): IntentOrder {
   };
 }
 
-/** A new intent with every field that the SDK's PaymentIntent calls required. */
+/** A new intent with all required fields of the SDK's PaymentIntent. */
 export function newPaymentIntent(order: IntentOrder): PaymentIntent {
   const id = newIntentId();
   const { allowed, offered } = order.methodTypes;
@@ -110,17 +110,17 @@ export function newPaymentIntent(order: IntentOrder): PaymentIntent {
 }
 
 /**
- * A valid intent of another customer: another id, other values under the same metadata keys, and another amount unless
- * `sameAmount`, which leaves the metadata as the only thing that tells the two apart.
+ * A valid intent of another customer: another ID, other values under the same metadata keys, and another amount unless
+ * `sameAmount`, which leaves only the ID and the metadata to tell the two apart.
  */
-export function someoneElsesIntent(mine: PaymentIntent, sameAmount: boolean): PaymentIntent {
+export function otherCustomersIntent(mine: PaymentIntent, sameAmount: boolean): PaymentIntent {
   const id = newIntentId();
   const metadata = Object.fromEntries(Object.keys(mine.metadata).map((key) => [key, `someone-else-${id}`]));
   const amount = sameAmount ? mine.amount : (mine.amount % MAX_CENTS) + MIN_CENTS;
   return { ...mine, id, client_secret: newClientSecret(id), amount, metadata };
 }
 
-function refuseUnknown(form: Form): void {
+function rejectUnknown(form: Form): void {
   const unknown = Object.keys(form).filter((name) => !KNOWN_PARAMETERS.includes(name));
   if (unknown.length > 0) throw unknownParameters(unknown);
 }
@@ -162,7 +162,7 @@ function readAllowRedirects(automatic: FormValue | undefined): 'always' | 'never
 }
 
 function readMetadata(value: FormValue | undefined): Record<string, string> {
-  // An empty value unsets, for all of the metadata as for one key: https://docs.stripe.com/api/metadata.
+  // An empty value unsets the metadata, or one of its keys: https://docs.stripe.com/api/metadata.
   if (value === undefined || value === '') return {};
   if (typeof value === 'string' || isBareList(value)) throw new Refusal(400, 'Invalid object', { param: 'metadata' });
   const entries = Object.entries(value).map(([key, inner]): [string, string] => [key, readMetadataValue(key, inner)]);
@@ -191,12 +191,12 @@ function readText(form: Form, param: string, maxLength = Infinity): string | nul
   return value || null;
 }
 
-/** Unicode characters, as Stripe's documentation says, and not UTF-16 units. */
+/** Stripe counts Unicode characters, not UTF-16 units. */
 function characters(text: string): number {
   return Array.from(text).length;
 }
 
-/** Stripe's words quote the customer's data: they must not be passed on, nor logged. */
+/** Stripe's message quotes the customer's data: it must not be passed on or logged. */
 function tooLong(what: 'key' | 'value', limit: number, text: string, param: string): Refusal {
   const message =
     `Metadata ${what}s can have up to ${limit} characters, but you passed in a ${what} that is ` +

@@ -4,112 +4,24 @@ import { readList, type Form, type FormValue } from './form.ts';
 
 type Type = Stripe.PaymentIntentCreateParams.AllowedPaymentMethodType;
 
-/** The SDK's AllowedPaymentMethodType. The tests hold it against the SDK's own list. */
-export const PAYMENT_METHOD_TYPES: readonly Type[] = [
-  'acss_debit',
-  'affirm',
-  'afterpay_clearpay',
-  'alipay',
-  'alma',
-  'amazon_pay',
-  'au_becs_debit',
-  'bacs_debit',
-  'bancontact',
-  'billie',
-  'bizum',
-  'blik',
-  'boku_promptpay',
-  'boleto',
-  'capchase_pay',
-  'card',
-  'card_present',
-  'cashapp',
-  'check_scan',
-  'click_to_pay',
-  'crypto',
-  'customer_balance',
-  'demo_pay',
-  'duitnow',
-  'dummy_auth_push',
-  'dummy_passthrough_card',
-  'edenred',
-  'eps',
-  'fpx',
-  'gcash',
-  'getbalance',
-  'gift_card',
-  'giropay',
-  'gopay',
-  'grabpay',
-  'id_bank_transfer',
-  'ideal',
-  'interac_present',
-  'kakao_pay',
-  'klarna',
-  'knet',
-  'konbini',
-  'kr_card',
-  'kr_market',
-  'kriya',
-  'link',
-  'mb_way',
-  'mobilepay',
-  'momo',
-  'mondu',
-  'multibanco',
-  'naver_pay',
-  'netbanking',
-  'ng_bank',
-  'ng_bank_transfer',
-  'ng_card',
-  'ng_market',
-  'ng_ussd',
-  'ng_wallet',
-  'nz_bank_account',
-  'octopus',
-  'oxxo',
-  'p24',
-  'paper_check',
-  'pay_by_bank',
-  'payco',
-  'paynow',
-  'paypal',
-  'paypay',
-  'payto',
-  'pix',
-  'promptpay',
-  'qris',
-  'rechnung',
-  'revolut_pay',
-  'samsung_pay',
-  'satispay',
-  'scalapay',
-  'sepa_debit',
-  'sequra',
-  'shop_pay',
-  'shopeepay',
-  'sofort',
-  'south_korea_market',
-  'stripe_balance',
-  'sunbit',
-  'swish',
-  'tamara',
-  'test_pay',
-  'touch_n_go',
-  'truemoney',
-  'twint',
-  'upi',
-  'us_bank_account',
-  'us_cash_voucher',
-  'vipps',
-  'wechat_pay',
-  'wero',
-  'zip',
-];
+/** The SDK's AllowedPaymentMethodType. The tests compare it with the SDK's own list. */
+export const PAYMENT_METHOD_TYPES: readonly string[] = `
+  acss_debit affirm afterpay_clearpay alipay alma amazon_pay au_becs_debit bacs_debit bancontact billie bizum blik
+  boku_promptpay boleto capchase_pay card card_present cashapp check_scan click_to_pay crypto customer_balance
+  demo_pay duitnow dummy_auth_push dummy_passthrough_card edenred eps fpx gcash getbalance gift_card giropay gopay
+  grabpay id_bank_transfer ideal interac_present kakao_pay klarna knet konbini kr_card kr_market kriya link mb_way
+  mobilepay momo mondu multibanco naver_pay netbanking ng_bank ng_bank_transfer ng_card ng_market ng_ussd
+  ng_wallet nz_bank_account octopus oxxo p24 paper_check pay_by_bank payco paynow paypal paypay payto pix
+  promptpay qris rechnung revolut_pay samsung_pay satispay scalapay sepa_debit sequra shop_pay shopeepay sofort
+  south_korea_market stripe_balance sunbit swish tamara test_pay touch_n_go truemoney twint upi us_bank_account
+  us_cash_voucher vipps wechat_pay wero zip
+`
+  .trim()
+  .split(/\s+/);
 
 /**
- * What this account takes in US dollars: Stripe filters by amount, currency and account, and of these only the currency
- * is modelled here. Everything else (eps, pix, konbini, …) is dropped without a word, as Stripe does.
+ * Types that this account accepts in US dollars. Stripe filters by amount, currency and account, of which only the currency is
+ * modelled. Others (eps, pix, konbini, …) are dropped silently, as Stripe does.
  */
 const USABLE_IN_USD: ReadonlySet<string> = new Set([
   'acss_debit',
@@ -127,26 +39,26 @@ const USABLE_IN_USD: ReadonlySet<string> = new Set([
   'wechat_pay',
 ] satisfies Type[]);
 
-/** What the account's dashboard switched on: offered when nothing was asked for. */
+/** Enabled in the account's dashboard: offered if the request names no types. */
 const OFFERED_BY_DEFAULT = ['card', 'klarna', 'affirm', 'link', 'cashapp', 'us_bank_account'] satisfies Type[];
 
 export interface MethodTypes {
-  /** As asked for. */
+  /** As requested. */
   allowed?: string[];
-  /** What of it Stripe offers. */
+  /** Those that Stripe offers. */
   offered: string[];
 }
 
 /**
  * Reads `allowed_payment_method_types`.
  *
- * Throws Stripe's 400s: no list, an empty one, an unknown type, nothing usable, together with a parameter it excludes.
+ * Throws Stripe's 400 for no list, an empty list, an unknown type, no usable type, or a mutually exclusive parameter.
  */
 export function readMethodTypes(form: Form): MethodTypes {
   if (form['payment_method_types'] !== undefined) throw noLongerSupported();
   const value = form[ALLOWED];
   if (value === undefined) return { offered: OFFERED_BY_DEFAULT };
-  refuseTogether(form);
+  rejectExclusive(form);
   if (value === '') throw emptyParameter(ALLOWED);
   const allowed = (readList(value) ?? refuse('Invalid array', ALLOWED)).map(readType);
   const offered = [...new Set(allowed)].filter((type) => USABLE_IN_USD.has(type));
@@ -172,7 +84,7 @@ function readType(value: FormValue, index: number): string {
 }
 
 /** https://docs.stripe.com/changelog/dahlia/2026-07-29/allowed-payment-method-types-parameter: mutually exclusive. */
-function refuseTogether(form: Form): void {
+function rejectExclusive(form: Form): void {
   const other = 'automatic_payment_methods';
   if (form[other] === undefined) return;
   const message = `You may only specify one of these parameters: ${ALLOWED}, ${other}.`;

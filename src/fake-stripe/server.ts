@@ -15,36 +15,36 @@ export type { LedgerIntent } from './ledger.ts';
 export interface FakeStripe {
   /** `http://127.0.0.1:<port>` */
   url: string;
-  /** Always the current one, also after `reset()`. */
-  ledger: Ledger;
-  /** Each creation (`POST /v1/payment_intents`, whatever its key or body) takes the next; after the last all is well. */
+  /** The current one: `reset()` replaces it. */
+  readonly ledger: Ledger;
+  /** Queues faults: each creation (`POST /v1/payment_intents`, with any key or body) takes the next. */
   play(...faults: Fault[]): void;
-  /** Chooses for each creation that finds no fault in the queue; undefined ends it. */
+  /** Chooses the fault of each creation while the queue is empty; undefined removes the chooser. */
   playWith(choose: (() => Fault | undefined) | undefined): void;
-  /** Forgets ledger, keys, queued and chosen faults. Requests under way end in what was forgotten. */
+  /** Clears the ledger, keys and faults. Requests in progress end in the old ledger. */
   reset(): void;
-  /** Stops listening, cuts every connection and drops every wait. */
+  /** Stops listening, closes every connection and cancels every wait. */
   close(): Promise<void>;
 }
 
 /**
- * Starts a Stripe for machines without an account: HTTP on 127.0.0.1, on a free port unless one is given.
+ * Starts a fake Stripe, for development and tests: HTTP on 127.0.0.1, by default on a free port.
  *
  * Serves `POST /v1/payment_intents` and `GET /v1/payment_intents/:id`, for any test key. Rejects when it can't listen.
  */
 export async function startFakeStripe({ port = 0 }: { port?: number } = {}): Promise<FakeStripe> {
   let memory = new Memory();
   const closing = new AbortController();
-  // One listener per waiting request is no leak.
+  // Each waiting request adds a listener.
   setMaxListeners(0, closing.signal);
 
   const server = createServer((request, response) => {
     void handleRequest(request, response, memory, closing.signal).catch((error: unknown) => {
-      // Every wait ends so when we close. Anything else is a bug, here or in a chooser of faults, and must be loud.
+      // close() aborts every wait. Any other error is a bug, here or in a chooser of faults, and must crash.
       if (!closing.signal.aborted) throw error;
     });
   });
-  // Longer than any client's own: a test must not fail because an idle connection was closed under it.
+  // Longer than any client's: tests must not fail because an idle connection was closed.
   server.keepAliveTimeout = 120_000;
 
   await new Promise<void>((resolve, reject) => {
@@ -56,19 +56,8 @@ export async function startFakeStripe({ port = 0 }: { port?: number } = {}): Pro
 
   return {
     url: `http://127.0.0.1:${readPort(server)}`,
-    ledger: {
-      get intents() {
-        return memory.intents;
-      },
-      get intentCount() {
-        return memory.intentCount;
-      },
-      get requests() {
-        return memory.requests;
-      },
-      get requestCount() {
-        return memory.requestCount;
-      },
+    get ledger() {
+      return memory;
     },
     play(...faults) {
       memory.faults.push(...faults);
@@ -90,10 +79,10 @@ export async function startFakeStripe({ port = 0 }: { port?: number } = {}): Pro
 
 const COLLECTION = '/v1/payment_intents';
 
-/** The SDK's own version; another one in `Stripe-Version` is echoed, but changes nothing. */
+/** The SDK's version. Another one in `Stripe-Version` is echoed, and has no effect. */
 const API_VERSION = '2026-10-28.endive';
 
-/** Far above the largest creation that Stripe takes. A larger body cuts the connection. */
+/** Far above the largest valid creation. A larger body closes the connection. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
 function readPort(server: Server): number {
@@ -118,7 +107,7 @@ async function handleRequest(
   const body = await readBody(incoming);
   if (body === undefined) return;
   request.rawBody = body.toString('utf8');
-  const found = await refusable(request, async () => handleRetrieval(request, incoming, memory));
+  const found = await catchRefusal(request, async () => handleRetrieval(request, incoming, memory));
   request.outcome.status = sendResponse(scene, found);
 }
 
@@ -138,7 +127,7 @@ async function handleCreation(
   if (body === undefined) return;
   request.rawBody = body.toString('utf8');
   const work: Work = async (execute) => {
-    const done = await refusable(request, async () => create(incoming, request, body, memory, execute));
+    const done = await catchRefusal(request, async () => create(incoming, request, body, memory, execute));
     request.outcome.replayed = done.headers['Idempotent-Replayed'] === 'true';
     return done;
   };
@@ -146,7 +135,7 @@ async function handleCreation(
   if (status !== undefined) request.outcome.status = status;
 }
 
-/** The order of Stripe's checks: who, then which key, then what. */
+/** Checks in Stripe's order: secret key, idempotency key, parameters. */
 async function create(
   incoming: IncomingMessage,
   request: OpenRequest,
@@ -178,7 +167,7 @@ function handleRetrieval(request: LedgerRequest, incoming: IncomingMessage, memo
   throw new Refusal(404, `No such payment_intent: '${id}'`, { code: 'resource_missing', param: 'intent' });
 }
 
-async function refusable(request: LedgerRequest, work: () => Promise<StripeResponse>): Promise<StripeResponse> {
+async function catchRefusal(request: LedgerRequest, work: () => Promise<StripeResponse>): Promise<StripeResponse> {
   try {
     return await work();
   } catch (error) {
@@ -211,7 +200,7 @@ function commonHeaders(request: LedgerRequest): Record<string, string> {
   };
 }
 
-/** Undefined when the client went away, or sends too much and is cut off. */
+/** Undefined if the client disconnected, or sent too much and was disconnected. */
 async function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
