@@ -3,39 +3,7 @@ import { isStripeSecretKey } from './payments/stripe/secretKey.ts';
 import type { TenantKey } from './access/apiKeys.ts';
 import { expected, host, integer, listOf, oneOf, onOrOff, port, Variables, type Environment } from './env.ts';
 
-export interface Config {
-  readonly host: string;
-  readonly port: number;
-  readonly logLevel: (typeof LOG_LEVELS)[number];
-  readonly apiKeys: readonly TenantKey[];
-  readonly stripeSecretKey: string;
-  /** Concurrent payments at Stripe. */
-  readonly stripeMaxInFlight: number;
-  /** Payments that may wait for a place, over all tenants. */
-  readonly stripeMaxQueued: number;
-  /** Longest wait of a payment. Counts towards the deadline of the request. */
-  readonly stripeQueueTimeoutMs: number;
-  readonly tenantRequestsPerMinute: number;
-  /** Failed authentications per minute, by address. */
-  readonly addressFailuresPerMinute: number;
-  /** Shares rate limits between instances. Default: each instance counts its own. */
-  readonly redisUrl: string | undefined;
-  /** Listens for metrics and health checks. Must not be reachable by customers. */
-  readonly adminHost: string;
-  readonly adminPort: number;
-  /** Origins whose pages may call. Default: none. */
-  readonly corsOrigins: readonly string[] | undefined;
-  /** Trusted proxies (addresses or CIDR ranges). Default: none; X-Forwarded-For is ignored. */
-  readonly trustedProxies: readonly string[] | undefined;
-  /** Open connections; further ones are closed at once. */
-  readonly maxConnections: number;
-  /** How long the server accepts requests after SIGTERM, until the load balancer has noticed. */
-  readonly drainMs: number;
-  /** Whether responses are validated against the contract, after they are sent. */
-  readonly checkAnswers: boolean;
-  /** Whether the API reference is served at /docs. */
-  readonly docs: boolean;
-}
+export type Config = ReturnType<typeof readConfig>;
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
@@ -44,29 +12,39 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
  *
  * Throws one Error that lists every missing, invalid or unknown variable, and never a secret's value.
  */
-export function readConfig(env: Environment): Config {
+export function readConfig(env: Environment) {
   const variables = new Variables(env);
-  const config: Config = {
+  const config = {
     host: variables.read('HOST', '0.0.0.0', host),
     port: variables.read('PORT', '3000', port),
     logLevel: variables.read('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
     apiKeys: variables.read('API_KEYS', undefined, tenantKeys),
     stripeSecretKey: variables.read('STRIPE_SECRET_KEY', undefined, stripeSecretKey),
-    // Below the number of connections to Stripe, see httpClient.ts.
+    /** Concurrent payments at Stripe: fewer than httpClient.ts has connections. */
     stripeMaxInFlight: variables.read('STRIPE_MAX_IN_FLIGHT', '50', integer(1, 60)),
+    /** Payments that may wait for a place, over all tenants. */
     stripeMaxQueued: variables.read('STRIPE_MAX_QUEUED', '100', integer(0, 10_000)),
-    // Leaves six of the ten seconds until the deadline: one whole attempt at Stripe.
+    /** Longest wait of a payment. Leaves six of the ten seconds until the deadline: one whole attempt at Stripe. */
     stripeQueueTimeoutMs: variables.read('STRIPE_QUEUE_TIMEOUT_MS', '500', integer(0, 4_000)),
     tenantRequestsPerMinute: variables.read('TENANT_REQUESTS_PER_MINUTE', '600', integer(1, 1_000_000_000)),
+    /** Failed authentications per minute, by address. */
     addressFailuresPerMinute: variables.read('ADDRESS_FAILURES_PER_MINUTE', '60', integer(1, 1_000_000_000)),
+    /** Shares rate limits between instances. Default: each instance counts its own. */
     redisUrl: variables.optional('REDIS_URL', redisUrl),
+    /** Listens for metrics and health checks. Must not be reachable by customers. */
     adminHost: variables.read('ADMIN_HOST', '127.0.0.1', host),
     adminPort: variables.read('ADMIN_PORT', '9090', port),
+    /** Origins whose pages may call. Default: none. */
     corsOrigins: variables.optional('CORS_ORIGINS', listOf(origin)),
+    /** Trusted proxies (addresses or CIDR ranges). Default: none; X-Forwarded-For is ignored. */
     trustedProxies: variables.optional('TRUSTED_PROXIES', listOf(addressRange)),
+    /** Open connections; further ones are closed at once. */
     maxConnections: variables.read('MAX_CONNECTIONS', '10000', integer(1, 1_000_000)),
+    /** How long the server accepts requests after SIGTERM, until the load balancer has noticed. */
     drainMs: variables.read('DRAIN_MS', '5000', integer(0, 600_000)),
-    checkAnswers: variables.read('CHECK_ANSWERS', 'off', onOrOff),
+    /** Whether responses are validated against the contract, after they are sent. */
+    validateResponses: variables.read('CHECK_ANSWERS', 'off', onOrOff),
+    /** Whether the API reference is served at /docs. */
     docs: variables.read('DOCS', 'off', onOrOff),
   };
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
@@ -92,21 +70,7 @@ export function readConfig(env: Environment): Config {
   return Object.freeze(config);
 }
 
-export interface MockConfig {
-  readonly host: string;
-  readonly port: number;
-  readonly logLevel: Config['logLevel'];
-  /** The only accepted API key. Default: any key is accepted. */
-  readonly apiKey: string | undefined;
-  /** Whether the API reference is served at /docs. */
-  readonly docs: boolean;
-  /** Delay of each response. */
-  readonly latencyMs: LatencyMs;
-  /** The share of valid requests that fail, from 0 to 1. */
-  readonly errorRate: number;
-  /** Whether successes have random data in place of the example's. */
-  readonly dynamic: boolean;
-}
+export type MockConfig = ReturnType<typeof readMockConfig>;
 
 /** A range, from which each response's delay is drawn. */
 export interface LatencyMs {
@@ -115,16 +79,20 @@ export interface LatencyMs {
 }
 
 /** Reads the mock's configuration; throws as readConfig does. */
-export function readMockConfig(env: Environment): MockConfig {
+export function readMockConfig(env: Environment) {
   const variables = new Variables(env);
-  const config: MockConfig = {
+  const config = {
     host: variables.read('HOST', '127.0.0.1', host),
     port: variables.read('PORT', '4010', port),
     logLevel: variables.read('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
+    /** The only accepted API key. Default: any key is accepted. */
     apiKey: variables.optional('API_KEY', (text) => text),
     docs: variables.read('DOCS', 'on', onOrOff),
+    /** Delay of each response. */
     latencyMs: variables.read('LATENCY_MS', '0', (text) => readLatencyMs(text) ?? expected(LATENCY_FORMAT, text)),
+    /** The share of valid requests that fail, from 0 to 1. */
     errorRate: variables.read('ERROR_RATE', '0', (text) => readRate(text) ?? expected(RATE_FORMAT, text)),
+    /** Whether successes have random data in place of the example's. */
     dynamic: variables.read('DYNAMIC', '0', oneOf(['0', '1'])) === '1',
   };
   variables.finish();

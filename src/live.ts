@@ -64,7 +64,7 @@ export async function serve(
     limits: rateLimits,
     logger,
     metrics,
-    validateResponse: config.checkAnswers
+    validateResponse: config.validateResponses
       ? createResponseValidator(contract.operations, { logger, metrics })
       : undefined,
     corsOrigins: config.corsOrigins,

@@ -32,10 +32,10 @@ export interface RequestBody {
 export interface DocumentedResponse {
   description?: string;
   headers?: Readonly<Record<string, { required?: boolean; schema?: Schema }>>;
-  content?: Readonly<Record<string, { schema?: Schema; examples?: Readonly<Record<string, ExampleObject>> }>>;
+  content?: Readonly<Record<string, { schema?: Schema; examples?: Readonly<Record<string, ResponseExample>> }>>;
 }
 
-interface ExampleObject {
+interface ResponseExample {
   summary?: string;
   value: object;
   'x-headers'?: Readonly<Record<string, string>>;
@@ -66,11 +66,6 @@ export interface Schema {
   'x-problems'?: string | Readonly<Record<string, string>>;
 }
 
-interface PathItem {
-  [method: string]: unknown;
-  parameters?: readonly Parameter[];
-}
-
 interface OperationObject {
   operationId: OperationId;
   security?: Operation['security'];
@@ -82,14 +77,10 @@ interface OperationObject {
 /** An OpenAPI document without `$ref`. */
 export interface Dereferenced {
   security?: Operation['security'];
-  paths?: Readonly<Record<string, PathItem>>;
-  components?: { securitySchemes?: Readonly<Record<string, SecurityScheme | undefined>> };
-}
-
-interface SecurityScheme {
-  type: string;
-  in?: string;
-  name?: string;
+  paths?: Readonly<Record<string, { [method: string]: unknown; parameters?: readonly Parameter[] }>>;
+  components?: {
+    securitySchemes?: Readonly<Record<string, { type: string; in?: string; name?: string } | undefined>>;
+  };
 }
 
 const isMethod = (key: string) => ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'].includes(key);

@@ -167,16 +167,13 @@ async function workIf(effect: Effect, work: Work): Promise<void> {
 }
 
 async function playDelay(fault: Fault & { kind: 'delay' }, scene: Scene): Promise<number> {
+  const isKept = fault.effect === 'kept';
   const wait = (): Promise<void> => pause(fault.delayMs, scene.closing);
-  if (fault.effect === 'kept') {
-    const response = await scene.work();
-    await wait();
-    return sendResponse(scene, response);
-  }
   const response = await scene.work(async (create) => {
-    await wait();
+    if (!isKept) await wait();
     return create();
   });
+  if (isKept) await wait();
   return sendResponse(scene, response);
 }
 

@@ -72,17 +72,12 @@ function readPath(name: string): string[] {
   return [root, ...parts];
 }
 
-function decodePart(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
-  } catch {
-    throw malformed();
-  }
-}
+const decodePart = (text: string): string => decode(() => decodeURIComponent(text.replaceAll('+', ' ')));
+const decodeUtf8 = (body: Buffer): string => decode(() => new TextDecoder('utf-8', { fatal: true }).decode(body));
 
-function decodeUtf8(body: Buffer): string {
+function decode(attempt: () => string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+    return attempt();
   } catch {
     throw malformed();
   }

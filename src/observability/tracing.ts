@@ -1,14 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  context,
-  propagation,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-  type Context,
-  type Span,
-  type Tracer,
-} from '@opentelemetry/api';
+import { context, propagation, SpanKind, SpanStatusCode, trace, type Span, type Tracer } from '@opentelemetry/api';
 
 /**
  * Starts tracing if OpenTelemetry's standard variables OTEL_TRACES_EXPORTER or OTEL_EXPORTER_OTLP_ENDPOINT are set. Otherwise
@@ -50,9 +41,7 @@ export function requestSpan(method: string, route: string, traceparent: unknown)
 }
 
 export const runInSpan = <Value>(span: Span | undefined, work: () => Value): Value =>
-  span ? context.with(contextWithSpan(span), work) : work();
-
-const contextWithSpan = (span: Span): Context => trace.setSpan(context.active(), span);
+  span ? context.with(trace.setSpan(context.active(), span), work) : work();
 
 /** Runs an outgoing call in a span, as a child of the request's. `succeeded` decides the span's status. */
 export function callSpan<Value>(

@@ -1,5 +1,6 @@
 /** `make reference TENANT=acme KEY=…`: prints how to find the intent of a request at Stripe, by its Idempotency-Key. */
 import document from '../../generated/openapi.json' with { type: 'json' };
+import { dereference, readOperations } from '../contract/document.ts';
 import { intentReference, parseClientKey, providerKey } from '../payments/idempotency.ts';
 import { REFERENCE_KEYS } from '../payments/stripe/intents.ts';
 
@@ -13,10 +14,7 @@ KEY may be set in the environment. If the client sent no key, take the reference
   process.exit(2);
 }
 
-const operationIds = Object.values(document.paths).flatMap((methods) =>
-  Object.values(methods).map(({ operationId }) => operationId),
-);
-for (const operationId of operationIds) {
+for (const { id: operationId } of readOperations(dereference(document))) {
   const reference = intentReference(providerKey(tenant, operationId, parseClientKey(key)));
   // The second key is used if the caller's metadata contains the first.
   const query = REFERENCE_KEYS.map((name) => `metadata['${name}']:'${reference}'`).join(' OR ');

@@ -38,7 +38,7 @@ describe('readConfig', () => {
       trustedProxies: undefined,
       maxConnections: 10_000,
       drainMs: 5000,
-      checkAnswers: false,
+      validateResponses: false,
       docs: false,
     });
   });

@@ -68,12 +68,7 @@ function findReached(file: string, seen = new Set([file])): Set<string> {
 }
 
 /** `@a/b/c` → `@a/b`, `yaml/x` → `yaml`. */
-function readPackageName(target: string): string {
-  return target
-    .split('/')
-    .slice(0, target.startsWith('@') ? 2 : 1)
-    .join('/');
-}
+const readPackageName = (target: string): string => /^(@[^/]+\/)?[^/]+/.exec(target)![0];
 
 function findVersions(reached: readonly string[]): Record<string, string> {
   const versions: Record<string, string> = { ...root.dependencies, ...root.devDependencies };
