@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import { connectionsClosed, endUnfinished } from './http/connections.ts';
+import { connectionsClosed, closeGracefully } from './http/connections.ts';
 import { errorWithoutMessage } from './observability/log.ts';
 
 /** Every accepted request gets its response within this time, whatever Stripe does. */
@@ -13,9 +13,9 @@ export const stopTimeoutMs = (drainMs: number): number => drainMs + DEADLINE_MS 
 export async function drain(app: FastifyInstance, drainMs: number): Promise<void> {
   await delay(drainMs);
   const closed = app.close();
-  endUnfinished(app.server);
+  closeGracefully(app.server);
   // Each response now closes its connection. Repeated, as some connections were accepted just before the port was closed.
-  const sweep = setInterval(() => endUnfinished(app.server), 50);
+  const sweep = setInterval(() => closeGracefully(app.server), 50);
   // The last accepted request still has its whole deadline.
   const watchdog = setTimeout(() => app.server.closeAllConnections(), DEADLINE_MS + 1_000);
   await closed;

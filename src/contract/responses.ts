@@ -8,26 +8,20 @@ export interface ContractResponse {
   body: object;
 }
 
-/** Finds named examples. */
-export interface Responses {
-  /** Throws if the operation has no example of this name, which the types of handlers exclude. */
-  success(operation: Operation, name: string): NamedExample;
-  /** Never throws: an undocumented problem becomes `internalError`. */
-  problem(operation: Operation | undefined, name: ProblemName): NamedExample;
-}
-
 /** Indexes the named examples. lint.ts has checked that those exist that `problem` needs. */
-export function indexResponses(operations: readonly Operation[]): Responses {
+export function indexResponses(operations: readonly Operation[]) {
   const indexes = new Map(operations.map((operation) => [operation.id, indexByName(operation.examples)]));
   // Without an operation, the first operation that documents the problem provides the example.
   const shared = indexByName(operations.flatMap(({ examples }) => examples));
   return {
-    success({ id }, name) {
+    /** Throws if the operation has no example of this name, which the types of handlers exclude. */
+    success({ id }: Operation, name: string): NamedExample {
       const example = indexes.get(id)!.get(name);
       if (!example) throw new Error(`${id}: no response has an example named ${name}`);
       return example;
     },
-    problem(operation, name) {
+    /** Never throws: an undocumented problem becomes `internalError`. */
+    problem(operation: Operation | undefined, name: ProblemName): NamedExample {
       const examples = operation ? indexes.get(operation.id)! : shared;
       return examples.get(name) ?? examples.get('internalError')!;
     },

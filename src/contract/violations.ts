@@ -33,6 +33,6 @@ function missingParameter({ keyword, instancePath, params }: ErrorObject, parame
 
 /** `body/amount must be >= 0.5`: Ajv's messages for every violation. */
 function describeErrors(errors: readonly ErrorObject[]): string {
-  const words = errors.map(({ instancePath, message }) => `${instancePath.slice(1)} ${message}`);
-  return words.join('; ').replaceAll('requestBody', 'body');
+  const messages = errors.map(({ instancePath, message }) => `${instancePath.slice(1)} ${message}`);
+  return messages.join('; ').replaceAll('requestBody', 'body');
 }

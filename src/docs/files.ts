@@ -35,20 +35,13 @@ export const localMock: Pick<Docs, 'server' | 'apiKey'> = {
   apiKey: 'YOUR_SECRET_KEY_HERE',
 };
 
-export interface DocsFiles {
-  /** The page's Content-Security-Policy. */
-  policy: string;
-  page: ReadDocsFile;
-  /** By name, relative to `docs/`. */
-  assets: ReadonlyMap<string, ReadDocsFile>;
-}
-
 /** The page and all files that it loads. */
-export function docsFiles(docs: Docs): DocsFiles {
+export function docsFiles(docs: Docs) {
   const document = referenceDocument(docs.document, docs.server);
   const { title, summary = '' } = document.info;
   const policy = contentSecurityPolicy(document.servers);
   return {
+    /** The page's Content-Security-Policy. */
     policy,
     page: once(async () =>
       textFile(
@@ -56,6 +49,7 @@ export function docsFiles(docs: Docs): DocsFiles {
         fillTemplate(await ownFile('page.html'), { policy, title, summary, scalar: SCALAR_FILE, apiKey: docs.apiKey }),
       ),
     ),
+    /** By name, relative to `docs/`. */
     assets: new Map<string, ReadDocsFile>([
       ['openapi.json', once(async () => textFile('application/json', JSON.stringify(document, null, 2)))],
       ['page.css', pageCss],

@@ -62,7 +62,7 @@ export function readMethodTypes(form: Form): MethodTypes {
   if (value === '') throw emptyParameter(ALLOWED);
   const allowed = (readList(value) ?? refuse('Invalid array', ALLOWED)).map(readType);
   const offered = [...new Set(allowed)].filter((type) => USABLE_IN_USD.has(type));
-  if (offered.length === 0) throw nothingUsable();
+  if (offered.length === 0) throw noUsableTypes();
   return { allowed, offered };
 }
 
@@ -97,7 +97,7 @@ function noLongerSupported(): Refusal {
   return new Refusal(400, message, { code: 'payment_method_types_no_longer_supported', param: 'payment_method_types' });
 }
 
-function nothingUsable(): Refusal {
+function noUsableTypes(): Refusal {
   const message =
     'No valid payment method types for this Payment Intent. Please ensure that you have activated payment methods ' +
     'compatible with your chosen currency in your dashboard (https://dashboard.stripe.com/settings/payment_methods).';

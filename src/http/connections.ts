@@ -82,7 +82,7 @@ export function keepOpen(response: ServerResponse): void {
  *
  * An incomplete request gets a 408. It can't have had an effect.
  */
-export function endUnfinished(server: Server): void {
+export function closeGracefully(server: Server): void {
   server.closeIdleConnections();
   for (const socket of openConnections.get(server) ?? []) {
     if (!socket.writable) continue;

@@ -15,10 +15,10 @@ export interface ContractFile {
 export async function readContractFile(file: string): Promise<ContractFile> {
   const lines = new LineCounter();
   const yaml = parseDocument(await readFile(file, 'utf8'), { lineCounter: lines, prettyErrors: false });
-  const shown = relative(process.cwd(), file);
+  const displayPath = relative(process.cwd(), file);
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset);
-    return `${shown}:${line}:${col}`;
+    return `${displayPath}:${line}:${col}`;
   };
   const issues = yaml.errors.map(({ pos, message }) => `${at(pos[0])} ${message}`);
   if (issues.length === 0 && !isMap(yaml.contents)) issues.push(`${at(0)} expected an OpenAPI document`);
@@ -29,7 +29,7 @@ export async function readContractFile(file: string): Promise<ContractFile> {
   return {
     document: yaml.toJS() as object,
     locate(error) {
-      if (!(error instanceof ContractError)) return new Error(`- ${shown}: ${(error as Error).message}`);
+      if (!(error instanceof ContractError)) return new Error(`- ${displayPath}: ${(error as Error).message}`);
       const located = error.issues.map((issue) => `${at(findOffset(yaml, issue))} ${issue.text}`);
       return new Error(`- ${located.join('\n- ')}`);
     },

@@ -1,4 +1,4 @@
-import type { Operation } from '../contract/document.ts';
+import type { NamedExample, Operation } from '../contract/document.ts';
 import { curlLine } from '../docs/curl.ts';
 import { escapeHtml } from '../docs/html.ts';
 import { MOCK_HEADERS } from './directives.ts';
@@ -6,14 +6,7 @@ import { MOCK_HEADERS } from './directives.ts';
 export const SCENARIOS_PATH = '/_mock/scenarios';
 
 /** A scenario of the contract, with a command that requests it. */
-interface ListedScenario {
-  status: number;
-  example: string;
-  summary: string;
-  headers: Readonly<Record<string, string>>;
-  body: object;
-  curl: string;
-}
+type ListedScenario = Omit<NamedExample, 'name'> & { example: string; curl: string };
 
 export interface ListedOperation {
   operation: string;

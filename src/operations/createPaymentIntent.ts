@@ -29,13 +29,13 @@ export const createPaymentIntent =
   };
 
 function intentOrder({ tenant, operationId, body, headers, isAbandoned }: Request): IntentOrder {
-  const unquoteKey = headers['idempotency-key'];
+  const keyHeader = headers['idempotency-key'];
   return {
     tenant,
     cents: dollarsToCents(body.amount),
     ...(body.paymentMethodTypes && { methodTypes: body.paymentMethodTypes }),
     metadata: body.metadata ?? {},
-    idempotencyKey: providerKey(tenant, operationId, unquoteKey && parseClientKey(unquoteKey)),
+    idempotencyKey: providerKey(tenant, operationId, keyHeader && parseClientKey(keyHeader)),
     ...(isAbandoned && { isAbandoned }),
   };
 }

@@ -37,14 +37,14 @@ const FAULT_BY_PARAM = new Map<string | undefined, GatewayFault>([
   ['metadata', 'metadataRefused'],
 ]);
 
-type Decisive = Pick<Failure, 'outcome' | 'statusCode' | 'type' | 'code' | 'param'>;
+type ClassifiedFields = Pick<Failure, 'outcome' | 'statusCode' | 'type' | 'code' | 'param'>;
 
 /**
  * Maps Stripe's failures to ours: by status, type, code and parameter, never by message.
  *
  * Source: https://docs.stripe.com/api/errors and https://docs.stripe.com/error-codes
  */
-export function classifyFailure({ outcome, ...response }: Decisive): GatewayFault {
+export function classifyFailure({ outcome, ...response }: ClassifiedFields): GatewayFault {
   switch (outcome) {
     case 'unreachable':
     case 'timeout':
@@ -65,7 +65,7 @@ export function classifyFailure({ outcome, ...response }: Decisive): GatewayFaul
   }
 }
 
-function classifyResponse({ statusCode = 0, type, code, param }: Omit<Decisive, 'outcome'>): GatewayFault {
+function classifyResponse({ statusCode = 0, type, code, param }: Omit<ClassifiedFields, 'outcome'>): GatewayFault {
   if (statusCode === 429 || statusCode >= 500) return 'unavailable';
   if (code === 'lock_timeout' || code === 'rate_limit') return 'unavailable';
   // Checked before the type, because Stripe also gives these two the type idempotency_error.
@@ -77,7 +77,7 @@ function classifyResponse({ statusCode = 0, type, code, param }: Omit<Decisive, 
 }
 
 /** Whether a retry with the same idempotency key may succeed. */
-export function isWorthRepeating(failure: Failure): boolean {
+export function isRetriable(failure: Failure): boolean {
   switch (failure.outcome) {
     case 'unsent':
       return false;
@@ -104,7 +104,7 @@ export function isWorthRepeating(failure: Failure): boolean {
  *
  * An overloaded Stripe, or its edge, may send a 429 or a 5xx without our key: new connections would add to its load.
  */
-export function isOutOfStep({ outcome, statusCode = 0 }: Pick<Failure, 'outcome' | 'statusCode'>): boolean {
+export function isOutOfSync({ outcome, statusCode = 0 }: Pick<Failure, 'outcome' | 'statusCode'>): boolean {
   return outcome === 'mismatched' || (outcome === 'unattributed' && statusCode !== 429 && statusCode < 500);
 }
 

@@ -4,8 +4,8 @@ import { callSpan } from '../../observability/tracing.ts';
 import { GatewayError, type CreatedIntent, type IntentOrder, type PaymentGateway } from '../gateway.ts';
 import {
   classifyFailure,
-  isOutOfStep,
-  isWorthRepeating,
+  isOutOfSync,
+  isRetriable,
   logFields,
   safeIdentifier,
   type FailedOutcome,
@@ -73,7 +73,7 @@ export function stripeGateway({
     checkOrder(order);
     const endsAt = performance.now() + deadlineMs;
     const params = intentParams(order);
-    let isUnderWay = false;
+    let isInProgress = false;
     for (let attempt = 1; ; attempt++) {
       const result = await attemptOnce(order, params, Math.min(attemptTimeoutMs, endsAt - performance.now()));
       if (result.outcome === 'created') return result.intent;
@@ -81,11 +81,11 @@ export function stripeGateway({
       const pauseMs = pauseAfter(attempt, result.headers);
       const isLate = performance.now() + pauseMs + MIN_ATTEMPT_MS > endsAt;
       // Our own earlier attempt holds the key. Its result is the one we want, so keep retrying until the deadline.
-      const isOwnAttempt = isUnderWay && classifyFailure(result) === 'keyInUse';
-      if ((attempt >= MAX_ATTEMPTS && !isOwnAttempt) || isLate || closing.signal.aborted || !isWorthRepeating(result)) {
-        throw gatewayError(result, isUnderWay);
+      const isOwnAttempt = isInProgress && classifyFailure(result) === 'keyInUse';
+      if ((attempt >= MAX_ATTEMPTS && !isOwnAttempt) || isLate || closing.signal.aborted || !isRetriable(result)) {
+        throw gatewayError(result, isInProgress);
       }
-      isUnderWay ||= mayBeUnderWay(result);
+      isInProgress ||= mayBeInProgress(result);
       await sleep(pauseMs, undefined, { signal: closing.signal }).catch(() => {});
     }
   }
@@ -100,7 +100,7 @@ export function stripeGateway({
         (error: unknown) => readFailure(error, order),
       );
     const result = await callSpan('Stripe paymentIntents.create', call, ({ outcome }) => outcome === 'created');
-    if (result.outcome !== 'created' && isOutOfStep(result)) http.renewConnections();
+    if (result.outcome !== 'created' && isOutOfSync(result)) http.renewConnections();
     onAttempt({
       outcome: result.outcome,
       durationMs: performance.now() - startedAt,
@@ -213,14 +213,14 @@ function pauseAfter(attempt: number, headers: ResponseHeaders): number {
 }
 
 /** Whether Stripe may still be processing the failed attempt. */
-function mayBeUnderWay({ outcome }: Failure): boolean {
+function mayBeInProgress({ outcome }: Failure): boolean {
   return outcome !== 'refused' && outcome !== 'unreachable';
 }
 
-function gatewayError(failure: Failure, isUnderWay: boolean): GatewayError {
+function gatewayError(failure: Failure, isInProgress: boolean): GatewayError {
   const fault = classifyFailure(failure);
   // Our own earlier attempt holds the key. The caller, who may not have sent a key, is not at fault.
-  const isOwnAttempt = fault === 'keyInUse' && isUnderWay;
+  const isOwnAttempt = fault === 'keyInUse' && isInProgress;
   const reason = `${failure.outcome}: ${failure.reason}`;
   return new GatewayError(
     isOwnAttempt ? 'unavailable' : fault,

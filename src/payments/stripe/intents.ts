@@ -65,11 +65,11 @@ export function mismatchIn(
   if (typeof metadata !== 'object' || metadata === null) return 'another reference';
   const reference = intentReference(idempotencyKey);
   const name = REFERENCE_KEYS.find((key) => params.metadata[key] === reference);
-  const isOurs = name ? isReferred(metadata, name, reference) : isEchoed && isStored(metadata, params.metadata);
+  const isOurs = name ? hasReference(metadata, name, reference) : isEchoed && isStored(metadata, params.metadata);
   return isOurs ? undefined : 'another reference';
 }
 
-function isReferred(stored: object, name: string, reference: string): boolean {
+function hasReference(stored: object, name: string, reference: string): boolean {
   return Object.hasOwn(stored, name) && (stored as Record<string, unknown>)[name] === reference;
 }
 

@@ -7,7 +7,7 @@ import {
   findDueResponses,
   connectionsClosed,
   closeAfter,
-  endUnfinished,
+  closeGracefully,
   closing,
   trackConnections,
   isLastInPipeline,
@@ -330,7 +330,7 @@ describe('the end of all connections', () => {
     const reported = new Map<Socket, string | undefined>();
     server.on('clientError', ({ code }: NodeJS.ErrnoException, socket: Socket) => void reported.set(socket, code));
 
-    endUnfinished(server);
+    closeGracefully(server);
     const closed = connectionsClosed(server);
     await Promise.all([idle, inHead, inBody].map((client) => client.closed));
     const waitingEnd = await ends.of(waiting);

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
 import type { SentResponse } from '../../../src/contract/responseValidation.ts';
 import { handleParserErrors, trackRequest, type TrackedRequest } from '../../../src/http/parserErrors.ts';
-import { endUnfinished } from '../../../src/http/connections.ts';
+import { closeGracefully } from '../../../src/http/connections.ts';
 import { openContract, type Contract } from '../../../src/contract/engine.ts';
 import { rawClient, serverEnds } from '../../support/rawHttp.ts';
 import { respondWithFirstExample } from '../../support/engine.ts';
@@ -266,8 +266,8 @@ describe('a request that has come in part when the server ends all connections',
     const serverEnd = await ends.of(client);
     client.send(bytes);
     await vi.waitUntil(() => serverEnd.bytesRead >= bytes.length, { interval: 5 });
-    endUnfinished(server);
-    endUnfinished(server);
+    closeGracefully(server);
+    closeGracefully(server);
     await client.closed;
     expect(client.received()).toMatchObject({
       responses: [{ status: 408, headers: { connection: 'close' } }],
@@ -286,8 +286,8 @@ describe('a request that has come in part when the server ends all connections',
     client.send(WHOLE + UNFINISHED);
     const response = await asked.promise;
     await nextTurn();
-    endUnfinished(server);
-    endUnfinished(server);
+    closeGracefully(server);
+    closeGracefully(server);
     response.end('{}');
     await client.closed;
     expect(client.received()).toMatchObject({

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import {
   classifyFailure,
-  isOutOfStep,
-  isWorthRepeating,
+  isOutOfSync,
+  isRetriable,
   logFields,
   type Failure,
 } from '../../../../src/payments/stripe/errors.ts';
@@ -73,7 +73,7 @@ describe('faultOf', () => {
   });
 });
 
-describe('isWorthRepeating', () => {
+describe('isRetriable', () => {
   it.each([
     { statusCode: 500 },
     { statusCode: 503 },
@@ -83,7 +83,7 @@ describe('isWorthRepeating', () => {
     { statusCode: 429, headers: { 'stripe-should-retry': 'true' } },
     { statusCode: 400, headers: { 'stripe-should-retry': 'true' } },
   ])('repeats a refusal that can pass: %o', (response) => {
-    expect(isWorthRepeating({ ...refused, ...response })).toBe(true);
+    expect(isRetriable({ ...refused, ...response })).toBe(true);
   });
 
   it.each([
@@ -94,7 +94,7 @@ describe('isWorthRepeating', () => {
     { statusCode: 500, headers: { 'stripe-should-retry': 'false' } },
     { statusCode: 409, headers: { 'stripe-should-retry': 'false' } },
   ])('does not repeat a refusal that stands: %o', (response) => {
-    expect(isWorthRepeating({ ...refused, ...response })).toBe(false);
+    expect(isRetriable({ ...refused, ...response })).toBe(false);
   });
 
   it.each([
@@ -113,7 +113,7 @@ describe('isWorthRepeating', () => {
     ['unusable', 400, true],
     ['unsent', undefined, false],
   ] as const)('%s (%s): %s', (outcome, statusCode, repeated) => {
-    expect(isWorthRepeating({ outcome, reason: '', statusCode, headers: {} })).toBe(repeated);
+    expect(isRetriable({ outcome, reason: '', statusCode, headers: {} })).toBe(repeated);
   });
 
   it.each([
@@ -129,17 +129,17 @@ describe('isWorthRepeating', () => {
   ])(
     'an error that does not echo our idempotency key proves nothing, but for the wish to be asked less: %o %s',
     (error, repeated) => {
-      expect(isWorthRepeating({ outcome: 'unattributed', reason: '', headers: {}, ...error })).toBe(repeated);
+      expect(isRetriable({ outcome: 'unattributed', reason: '', headers: {}, ...error })).toBe(repeated);
     },
   );
 
   it("repeats a lost answer although its header says that Stripe's answer would not change", () => {
     const headers = { 'stripe-should-retry': 'false' };
-    expect(isWorthRepeating({ outcome: 'cut', reason: '', statusCode: 200, headers })).toBe(true);
+    expect(isRetriable({ outcome: 'cut', reason: '', statusCode: 200, headers })).toBe(true);
   });
 });
 
-describe('isOutOfStep', () => {
+describe('isOutOfSync', () => {
   it.each([
     ['mismatched', 200, true],
     ['mismatched', 500, true],
@@ -153,7 +153,7 @@ describe('isOutOfStep', () => {
     ['cut', 200, false],
     ['unusable', 200, false],
   ] as const)('%s (%s): %s', (outcome, statusCode, expected) => {
-    expect(isOutOfStep({ outcome, statusCode })).toBe(expected);
+    expect(isOutOfSync({ outcome, statusCode })).toBe(expected);
   });
 });
 
