@@ -35,7 +35,7 @@ export interface Call {
   /** The body's bytes, none where there is no body. Throws the Problem `unsupportedMediaType` or `bodyTooLarge`. */
   readBody(body: RequestBody): Promise<Uint8Array>;
   /** Whether the client has closed its side of the connection. */
-  isAbandoned: () => boolean;
+  isAbandoned(): boolean;
   /** Runs the operation, which goes on when the client has left. */
   runOperation(run: () => Promise<OperationResponse>): Promise<OperationResponse>;
 }
@@ -157,10 +157,7 @@ function readJson(bytes: Uint8Array, { required }: RequestBody): unknown {
   return required ? {} : undefined;
 }
 
-function operationRequest(
-  { operation, request, security }: Context,
-  { isAbandoned }: Call,
-): OperationRequest<OperationId> {
+function operationRequest({ operation, request, security }: Context, call: Call): OperationRequest<OperationId> {
   const { requestBody: body, params, query, headers } = request;
   return {
     operationId: operation.operationId,
@@ -169,6 +166,6 @@ function operationRequest(
     params,
     query,
     headers,
-    isAbandoned,
+    isAbandoned: () => call.isAbandoned(),
   } as never;
 }

@@ -60,9 +60,10 @@ export class EngineCall implements Call {
 
   async readBody({ content, 'x-body-limit-bytes': maxBytes = 0 }: RequestBody): Promise<Uint8Array> {
     const { raw, requestLog } = this.#request;
-    const mediaTypes = Object.keys(content);
     const length = contentLength(raw);
-    // Where its length is given. A body in chunks may turn out to be none.
+    const checkMediaType = () => {
+      if (!hasMediaType(raw, Object.keys(content))) throw new Problem('unsupportedMediaType');
+    };
     if (length > 0) checkMediaType();
     // Only now is the body wanted. A client of HTTP/1.0 does not wait for it (RFC 9110, section 10.1.1).
     if (raw.headers.expect && raw.httpVersion === '1.1' && length <= maxBytes) this.#reply.raw.writeContinue();
@@ -71,22 +72,19 @@ export class EngineCall implements Call {
       throw error;
     });
     if (requestLog.isRefused || !raw.socket.writable) throw CONNECTION_ENDED;
-    if (body.length > 0) checkMediaType();
+    // In chunks, which may turn out to be none.
+    if (length === 0 && body.length > 0) checkMediaType();
     return body;
-
-    function checkMediaType(): void {
-      if (!hasMediaType(raw, mediaTypes)) throw new Problem('unsupportedMediaType');
-    }
   }
 
   /**
    * A client that hangs up looks like one that ends its side and reads on. That one is rare, and reads a 503: HAProxy's
    * `option abortonclose` decides the same for requests in its queue.
    */
-  readonly isAbandoned = (): boolean => {
+  isAbandoned(): boolean {
     const { socket } = this.#request.raw;
     return socket.readableEnded || socket.destroyed;
-  };
+  }
 
   runOperation(run: () => Promise<OperationResponse>): Promise<OperationResponse> {
     return this.#request.requestLog.runOperation(run, toProblem);

@@ -40,7 +40,10 @@ export class RequestLogs {
   /** Follows a request until its connection is done with it: the response is sent, or the client is gone. */
   start(request: FastifyRequest, reply: FastifyReply): RequestLog {
     const log = new RequestLog(trackRequest(reply.raw, request.id));
-    reply.raw.once('close', () => void this.#end(log, request, reply));
+    reply.raw.once('close', () => {
+      if (log.operationDone) void log.operationDone.then(() => this.#end(log, request, reply));
+      else this.#end(log, request, reply);
+    });
     return log;
   }
 
@@ -57,9 +60,9 @@ export class RequestLogs {
     this.#refusals.flush();
   }
 
-  async #end(log: RequestLog, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  #end(log: RequestLog, request: FastifyRequest, reply: FastifyReply): void {
     const { logger, metrics, validateResponse } = this.#options;
-    const { operation, tenant, problem, logFields, refusal, durationMs, span, responseBody } = await log.end();
+    const { operation, tenant, problem, logFields, refusal, durationMs, span, responseBody } = log.end();
     const { headersSent, writableFinished } = reply.raw;
     const status = refusal?.status ?? (headersSent ? reply.statusCode : 0);
     const isOfStranger = tenant === undefined && problem !== undefined && status < 500;
@@ -145,7 +148,7 @@ export class RequestLog {
     this.#responseBody = body;
   }
 
-  /** Runs the operation in the span. It goes on when the client is gone, and the end waits for it. */
+  /** Runs the operation in the span. The end waits for it. */
   async runOperation(
     run: () => Promise<OperationResponse>,
     asProblem: (error: unknown) => Problem,
@@ -159,9 +162,13 @@ export class RequestLog {
     return response;
   }
 
-  /** Everything that is known when the operation is done. */
-  async end() {
-    await this.#operationDone;
+  /** Settles with the operation, which goes on when the client is gone. Undefined where none was begun. */
+  get operationDone(): Promise<void> | undefined {
+    return this.#operationDone;
+  }
+
+  /** Everything that is known when the connection and the operation are done. */
+  end() {
     const { refusal } = this.#tracked;
     return {
       operation: this.#operation?.id,
