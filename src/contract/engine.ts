@@ -45,7 +45,10 @@ export interface OperationResponse extends ContractResponse {
 }
 
 /** Responds to a valid request in place of the handlers: the mock. */
-export type Fallback = (request: OperationRequest<OperationId>, operation: Operation) => Promise<OperationResponse>;
+export type Fallback = (request: AnyRequest, operation: Operation) => Promise<OperationResponse>;
+
+/** A request to one operation or another. */
+type AnyRequest = Omit<OperationRequest<OperationId>, 'headers'> & Pick<EngineRequest, 'headers'>;
 
 export interface EngineOptions {
   handlers?: Partial<Handlers>;
