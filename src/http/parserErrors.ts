@@ -78,6 +78,9 @@ export function handleParserErrors(
 
   // Node would say 100 Continue to anyone; the route says it to those whose body is wanted.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    // Without a 100, Node would close the connection behind this response, also where the body has come and a payment behind
+    // it is with Stripe already. Where the body is still to come, endAfter closes it.
+    Object.assign(response, { _expect_continue: false });
     server.emit('request', request, response);
   });
 

@@ -441,6 +441,7 @@ describe('a request', () => {
   it.each<[number, RawRequest, Parameters<typeof listening>[0]]>([
     [401, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, LENGTH], body: BODY }, {}],
     [401, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, CHUNKED], body: CHUNKS }, {}],
+    [401, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, LENGTH, 'Expect: 100-continue'] }, {}],
     [404, { target: '/other' }, {}],
     [404, { target: '/other', headers: [HOST, CHUNKED], body: CHUNKS }, {}],
     [405, { method: 'PUT' }, {}],
