@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { METHODS } from 'node:http';
+import { createServer, METHODS } from 'node:http';
 import cors from '@fastify/cors';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { leaveUnread } from './body.ts';
@@ -95,13 +95,12 @@ function createFastify(
     exposeHeadRoutes: false,
     // Fastify's own 503 while closing would break kept-alive connections in the middle of a drain.
     return503OnClosing: false,
-    requestTimeout: HTTP_LIMITS.requestTimeout,
-    connectionTimeout: CONNECTION_TIMEOUT_MS,
-    keepAliveTimeout: HTTP_LIMITS.keepAliveTimeout,
-    http: {
-      ...HTTP_LIMITS,
-      // Node's own refusal has no body: see checkHost.
-      requireHostHeader: false,
+    // Fastify listens for `localhost` with a server for each of its addresses, unless the server was made here. Connections of
+    // the others would be nobody's: no limit, no envelope, no drain.
+    serverFactory: (handle) => {
+      // Node's own refusal of a missing Host has no body: see checkHost.
+      const server = createServer({ ...HTTP_LIMITS, requireHostHeader: false }, handle);
+      return server.setTimeout(CONNECTION_TIMEOUT_MS);
     },
     // No hook runs for a URL that can't be read.
     frameworkErrors: onBadUrl,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { stopReading } from './body.ts';
 import {
   findDueResponses,
   closeAfter,
@@ -78,11 +79,14 @@ export function handleParserErrors(
 
   // Node would say 100 Continue to anyone; the route says it to those whose body is wanted.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    // Without a 100, Node would close the connection behind this response, also where the body has come and a payment behind
+    // it is with Stripe already. Where the body is still to come, closeAfter closes it.
+    Object.assign(response, { _expect_continue: false });
     server.emit('request', request, response);
   });
 
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    if (closing.has(request.socket)) return;
+    if (closing.has(request.socket)) return stopReading(request);
     closeAfter(response);
     const { status, headers, text } = problemHead('expectationFailed');
     response.writeHead(status, headers).end(text);
