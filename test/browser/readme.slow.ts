@@ -10,7 +10,10 @@ import { freePort } from '../support/freePort.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-const checks = readFileSync(new URL('../../.ci/run', import.meta.url), 'utf8');
+/** The steps of `make ci`: not run here once more. */
+const steps = [...readFileSync(new URL('../ci.sh', import.meta.url), 'utf8').matchAll(/^step (.+)$/gm)].map(
+  ([, step]) => `make ${step}`,
+);
 
 /** One command each: joined where a line goes on, and without its remark. */
 const commands = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, block]) =>
@@ -32,18 +35,17 @@ const NOT_HERE: Record<string, string> = {
     'it belongs into a project of another team: test/system/packages does it there',
   'npx payments-contract BASE_URL=http://127.0.0.1:3000 API_KEY=cv_dev_key':
     'it belongs into a project of another team: test/system/packages does it there',
+  'npm ci': 'it would install the packages that these tests run on once more',
   'npm ci --omit=dev': 'it would take away the packages that these tests run on',
-  'make docs-test': 'it is what runs this',
-};
-const OWN_STEPS = {
-  'make test': 'tests',
-  'make reliability': 'reliability',
-  'make parity RUNS=10000': 'parity of server and mock',
+  'make ci': 'it is what runs this',
+  'make docs-test': 'the name that make browser had',
 };
 /** What serves until it is ended, by the port that the README names. */
 const SERVERS: Record<string, string> = {
   'make start': '3000',
+  'npm run dev': '3000',
   'make mock': '4010',
+  'npm run mock': '4010',
   'make checkout': '4020',
   'npm start': '80',
 };
@@ -106,22 +108,19 @@ afterAll(async () => {
 });
 
 const serving = commands.filter((command) => command in SERVERS);
-const rest = commands.filter((command) => ![SERVERS, NOT_HERE, OWN_STEPS].some((some) => command in some));
+const rest = commands.filter((command) => !(command in SERVERS) && !(command in NOT_HERE) && !steps.includes(command));
 
 describe('the commands of the README', () => {
   it('are found', () => {
-    expect(commands).toEqual(
-      expect.arrayContaining([...Object.keys(SERVERS), ...Object.keys(NOT_HERE), ...Object.keys(OWN_STEPS)]),
-    );
+    expect(serving).toEqual(expect.arrayContaining(['make start', 'make mock', 'npm start']));
+    expect(steps).toContain('make browser');
     expect(rest.filter((command) => command.startsWith('curl '))).not.toEqual([]);
   });
 
-  it.each(Object.entries(OWN_STEPS))('%s is a step of .ci/run', (command, step) => {
-    expect(checks).toContain(`\nstep '${step}' ${command}\n`);
-  });
-
   it.each(serving)('%s serves', async (command) => {
-    await serve(command, ports.get(SERVERS[command]!)!);
+    const named = SERVERS[command]!;
+    const isFirst = serving.find((one) => SERVERS[one] === named) === command;
+    await serve(command, isFirst ? ports.get(named)! : await freePort());
     expect(started.at(-1)!.exitCode).toBeNull();
   });
 
