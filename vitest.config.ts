@@ -7,12 +7,14 @@ const project = (name: string, include: string[], settings: Settings = {}): Test
   test: { name, include, maxWorkers: 2, maxConcurrency: 20, testTimeout: 60_000, hookTimeout: 60_000, ...settings },
 });
 
-/** The Makefile says which verb runs which. */
+/** The scripts of package.json say which verb runs which. */
 export default defineConfig({
   test: {
     projects: [
       project('unit', ['test/unit/**/*.test.ts']),
       project('contract', ['test/{contract,samples}/**/*.test.ts']),
+      // As a part of `contract` it sends 1,000 requests; alone, more.
+      project('parity', ['test/contract/parity.test.ts'], { env: { RUNS: process.env['RUNS'] || '10000' } }),
       project('client', ['test/system/client/**/*.test.ts']),
       project('docs', ['test/system/docs/**/*.test.ts']),
       project('reliability', ['test/system/{reliability,chaos,fuzz,production}/**/*.test.ts']),

@@ -35,7 +35,7 @@ export interface Call {
   /** Reads the body; empty if there is none. Throws the Problem `unsupportedMediaType` or `bodyTooLarge`. */
   readBody(body: RequestBody): Promise<Uint8Array>;
   /** Whether the client has closed its side of the connection. */
-  isAbandoned: () => boolean;
+  isAbandoned(): boolean;
   /** Runs the operation. It continues if the client disconnects. */
   runOperation(run: () => Promise<OperationResponse>): Promise<OperationResponse>;
 }
@@ -45,7 +45,10 @@ export interface OperationResponse extends ContractResponse {
 }
 
 /** Responds to valid requests without a handler: the mock. */
-export type Fallback = (request: OperationRequest<OperationId>, operation: Operation) => Promise<OperationResponse>;
+export type Fallback = (request: AnyRequest, operation: Operation) => Promise<OperationResponse>;
+
+/** A request to any operation. */
+type AnyRequest = Omit<OperationRequest<OperationId>, 'headers'> & Pick<EngineRequest, 'headers'>;
 
 export interface EngineOptions {
   handlers?: Partial<Handlers>;
@@ -157,10 +160,7 @@ function readJson(bytes: Uint8Array, { required }: RequestBody): unknown {
   return required ? {} : undefined;
 }
 
-function operationRequest(
-  { operation, request, security }: Context,
-  { isAbandoned }: Call,
-): OperationRequest<OperationId> {
+function operationRequest({ operation, request, security }: Context, call: Call): OperationRequest<OperationId> {
   const { requestBody: body, params, query, headers } = request;
   return {
     operationId: operation.operationId,
@@ -169,6 +169,6 @@ function operationRequest(
     params,
     query,
     headers,
-    isAbandoned,
+    isAbandoned: () => call.isAbandoned(),
   } as never;
 }

@@ -1,3 +1,4 @@
+import findMyWay, { type HTTPMethod } from 'find-my-way';
 import { OpenAPIRouter, type Operation, type ParsedRequest, type Request } from 'openapi-backend';
 
 /** A request on its way through openapi-backend. The router completes it in place, as the library asks for it three times. */
@@ -20,13 +21,13 @@ export interface EngineRequest {
 
 /**
  * openapi-backend's router with an index. Its own router goes through all operations for each request and parses each
- * request three times: 23 µs at one operation, 745 µs at 500. This one takes the same time for any number of operations.
+ * request three times: 23 µs at one operation, 745 µs at 500. With Fastify's router as the index, the time stays the same.
  */
 export class IndexedRouter extends OpenAPIRouter {
   readonly #operations = super.getOperations();
   readonly #byId = new Map(this.#operations.map((operation) => [operation.operationId, operation]));
-  readonly #byPath = Map.groupBy(this.#operations, ({ path }) => path);
-  readonly #root = buildTree(this.#operations);
+  readonly #methods = [...new Set(this.#operations.map(({ method }) => method.toUpperCase()))];
+  readonly #index = indexOperations(this.#operations);
 
   override getOperations(): Operation[] {
     return this.#operations;
@@ -40,28 +41,30 @@ export class IndexedRouter extends OpenAPIRouter {
   override matchOperation(request: Request): Operation | undefined;
   override matchOperation(request: Request, strict: boolean): Operation;
   override matchOperation(request: Request, strict = false): Operation | undefined {
-    const method = request.method.toLowerCase();
-    const exact = this.#byPath.get(request.path)?.find((operation) => operation.method === method);
-    if (exact) return exact;
-    const matches = matchPath(this.#root, request.path);
-    const match = matches.find(({ operation }) => operation.method === method);
-    if (!match && strict) throw matches.length > 0 ? METHOD_NOT_ALLOWED : NOT_FOUND;
+    const match = this.#find(request.method, request.path);
+    if (!match && strict) throw this.allowedMethods(request.path).length > 0 ? METHOD_NOT_ALLOWED : NOT_FOUND;
     if (match) request.params = match.params;
     return match?.operation;
   }
 
   /** The methods that the document describes for this path, upper case. */
   allowedMethods(path: string): string[] {
-    const methods = matchPath(this.#root, path).map(({ operation }) => operation.method.toUpperCase());
-    return [...new Set(methods)];
+    return this.#methods.filter((method) => this.#find(method, path));
+  }
+
+  #find(method: string, path: string): { operation: Operation; params: Record<string, string> } | undefined {
+    const match = this.#index.find(method as HTTPMethod, path);
+    if (!match) return undefined;
+    const { operation, names } = match.store as IndexEntry;
+    const values = Object.values(match.params);
+    // The index takes `/things/` for `/things/{id}`.
+    if (values.includes('')) return undefined;
+    return { operation, params: Object.fromEntries(names.map((name, at) => [name, values[at]!])) };
   }
 
   override parseRequest(request: Request, operation?: Operation): ParsedRequest {
     const ours = request as unknown as EngineRequest;
-    if (operation && !ours.query) {
-      ours.params ??= {};
-      ours.query = this.#declaredQuery(ours, operation);
-    }
+    if (operation) ours.query ??= this.#declaredQuery(ours, operation);
     return ours as unknown as ParsedRequest;
   }
 
@@ -79,85 +82,26 @@ export class IndexedRouter extends OpenAPIRouter {
 const NOT_FOUND = new Error('404-notFound: no route matches request');
 const METHOD_NOT_ALLOWED = new Error('405-methodNotAllowed: this method is not registered for the route');
 
-// --- path templates ---
-
-/** One segment of the paths: what may come behind it, and the operations that end with it. */
-interface PathNode {
-  fixed: Map<string, PathNode>;
-  /** Segments with parameters, such as `{id}` or `{name}.json`, the most specific first. */
-  templated: { template: string; pattern: RegExp; names: readonly string[]; node: PathNode }[];
-  operations: Operation[];
-}
-
-interface PathMatch {
+interface IndexEntry {
   operation: Operation;
-  params: Record<string, string>;
+  /** Of the path parameters, in the order of the path. */
+  names: readonly string[];
 }
 
-const emptyNode = (): PathNode => ({ fixed: new Map(), templated: [], operations: [] });
+/** The rules of a parameter's schema decide how long it may be, and not the router. */
+const MAX_PARAMETER_LENGTH = 16 * 1024;
 
-function buildTree(operations: readonly Operation[]): PathNode {
-  const root = emptyNode();
+function indexOperations(operations: readonly Operation[]): findMyWay.Instance<findMyWay.HTTPVersion.V1> {
+  const index = findMyWay({ maxParamLength: MAX_PARAMETER_LENGTH });
   for (const operation of operations) {
-    const end = operation.path.split('/').reduce(childNode, root);
-    end.operations.push(operation);
+    const names: string[] = [];
+    // `{payment-id}` → `:p0`: an index's names may not have all of the characters that OpenAPI's may.
+    const path = operation.path.replaceAll(':', '::').replace(/\{([^}]+)\}/g, (_template, name: string) => {
+      names.push(name);
+      return `:p${names.length - 1}`;
+    });
+    const entry: IndexEntry = { operation, names };
+    index.on(operation.method.toUpperCase() as HTTPMethod, path, () => {}, entry);
   }
-  return root;
-}
-
-function childNode(parent: PathNode, segment: string): PathNode {
-  const isTemplated = /\{[^}]+\}/.test(segment);
-  const known = isTemplated
-    ? parent.templated.find(({ template }) => template === segment)?.node
-    : parent.fixed.get(segment);
-  if (known) return known;
-  const node = emptyNode();
-  if (isTemplated) {
-    parent.templated.push({ template: segment, ...segmentPattern(segment), node });
-    parent.templated.sort((a, b) => literalLength(b.template) - literalLength(a.template));
-  } else parent.fixed.set(segment, node);
-  return node;
-}
-
-const literalLength = (template: string): number => template.replace(/\{[^}]+\}/g, '').length;
-
-/** `{name}.json` → a pattern of the whole segment, and the names of its groups. */
-function segmentPattern(template: string): { pattern: RegExp; names: string[] } {
-  const names = [...template.matchAll(/\{([^}]+)\}/g)].map(([, name]) => name!);
-  const literals = template.split(/\{[^}]+\}/).map((literal) => escapeRegExp(literal));
-  return { pattern: new RegExp(`^${literals.join('(.+)')}$`, 's'), names };
-}
-
-const escapeRegExp = (literal: string): string => literal.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-
-/** All operations of a path, the most specific path first (OpenAPI: a path without a template goes before one that has one). */
-function matchPath(root: PathNode, path: string): PathMatch[] {
-  const segments = path.split('/').map(decodeSegment);
-  const matches: PathMatch[] = [];
-  const walk = (node: PathNode, index: number, params: Record<string, string>): void => {
-    if (index === segments.length) {
-      for (const operation of node.operations) matches.push({ operation, params });
-      return;
-    }
-    const segment = segments[index]!;
-    const fixed = node.fixed.get(segment);
-    if (fixed) walk(fixed, index + 1, params);
-    for (const { pattern, names, node: next } of node.templated) {
-      const values = pattern.exec(segment)?.slice(1);
-      if (!values) continue;
-      walk(next, index + 1, { ...params, ...Object.fromEntries(names.map((name, at) => [name, values[at]!])) });
-    }
-  };
-  walk(root, 0, {});
-  return matches;
-}
-
-/** Each segment is decoded by itself: an encoded slash separates nothing (RFC 3986, section 2.2). */
-function decodeSegment(segment: string): string {
-  if (!segment.includes('%')) return segment;
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
-  }
+  return index;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { METHODS } from 'node:http';
+import { createServer, METHODS } from 'node:http';
 import cors from '@fastify/cors';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { leaveUnread } from './body.ts';
@@ -95,13 +95,12 @@ function createFastify(
     exposeHeadRoutes: false,
     // Fastify's 503 while closing would break keep-alive connections during a drain.
     return503OnClosing: false,
-    requestTimeout: HTTP_LIMITS.requestTimeout,
-    connectionTimeout: CONNECTION_TIMEOUT_MS,
-    keepAliveTimeout: HTTP_LIMITS.keepAliveTimeout,
-    http: {
-      ...HTTP_LIMITS,
-      // checkHost rejects it instead: Node's response has no body.
-      requireHostHeader: false,
+    // Fastify listens on `localhost` with one server per address, unless the server is created here. Connections of the others
+    // would have no limits, no responses of ours to parser errors, and no drain.
+    serverFactory: (handle) => {
+      // checkHost rejects a missing Host instead: Node's response has no body.
+      const server = createServer({ ...HTTP_LIMITS, requireHostHeader: false }, handle);
+      return server.setTimeout(CONNECTION_TIMEOUT_MS);
     },
     // Fastify runs no hook for a malformed URL.
     frameworkErrors: onBadUrl,

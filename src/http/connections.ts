@@ -23,6 +23,12 @@ const KEEP_ALIVE_BUFFER_MS = 1_000;
 const LINGER_MS = 500;
 const LAST_LINGER_MS = 200;
 
+/**
+ * Requests of a connection that are in flight at once. Of small ones, Node would take two thousand from a single read,
+ * at 5 KB each, and go on reading.
+ */
+const MAX_PIPELINED = 32;
+
 /** The open connections of each server. */
 const openConnections = new WeakMap<Server, Set<Socket>>();
 
@@ -117,19 +123,22 @@ export function trackConnections(server: Server): void {
   server.removeAllListeners('request');
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request;
+    // RFC 9112, section 9.6: requests after the closing one are not processed. The client sends them again on another connection.
+    if (closing.has(socket)) return stopReading(request);
     limitChunks(request);
-    // RFC 9112, section 9.6: requests after the closing one are not processed.
-    if (closing.has(socket)) return;
-    trackResponse(socket, response);
+    const responses = trackResponse(socket, response);
     if (!isKeptOpen(response)) limitIdleTime(response);
-    if (request.headers.upgrade !== undefined) closeAfterUpgrade(response);
+    // Upgrade is ignored (RFC 9110, section 7.8). But Node's parser stops after such a request and drops the rest of the segment:
+    // a pipelined payment would get no response.
+    if (request.headers.upgrade !== undefined || responses.size === MAX_PIPELINED) acceptNoMoreRequests(response);
     for (const handle of handlers) handle.call(server, request, response);
     // Fastify sets it while it closes.
     if (response.getHeader('connection') === 'close') closing.add(socket);
   });
 }
 
-function trackResponse(socket: Socket, response: ServerResponse): void {
+/** Returns the responses that are in flight on the connection, this one included. */
+function trackResponse(socket: Socket, response: ServerResponse): ReadonlySet<ServerResponse> {
   const responses = inFlight.get(socket) ?? new Set();
   inFlight.set(socket, responses.add(response));
   response.once('close', () => {
@@ -137,6 +146,7 @@ function trackResponse(socket: Socket, response: ServerResponse): void {
     const due = unreadable.has(socket) ? findDueResponses(socket).length : responses.size;
     if (closing.has(socket) && due === 0) socket.destroySoon();
   });
+  return responses;
 }
 
 /** An idle connection takes up to 30 KB, so an unauthenticated client may not keep one as long as a load balancer. */
@@ -154,11 +164,8 @@ function setKeepAliveHint(response: ServerResponse, keepAliveMs: number): void {
   Object.assign(response, { _keepAliveTimeout: keepAliveMs });
 }
 
-/**
- * Upgrade is ignored (RFC 9110, section 7.8). But Node's parser stops after such a request and drops the rest of the segment, so
- * a pipelined payment would get no response. `Connection: close` tells the client to send it again.
- */
-function closeAfterUpgrade(response: ServerResponse): void {
+/** Closes the connection after this response, as closeAfter does, but reads the rest of its request. */
+function acceptNoMoreRequests(response: ServerResponse): void {
   closing.add(response.req.socket);
   response.shouldKeepAlive = false;
 }

@@ -60,9 +60,10 @@ export class EngineCall implements Call {
 
   async readBody({ content, 'x-body-limit-bytes': maxBytes = 0 }: RequestBody): Promise<Uint8Array> {
     const { raw, requestLog } = this.#request;
-    const mediaTypes = Object.keys(content);
     const length = contentLength(raw);
-    // A chunked body may turn out to be empty, so it is checked after reading.
+    const checkMediaType = () => {
+      if (!hasMediaType(raw, Object.keys(content))) throw new Problem('unsupportedMediaType');
+    };
     if (length > 0) checkMediaType();
     // HTTP/1.0 has no 100 Continue (RFC 9110, section 10.1.1).
     if (raw.headers.expect && raw.httpVersion === '1.1' && length <= maxBytes) this.#reply.raw.writeContinue();
@@ -71,22 +72,19 @@ export class EngineCall implements Call {
       throw error;
     });
     if (requestLog.isRefused || !raw.socket.writable) throw CONNECTION_ENDED;
-    if (body.length > 0) checkMediaType();
+    // A chunked body may turn out to be empty, so it is checked after reading.
+    if (length === 0 && body.length > 0) checkMediaType();
     return body;
-
-    function checkMediaType(): void {
-      if (!hasMediaType(raw, mediaTypes)) throw new Problem('unsupportedMediaType');
-    }
   }
 
   /**
    * A disconnected client looks like one that half-closes and still reads. Those are rare, and get a 503: HAProxy's
    * `option abortonclose` makes the same choice for queued requests.
    */
-  readonly isAbandoned = (): boolean => {
+  isAbandoned(): boolean {
     const { socket } = this.#request.raw;
     return socket.readableEnded || socket.destroyed;
-  };
+  }
 
   runOperation(run: () => Promise<OperationResponse>): Promise<OperationResponse> {
     return this.#request.requestLog.runOperation(run, toProblem);

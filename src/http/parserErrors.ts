@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { stopReading } from './body.ts';
 import {
   findDueResponses,
   closeAfter,
@@ -78,11 +79,14 @@ export function handleParserErrors(
 
   // Node would send 100 Continue to everyone; EngineCall sends it after authentication.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    // Without a 100, Node would close the connection after this response, even if the body has arrived and a pipelined payment
+    // is in flight. If the body has not arrived, closeAfter closes the connection.
+    Object.assign(response, { _expect_continue: false });
     server.emit('request', request, response);
   });
 
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    if (closing.has(request.socket)) return;
+    if (closing.has(request.socket)) return stopReading(request);
     closeAfter(response);
     const { status, headers, text } = problemHead('expectationFailed');
     response.writeHead(status, headers).end(text);

@@ -40,7 +40,10 @@ export class RequestLogs {
   /** Tracks a request until its response is sent or the client disconnects. */
   start(request: FastifyRequest, reply: FastifyReply): RequestLog {
     const log = new RequestLog(trackRequest(reply.raw, request.id));
-    reply.raw.once('close', () => void this.#end(log, request, reply));
+    reply.raw.once('close', () => {
+      if (log.operationDone) void log.operationDone.then(() => this.#end(log, request, reply));
+      else this.#end(log, request, reply);
+    });
     return log;
   }
 
@@ -56,9 +59,9 @@ export class RequestLogs {
     this.#refusals.flush();
   }
 
-  async #end(log: RequestLog, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  #end(log: RequestLog, request: FastifyRequest, reply: FastifyReply): void {
     const { logger, metrics, validateResponse } = this.#options;
-    const ended = await log.end();
+    const ended = log.end();
     const { operation, tenant, problem, logFields, refusal, durationMs, span, responseBody } = ended;
     const { headersSent, writableFinished } = reply.raw;
     const status = refusal?.status ?? (headersSent ? reply.statusCode : 0);
@@ -133,7 +136,7 @@ export class RequestLog {
     this.#responseBody = body;
   }
 
-  /** Runs the operation in the span. end() waits for it, even if the client disconnects. */
+  /** Runs the operation in the span. RequestLogs waits for it, even if the client disconnects. */
   async runOperation(
     run: () => Promise<OperationResponse>,
     asProblem: (error: unknown) => Problem,
@@ -147,9 +150,13 @@ export class RequestLog {
     return response;
   }
 
-  /** All collected data, once the operation is done. */
-  async end() {
-    await this.#operationDone;
+  /** Settles with the operation. Undefined if none was started. */
+  get operationDone(): Promise<void> | undefined {
+    return this.#operationDone;
+  }
+
+  /** All collected data. */
+  end() {
     const { refusal } = this.#tracked;
     return {
       operation: this.#operation?.id,

@@ -104,7 +104,9 @@ async function buildMockApp(document: object, options: MockOptions): Promise<Fas
       const directives = readDirectives(headers);
       const response = chooseResponse(directives, operation, config);
       const isDynamic = response.status < 300 && (directives.dynamic ?? config.dynamic);
-      return isDynamic ? { ...response, body: dynamicBody(operation, response, headers['idempotency-key']) } : response;
+      if (!isDynamic) return response;
+      const key = headers['idempotency-key'];
+      return { ...response, body: dynamicBody(operation, response, key?.toString()) };
     },
   });
   contract.compile();

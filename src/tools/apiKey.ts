@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { sha256 } from '../access/apiKeys.ts';
 
-const tenant = process.argv[2] ?? '';
+const tenant = process.env['TENANT'] ?? '';
 if (!/^[A-Za-z0-9_.-]{1,64}$/.test(tenant)) {
   console.error('usage: make api-key TENANT=name (1 to 64 letters, digits, dots, dashes or underscores)');
   process.exit(2);

@@ -1,5 +1,5 @@
 /**
- * `make bench`: our server and its peers on the same Stripe, one after the other in every round, each in a fresh process.
+ * `make bench ROUNDS=5 REQUESTS=10000`: our server and its peers on the same Stripe, one after the other in every round, each in a fresh process.
  *
  * CPU time is what is compared: unlike times and rates it says much the same on a machine that others use, too.
  */
@@ -15,25 +15,23 @@ import { measureCost, FLOOR, MOCK, OURS, PEERS, PRISM, sample, scaled } from './
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '5' },
-    requests: { type: 'string', default: '10000' },
     /** A pattern of the servers' names. */
     only: { type: 'string', default: '' },
     /** Another version's ours.ts, to be compared. */
     also: { type: 'string', multiple: true, default: [] },
-    /** The servers alone. */
-    short: { type: 'boolean', default: false },
   },
 });
 const STRIPE: Program = { name: 'Stripe, a stub', args: [here('stripeStub.ts')] };
-const rounds = Number(values.rounds);
-const requests = Number(values.requests);
+const rounds = Number(process.env['ROUNDS'] || 5);
+const requests = Number(process.env['REQUESTS'] || 10_000);
+/** Whether only the servers are measured, and no report is written. */
+const isShort = Boolean(process.env['SHORT']);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const load = startLoad();
 try {
   const servers = await measureServers();
   const about = `Node ${process.version}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}; ${rounds} rounds of ${requests} requests.`;
-  if (values.only || values.short) console.log(`${about}\n\n${serversReport(servers)}`);
+  if (values.only || isShort) console.log(`${about}\n\n${serversReport(servers)}`);
   else {
     const report = createReport({ servers, ...(await measureTheRest()) });
     console.log(`${about}\n\n${report}`);

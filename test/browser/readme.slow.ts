@@ -1,7 +1,10 @@
-/** Every command of the README, in its order. Only the ports are others, so that nobody is in the way. */
+/**
+ * Every command of the README and of the pages in the folders (code blocks in `sh`), and every program (in `js`). Only the ports
+ * are others, so that nobody is in the way, and each command runs once.
+ */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,17 +12,32 @@ import { sha256 } from '../../src/access/apiKeys.ts';
 import { freePort } from '../support/freePort.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-const checks = readFileSync(new URL('../../.ci/run', import.meta.url), 'utf8');
+/** Not the pages of the packages: their commands belong into projects of other teams. */
+const pages = globSync(['*.md', 'src/**/*.md', 'test/**/*.md'], {
+  cwd: ROOT,
+  exclude: ['**/node_modules', 'src/tools'],
+});
+const blocksIn = (page: string, language: string) =>
+  [...readFileSync(`${ROOT}${page}`, 'utf8').matchAll(/^```(\w+)\n(.*?)^```$/gms)].flatMap(([, name, block]) =>
+    name === language ? [block!] : [],
+  );
+/** The steps of `make ci`: not run here once more. */
+const steps = [...readFileSync(`${ROOT}test/ci.sh`, 'utf8').matchAll(/^step (.+)$/gm)].map(
+  ([, step]) => `make ${step}`,
+);
 
 /** One command each: joined where a line goes on, and without its remark. */
-const commands = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, block]) =>
-  block!
-    .replaceAll(/\\\n\s*/g, '')
-    .split('\n')
-    .map((line) => line.replace(/ +# .*$/, '').trim())
-    .filter((line) => line !== ''),
-);
+const commands = [
+  ...new Set(
+    pages
+      .flatMap((page) => blocksIn(page, 'sh'))
+      .flatMap((block) => block.replaceAll(/\\\n\s*/g, '').split('\n'))
+      .map((line) => line.replace(/ +# .*$/, '').trim())
+      .filter((line) => line !== ''),
+  ),
+];
+
+const programs = pages.flatMap((page) => blocksIn(page, 'js').map((program) => [page, program] as const));
 
 const NOT_HERE: Record<string, string> = {
   'npm install ./carevalidate-payments-client-1.0.0.tgz':
@@ -33,14 +51,8 @@ const NOT_HERE: Record<string, string> = {
   'npx payments-contract BASE_URL=http://127.0.0.1:3000 API_KEY=cv_dev_key':
     'it belongs into a project of another team: test/system/packages does it there',
   'npm ci --omit=dev': 'it would take away the packages that these tests run on',
-  'make docs-test': 'it is what runs this',
 };
-const OWN_STEPS = {
-  'make test': 'tests',
-  'make reliability': 'reliability',
-  'make parity RUNS=10000': 'parity of server and mock',
-};
-/** What serves until it is ended, by the port that the README names. */
+/** What serves until it is ended, by the port that the pages name. */
 const SERVERS: Record<string, string> = {
   'make start': '3000',
   'make mock': '4010',
@@ -106,18 +118,13 @@ afterAll(async () => {
 });
 
 const serving = commands.filter((command) => command in SERVERS);
-const rest = commands.filter((command) => ![SERVERS, NOT_HERE, OWN_STEPS].some((some) => command in some));
+const rest = commands.filter((command) => !(command in SERVERS) && !(command in NOT_HERE) && !steps.includes(command));
 
-describe('the commands of the README', () => {
+describe('the commands of the pages', () => {
   it('are found', () => {
-    expect(commands).toEqual(
-      expect.arrayContaining([...Object.keys(SERVERS), ...Object.keys(NOT_HERE), ...Object.keys(OWN_STEPS)]),
-    );
+    expect(commands).toEqual(expect.arrayContaining([...Object.keys(SERVERS), ...Object.keys(NOT_HERE)]));
+    expect(steps).toContain('make browser');
     expect(rest.filter((command) => command.startsWith('curl '))).not.toEqual([]);
-  });
-
-  it.each(Object.entries(OWN_STEPS))('%s is a step of .ci/run', (command, step) => {
-    expect(checks).toContain(`\nstep '${step}' ${command}\n`);
   });
 
   it.each(serving)('%s serves', async (command) => {
@@ -128,5 +135,15 @@ describe('the commands of the README', () => {
   it.each(rest)('%s', async (command) => {
     const { stdout } = await promisify(execFile)('bash', ['-ec', own(command)], { cwd: ROOT, env: environment() });
     expect(stdout).toMatch(command.startsWith('curl ') ? /"success":(true|false)/ : /\S/);
+  });
+
+  it.each(programs)('the program of %s', async (_page, program) => {
+    // The client is installed only in projects of other teams.
+    const source = own(program).replace('@carevalidate/payments-client', './src/client/index.ts');
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', source], {
+      cwd: ROOT,
+      env: environment(),
+    });
+    expect(stdout).toMatch(/^pi_\w+_secret_\w+/);
   });
 });

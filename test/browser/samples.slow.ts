@@ -12,7 +12,7 @@ import { operations } from '../support/contractDocument.ts';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
 import { hasChromium, openBrowser, type Browser, type Visit } from './chromium.ts';
 
-/** `make docs-test` makes this environment where the machine has Python. */
+/** `make browser` makes this environment where the machine has Python. */
 const VENV_PYTHON = fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));
 const python = existsSync(VENV_PYTHON) ? VENV_PYTHON : 'python3';
 const hasRequests = spawnSync(python, ['-c', 'import requests']).status === 0;

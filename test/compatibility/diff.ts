@@ -108,4 +108,4 @@ async function main(given: string | undefined): Promise<number> {
   return 1;
 }
 
-if (import.meta.main) process.exitCode = await main(process.argv[2]);
+if (import.meta.main) process.exitCode = await main(process.env['BASE']);

@@ -16,10 +16,9 @@ export const STRIPE_DESCRIPTION = `${FOLDER}stripe-openapi.json`;
 export const hasSchemathesis = existsSync(SCHEMATHESIS);
 export const hasStripeMock = existsSync(STRIPE_MOCK) && existsSync(STRIPE_DESCRIPTION);
 
-/** CONFORMANCE_SEED=7 CONFORMANCE_EXAMPLES=5000 choose which requests are made up, and how many. */
-const { CONFORMANCE_SEED, CONFORMANCE_EXAMPLES } = process.env;
-export const SEED = Number(CONFORMANCE_SEED || 1);
-export const EXAMPLES = Number(CONFORMANCE_EXAMPLES || 1000);
+/** `make conformance SEED=7 EXAMPLES=5000` chooses which requests are made up, and how many. */
+export const SEED = Number(process.env['SEED'] || 1);
+export const EXAMPLES = Number(process.env['EXAMPLES'] || 1000);
 
 /** A server that is somebody else's program. */
 export interface Judge {

@@ -2,7 +2,7 @@
  * The mock must never differ from production: random requests, good, nearly good and broken, get the same status and body
  * from both. And of each, what Stripe received is checked: nothing for a refusal, exactly one intent for a 200.
  *
- * PARITY_RUNS=10000 PARITY_SEED=7 choose how many and which. A failing request is printed as a curl line.
+ * `make parity RUNS=10000 SEED=7` chooses how many and which. A failing request is printed as a curl line.
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,7 +12,8 @@ import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
 import { maskSecret } from './judge.ts';
 import { anyRequest } from './randomRequests.ts';
 
-const { PARITY_RUNS = '1000', PARITY_SEED } = process.env;
+const RUNS = process.env['RUNS'] || '1000';
+const SEED = process.env['SEED'];
 
 describe('the mock answers as the live server does', () => {
   let live: Awaited<ReturnType<typeof liveTarget>>;
@@ -22,7 +23,7 @@ describe('the mock answers as the live server does', () => {
   });
   afterAll(() => Promise.all([live.close(), mock.close()]));
 
-  it(`to ${PARITY_RUNS} random requests`, { timeout: 3_600_000 }, async () => {
+  it(`to ${RUNS} random requests`, { timeout: 3_600_000 }, async () => {
     const seen = new Map<number, number>();
     await fc.assert(
       fc.asyncProperty(anyRequest(live.apiKey), async (request) => {
@@ -35,10 +36,10 @@ describe('the mock answers as the live server does', () => {
         expect(live.stripe.ledger.intents.map(paid), command).toEqual(ours!.status === 200 ? [asked(request)] : []);
         seen.set(ours!.status, (seen.get(ours!.status) ?? 0) + 1);
       }),
-      { numRuns: Number(PARITY_RUNS), ...(PARITY_SEED && { seed: Number(PARITY_SEED) }) },
+      { numRuns: Number(RUNS), ...(SEED && { seed: Number(SEED) }) },
     );
     console.log(
-      `parity of ${PARITY_RUNS} requests, by status: ${JSON.stringify(Object.fromEntries([...seen].toSorted(([a], [b]) => a - b)))}`,
+      `parity of ${RUNS} requests, by status: ${JSON.stringify(Object.fromEntries([...seen].toSorted(([a], [b]) => a - b)))}`,
     );
     // A generator that only makes one kind of request would promise nothing.
     expect([...seen.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 404, 405, 413, 415]));

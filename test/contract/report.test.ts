@@ -140,6 +140,14 @@ describe('where nothing can be found out', () => {
     expect(errors).not.toContain('password');
   });
 
+  it('reads each setting from the environment, as a script of npm has no other way', () => {
+    const env = { BASE_URL: 'https://host', API_KEY: 'key', CREATE: '1', REPORT: 'folder' };
+    const settings = { baseUrl: 'https://host', apiKey: 'key', creates: true, folder: 'folder' };
+    expect(readSettings([], env)).toEqual(settings);
+    expect(readSettings([], { ...env, CONTRACT_API_KEY: 'own' })).toEqual({ ...settings, apiKey: 'own' });
+    expect(readSettings(['API_KEY=given'], { ...env, CONTRACT_API_KEY: 'own' }).apiKey).toBe('given');
+  });
+
   it('refuses a setting that it does not know', () => {
     expect(() => readSettings(['BASEURL=https://host'], {})).toThrow(/^usage: /);
   });

@@ -12,8 +12,8 @@ export interface Settings {
 const USAGE = 'usage: BASE_URL=https://… API_KEY=… [CREATE=1] [REPORT=reports/contract]';
 
 /**
- * Reads BASE_URL, API_KEY, CREATE and REPORT: NAME=value as an argument, or CONTRACT_NAME in the environment. The key is read
- * there as API_KEY, too, as the mock's is.
+ * Reads BASE_URL, API_KEY, CREATE and REPORT: NAME=value as an argument, or CONTRACT_NAME or NAME in the environment, in this
+ * order.
  *
  * Throws an Error that names all that is wrong, and repeats none of it: an address can hold a password.
  */
@@ -21,10 +21,10 @@ export function readSettings(args: readonly string[], env: Readonly<Record<strin
   const given = args.map((argument) => /^(BASE_URL|API_KEY|CREATE|REPORT)=(.*)$/s.exec(argument));
   if (given.includes(null)) throw new Error(USAGE);
   const values = Object.fromEntries(given.map((match) => [match![1], match![2]]));
-  const read = (name: string) => values[name] || env[`CONTRACT_${name}`];
+  const read = (name: string) => values[name] || env[`CONTRACT_${name}`] || env[name];
 
   const url = URL.parse(read('BASE_URL') ?? '');
-  const apiKey = read('API_KEY') || env['API_KEY'] || '';
+  const apiKey = read('API_KEY') ?? '';
   const create = read('CREATE') || '0';
   const faults = [
     ...(url && /^https?:$/.test(url.protocol) && url.pathname === '/'

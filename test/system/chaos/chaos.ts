@@ -2,9 +2,9 @@
  * One payment, one intent, whatever happens: instances of the live server that are killed, stopped and drained, a Stripe
  * that fails in every way it can, requests that are half-sent when an instance is drained, and clients that repeat their requests until they are answered.
  *
- * `node test/system/chaos/chaos.ts --seconds 60 --clients 16 --instances 2 --seed 7`. Prints what happened, and exits with 1 when a
- * promise was broken. The seed repeats all choices, but not their timing. `--break keys` lets the clients send another key
- * with each retry: a run that must fail.
+ * `make chaos SECONDS=60 CLIENTS=16 INSTANCES=2 SEED=7`. Prints what happened, and exits with 1 when a promise was broken.
+ * The seed repeats all choices, but not their timing. `node test/system/chaos/chaos.ts --break keys` lets the clients send
+ * another key with each retry: a run that must fail.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -176,27 +176,21 @@ const list = (counts: Record<string, number>) =>
 const inSeconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 
 function readOptions(): ChaosOptions {
-  const { values } = parseArgs({
-    options: {
-      seconds: { type: 'string', default: '60' },
-      clients: { type: 'string', default: '16' },
-      instances: { type: 'string', default: '2' },
-      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-      break: { type: 'string' },
-    },
-  });
-  const wholeNumber = (name: 'seconds' | 'clients' | 'instances' | 'seed', max: number) => {
-    if (/^\d{1,9}$/.test(values[name]) && Number(values[name]) <= max) return Number(values[name]);
-    throw new Error(`--${name}: expected a whole number up to ${max}, got ${JSON.stringify(values[name])}`);
-  };
+  const { values } = parseArgs({ options: { break: { type: 'string' } } });
   if (values.break !== undefined && values.break !== 'keys') throw new Error('--break: expected keys');
   return {
-    seconds: wholeNumber('seconds', 3_600),
-    clients: wholeNumber('clients', 200),
-    instances: wholeNumber('instances', 10),
-    seed: wholeNumber('seed', 999_999_999),
+    seconds: wholeNumber('SECONDS', 60, 3_600),
+    clients: wholeNumber('CLIENTS', 16, 200),
+    instances: wholeNumber('INSTANCES', 2, 10),
+    seed: wholeNumber('SEED', Date.now() % 1_000_000, 999_999_999),
     breakKeys: values.break === 'keys',
   };
+}
+
+function wholeNumber(variable: string, fallback: number, max: number): number {
+  const text = process.env[variable] || String(fallback);
+  if (/^\d{1,9}$/.test(text) && Number(text) <= max) return Number(text);
+  throw new Error(`${variable}: expected a whole number up to ${max}, got ${JSON.stringify(text)}`);
 }
 
 async function main(): Promise<void> {

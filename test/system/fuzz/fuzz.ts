@@ -1,13 +1,12 @@
 /**
  * Bytes made worse: requests, good and odd, with some bytes changed, against the live server over many connections.
  *
- *     node test/system/fuzz/fuzz.ts --requests 30000 --seed 1
+ *     make fuzz REQUESTS=30000 SEED=1
  *
  * Each answer must be one of the contract's to the byte, and none a 5xx. Every 200 must have its intent, and every intent
  * its 200, but for clients that cut the connection. The input of a failure is printed as a line for a shell.
  */
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { scenarios } from '../../support/contractDocument.ts';
@@ -395,14 +394,11 @@ function heapMb(): number {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({
-    options: { requests: { type: 'string', default: '30000' }, seed: { type: 'string', default: '1' } },
-  });
+  const requests = Number(process.env['REQUESTS'] || 30_000);
+  const seed = Number(process.env['SEED'] || 1);
   const startedAt = performance.now();
-  const result = await fuzz({ requests: Number(values.requests), seed: Number(values.seed) });
-  console.log(
-    `${values.requests} requests, seed ${values.seed}, ${Math.round((performance.now() - startedAt) / 1000)} s`,
-  );
+  const result = await fuzz({ requests, seed });
+  console.log(`${requests} requests, seed ${seed}, ${Math.round((performance.now() - startedAt) / 1000)} s`);
   for (const [status, count] of Object.entries(result.statuses)) {
     console.log(`${status === '0' ? 'closed' : status.padStart(6)}  ${count}`);
   }

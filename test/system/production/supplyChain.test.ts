@@ -59,10 +59,12 @@ describe('the supply chain', () => {
   });
 });
 
-it('a container runs what npm start runs, as the README says', async () => {
+it('a container runs what npm start runs, as src/OPERATIONS.md says', async () => {
   const { scripts } = await readJson<{ scripts: Record<string, string> }>('package.json');
   const command = scripts['start']!.replace(/^exec /, '').split(' ');
-  expect(await read('README.md')).toContain(`\nCMD [${command.map((word) => JSON.stringify(word)).join(', ')}]\n`);
+  expect(await read('src/OPERATIONS.md')).toContain(
+    `\nCMD [${command.map((word) => JSON.stringify(word)).join(', ')}]\n`,
+  );
 });
 
 describe('.env.example', async () => {

@@ -33,7 +33,8 @@ const PATHS = {
     delete: [inPath('id')],
   },
   '/things/new': { get: [] },
-  '/things/{id}/parts/{part}': { get: [inPath('id'), inPath('part')] },
+  '/things/{id}/parts/{part-id}': { get: [inPath('id'), inPath('part-id')] },
+  '/odd:things/{id}': { get: [inPath('id')] },
   '/files/{name}.json': { get: [inPath('name')] },
   '/files/{name}': { get: [inPath('name')], put: [inPath('name')] },
 };
@@ -60,11 +61,11 @@ describe('a request reaches', () => {
     ['GET', '/th%69ngs', { id: 'get /things' }],
     ['GET', '/things/7', { id: 'get /things/{id}', params: { id: '7' } }],
     ['GET', '/things/a%2Fb%20c', { id: 'get /things/{id}', params: { id: 'a/b c' } }],
-    ['GET', '/things/%zz', { id: 'get /things/{id}', params: { id: '%zz' } }],
     ['GET', '/things/new', { id: 'get /things/new' }],
     // A path without a template goes first only where it has the method.
     ['DELETE', '/things/new', { id: 'delete /things/{id}', params: { id: 'new' } }],
-    ['GET', '/things/7/parts/8', { params: { id: '7', part: '8' } }],
+    ['GET', '/things/7/parts/8', { params: { id: '7', 'part-id': '8' } }],
+    ['GET', '/odd:things/7', { params: { id: '7' } }],
     ['GET', '/files/a.json', { id: 'get /files/{name}.json', params: { name: 'a' } }],
     ['GET', '/files/aXjson', { id: 'get /files/{name}', params: { name: 'aXjson' } }],
     ['PUT', '/files/a.json', { id: 'put /files/{name}', params: { name: 'a.json' } }],
@@ -81,6 +82,7 @@ describe('a request reaches', () => {
     ['GET', '/things/7/'],
     ['GET', ''],
     ['GET', '*'],
+    ['GET', '/things/%zz'],
   ])('no operation: %s %s', async (method, target) => {
     expect(await route(method, target)).toEqual({ problem: 'notFound' });
   });

@@ -1,6 +1,7 @@
+import dns, { type LookupOptions } from 'node:dns';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
 import type { SentResponse } from '../../../src/contract/responseValidation.ts';
 import { buildApp, type AppOptions } from '../../../src/http/app.ts';
@@ -34,11 +35,13 @@ async function listening({
   contract = document,
   engine = { notImplemented: respondWithFirstExample },
   prepare = () => {},
+  host = '127.0.0.1',
   ...options
 }: Partial<Omit<AppOptions, 'contract'>> & {
   contract?: object;
   engine?: EngineOptions;
   prepare?: (app: FastifyInstance) => void;
+  host?: string;
 }): Promise<string> {
   const app = await buildApp({
     contract: await openContract(structuredClone(contract), engine),
@@ -52,7 +55,7 @@ async function listening({
     app.server.closeAllConnections();
     return app.close();
   });
-  return app.listen({ host: '127.0.0.1', port: 0 });
+  return app.listen({ host, port: 0 });
 }
 
 /** Succeeds with these fields for the log. */
@@ -438,6 +441,7 @@ describe('a request', () => {
   it.each<[number, RawRequest, Parameters<typeof listening>[0]]>([
     [401, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, LENGTH], body: BODY }, {}],
     [401, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, CHUNKED], body: CHUNKS }, {}],
+    [401, { headers: [HOST, 'cv-api-key: other', JSON_TYPE, LENGTH, 'Expect: 100-continue'] }, {}],
     [404, { target: '/other' }, {}],
     [404, { target: '/other', headers: [HOST, CHUNKED], body: CHUNKS }, {}],
     [405, { method: 'PUT' }, {}],
@@ -730,6 +734,27 @@ describe('a request that was refused in the middle of its body', () => {
     ends.stop();
     expect(client.received().responses).toMatchObject([{ status: 200, headers: { connection: 'close' } }]);
     expect(operated).toHaveBeenCalledTimes(1);
+  });
+});
+
+/** As on a machine whose localhost has two addresses. */
+function lookUp(host: string, _options: LookupOptions, done: (error: null, addresses: object[]) => void): void {
+  const addresses = host === 'localhost' ? ['127.0.0.1', '127.0.0.2'] : [host];
+  done(
+    null,
+    addresses.map((address) => ({ address, family: 4 })),
+  );
+}
+
+describe('a server on localhost', () => {
+  it('listens on one of its addresses only: nothing would follow the connections of a second server', async () => {
+    const spy = vi.spyOn(dns, 'lookup').mockImplementation(lookUp as never);
+    onTestFinished(() => spy.mockRestore());
+    const url = await listening({ host: 'localhost' });
+    expect(new URL(url).hostname).toBe('127.0.0.1');
+    await expect(fetch(url.replace('127.0.0.1', '127.0.0.2'))).rejects.toMatchObject({
+      cause: { code: 'ECONNREFUSED' },
+    });
   });
 });
 

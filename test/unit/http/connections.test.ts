@@ -60,6 +60,31 @@ type Client = ReturnType<typeof rawClient>;
 const statuses = (client: ReturnType<typeof rawClient>) => client.received().responses.map(({ status }) => status);
 
 describe('a connection', () => {
+  it('takes 32 requests before their responses, reads nothing behind them, and closes behind the last response', async () => {
+    const { server, url, ends, responses } = await keeping();
+    let parsed = 0;
+    server.on('request', () => (parsed += 1));
+    const client = rawClient(url);
+    client.send(Array.from({ length: 1_000 }, (_, index) => ask(`/${index}`)).join(''));
+    await begun(responses, 32);
+    expect([parsed, (await ends.of(client)).isPaused()]).toEqual([33, true]);
+    responses.forEach((response) => void response.end('{}'));
+    await client.closed;
+    const { responses: received } = client.received();
+    expect(received.map(({ headers }) => headers['connection'])).toEqual([...Array(31).fill('keep-alive'), 'close']);
+  });
+
+  it('takes any number of requests, one behind the response to the other', async () => {
+    const { url } = await keeping((_request, response) => void response.end('{}'));
+    const client = rawClient(url);
+    for (let sent = 1; sent <= 100; sent += 1) {
+      client.send(ask('/'));
+      await client.response(sent);
+    }
+    expect(statuses(client)).toEqual(Array(100).fill(200));
+    client.socket.destroy();
+  });
+
   it('waits for the answers to its requests, in their order', async () => {
     const { url, ends, responses } = await keeping();
     const client = rawClient(url);
