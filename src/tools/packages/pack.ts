@@ -68,7 +68,9 @@ function findReached(file: string, seen = new Set([file])): Set<string> {
 }
 
 /** `@a/b/c` → `@a/b`, `yaml/x` → `yaml`. */
-const readPackageName = (target: string): string => /^(@[^/]+\/)?[^/]+/.exec(target)![0];
+function readPackageName(target: string): string {
+  return /^(@[^/]+\/)?[^/]+/.exec(target)![0];
+}
 
 function findVersions(reached: readonly string[]): Record<string, string> {
   const versions: Record<string, string> = { ...root.dependencies, ...root.devDependencies };
