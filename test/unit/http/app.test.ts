@@ -759,6 +759,7 @@ describe('whoever watches', () => {
       'operation="createPaymentIntent",status="400"',
     ],
     ['a path that is not there', { target: '/other' }, { status: 404 }, 'operation="none",status="404"'],
+    ['a method that is not there', { method: 'PROPFIND' }, { status: 405 }, 'operation="none",status="405"'],
     ['a path that cannot be read', { target: '/%zz' }, { status: 400 }, 'operation="none",status="400"'],
     [
       'bytes that are no request',

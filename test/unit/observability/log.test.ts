@@ -112,6 +112,14 @@ describe('the one line of a request', () => {
     expect(line).toEqual({ ...known, status: 200, cv_reference, stripeRequestId, replayed: false });
   });
 
+  it('says that the intent was created by an earlier request with the same key', async () => {
+    const again = request();
+    await loggedFor(again);
+    await send(server.url, again);
+    await vi.waitUntil(() => lines().length > 1);
+    expect(lines().map(({ replayed }) => replayed)).toEqual([false, true]);
+  });
+
   it.each<[string, Fault, number]>([
     ['500', { kind: 'status', status: 402, effect: 'kept' }, 500],
     ['503', { kind: 'status', status: 429, effect: 'kept' }, 503],
