@@ -133,7 +133,9 @@ describe('stripeHttpClient', () => {
     );
   });
 
-  it.each<[string, TransportErrorKind, string, Partial<TransportError>, string | Buffer | ((socket: Socket) => void)]>([
+  it.each<
+    [string, TransportErrorKind, string, Partial<TransportError>, string | Uint8Array | ((socket: Socket) => void)]
+  >([
     ['nothing', 'timeout', 'out of time', {}, ''],
     ['only early hints', 'timeout', 'out of time', {}, 'HTTP/1.1 103 Early Hints\r\n\r\n'],
     [
@@ -166,7 +168,8 @@ describe('stripeHttpClient', () => {
       `${OK}${CHUNKED}${`10000\r\n${'x'.repeat(0x10000)}\r\n`.repeat(40)}`,
     ],
   ])('fails where the response is %s', async (_what, kind, message, rest, response) => {
-    const respond = typeof response === 'function' ? response : (socket: Socket) => void socket.write(response);
+    const respond =
+      typeof response === 'function' ? response : (socket: Socket) => void socket.write(Buffer.from(response));
     const { url, close } = await rawServer((_request, socket) => respond(socket));
     const client = stripeHttpClient({ connectTimeoutMs: 1_000 });
     closers.push(close, () => client.close());
@@ -184,7 +187,9 @@ describe('stripeHttpClient', () => {
 
   it('sends nothing to a server whose certificate it does not trust', async () => {
     const received: Buffer[] = [];
-    const server = createTlsServer(selfSigned('127.0.0.1'), (socket) => socket.on('data', (part) => received.push(part)));
+    const server = createTlsServer(selfSigned('127.0.0.1'), (socket) =>
+      socket.on('data', (part: Buffer) => received.push(part)),
+    );
     server.on('tlsClientError', () => {});
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const client = stripeHttpClient({ connectTimeoutMs: 1_000 });
