@@ -131,11 +131,7 @@ const rows: [what: string, example: string, fault: Fault][] = [
   ['has the key in use', 'idempotencyKeyInUse', status(409, { code: 'idempotency_key_in_use' })],
   ['responds with 429', 'providerUnavailable', status(429)],
   ['responds with 500 after the effect', 'providerUnavailable', status(500, { effect: 'kept' })],
-  [
-    'responds with 503 and Retry-After: 60',
-    'providerUnavailable',
-    status(503, { headers: { 'Retry-After': '60' } }),
-  ],
+  ['responds with 503 and Retry-After: 60', 'providerUnavailable', status(503, { headers: { 'Retry-After': '60' } })],
 ];
 
 // All at the same time: most of them wait, some for the whole deadline.
