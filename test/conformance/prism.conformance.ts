@@ -9,14 +9,14 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Case } from '../contract/case.ts';
 import { cases } from '../contract/cases.ts';
-import { expectExample } from '../contract/judge.ts';
+import { expectExample, findScenario } from '../contract/judge.ts';
 import { document } from '../support/contractDocument.ts';
 import { send, type WireResponse } from '../support/exchange.ts';
 import { liveTarget } from '../support/targets.ts';
 import { startJudge, type Judge } from './judges.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const PRISM = `${ROOT}node_modules/@stoplight/prism-cli/dist/index.js`;
+const PRISM = fileURLToPath(import.meta.resolve('@stoplight/prism-cli/dist/index.js'));
 
 /** Without --errors: else its own answers would stand in place of ours. */
 const proxyTo = (upstream: string, contractFile = `${ROOT}generated/openapi.json`) =>
@@ -102,6 +102,23 @@ describe("Prism's validation proxy finds nothing in the live server's answer", (
     const response = await send(proxy.url, known.request(shared.apiKey));
     expect(readViolations(response)).toEqual([]);
     expectExample(response, known.operation, known.example);
+  });
+});
+
+describe('the plain `prism mock generated/openapi.json`', () => {
+  it('responds to a valid request with the example of the contract', async () => {
+    const prism = await startJudge(process.execPath, (port) => [
+      PRISM,
+      'mock',
+      `${ROOT}generated/openapi.json`,
+      '--host=127.0.0.1',
+      `--port=${port}`,
+    ]);
+    const known = cases.find(({ example }) => example === 'created')!;
+    const response = await send(prism.url, known.request('any'));
+    await prism.close();
+    const { status, body } = findScenario(known.operation, known.example);
+    expect({ status: response.status, body: JSON.parse(response.text) }).toEqual({ status, body });
   });
 });
 

@@ -48,7 +48,7 @@ const parts: Record<string, Part> = {
   },
   http: {
     mutate: ['app', 'cors', 'engineCall', 'headers', 'reply', 'requestLog'].map((file) => `src/http/${file}.ts`),
-    tests: ['test/unit/http/app.test.ts'],
+    tests: ['test/unit/http/{app,cors}.test.ts'],
   },
   connections: {
     mutate: ['src/http/parserErrors.ts', 'src/http/connections.ts'],

@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './freePort.ts';
@@ -26,12 +26,10 @@ export interface RedisServer {
 
 export interface RedisOptions {
   password?: string;
-  /** The port of another one. A replica takes no writes. */
-  primary?: number;
 }
 
 /** A real Redis on 127.0.0.1, with nothing on disk. */
-export async function startRedis({ password, primary }: RedisOptions = {}): Promise<RedisServer> {
+export async function startRedis({ password }: RedisOptions = {}): Promise<RedisServer> {
   const port = await freePort();
   const directory = await mkdtemp(join(tmpdir(), 'redis-'));
   let server = await launch();
@@ -49,10 +47,7 @@ export async function startRedis({ password, primary }: RedisOptions = {}): Prom
       '--dir',
       directory,
     ];
-    const more = [
-      ...(password === undefined ? [] : ['--requirepass', password]),
-      ...(primary === undefined ? [] : ['--replicaof', `127.0.0.1 ${primary}`]),
-    ];
+    const more = password === undefined ? [] : ['--requirepass', password];
     const child = spawn('redis-server', [...settings, ...more]);
     const output: string[] = [];
     await new Promise<void>((resolve, reject) => {
@@ -90,28 +85,9 @@ export async function startRedis({ password, primary }: RedisOptions = {}): Prom
 
 export interface TcpServer {
   port: number;
+  /** How many clients are connected. */
+  connections: () => number;
   close(): Promise<void>;
-}
-
-export interface SlowProxy extends TcpServer {
-  /** How much later bytes are passed on, each way. */
-  delayMs: number;
-}
-
-/** Passes bytes on to a port of this machine. */
-export async function startSlowProxy(target: number): Promise<SlowProxy> {
-  const later = (from: Socket, to: Socket) => {
-    from.on('data', (bytes) => void setTimeout(() => to.write(bytes), proxy.delayMs).unref());
-    from.on('close', () => to.destroy());
-    from.on('error', () => {});
-  };
-  const server = await startTcpServer((client) => {
-    const upstream = connect(target, '127.0.0.1');
-    later(client, upstream);
-    later(upstream, client);
-  });
-  const proxy: SlowProxy = { ...server, delayMs: 0 };
-  return proxy;
 }
 
 /** Answers whatever it is sent with the same bytes. */
@@ -132,6 +108,7 @@ export async function startTcpServer(serve: (client: Socket) => void): Promise<T
   const port = await listen(server);
   return {
     port,
+    connections: () => clients.size,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -191,36 +191,6 @@ describe('on a network that fails', () => {
     const { client } = await network(silent, good);
     expect(await client({ attemptMs: 100 }).createPaymentIntent(payment)).toMatchObject({ ok: true, attempts: 2 });
   });
-
-  const { status, body } = findProblem('providerUnavailable');
-
-  it('gives up after so much time', async () => {
-    const { client } = await network(silent);
-    const startedAt = performance.now();
-    const result = await client({ totalMs: 300, attempts: 100 }).createPaymentIntent(payment);
-    expect(result).toMatchObject({ problem: { name: 'noAnswer' } });
-    expect(performance.now() - startedAt).toBeLessThan(1_500);
-  });
-
-  it.each<[string, RequestListener]>([
-    ['during an attempt', silent],
-    ['during a wait', answer(status, body, { 'Retry-After': '30' })],
-  ])('ends %s when its signal does, with the reason', async (_what, play) => {
-    const { seen, client } = await network(play);
-    const ending = new AbortController();
-    const call = client().createPaymentIntent(payment, { signal: ending.signal });
-    await expect.poll(() => seen.length).toBe(1);
-    setTimeout(() => ending.abort(new Error('the customer left')), 50);
-    await expect(call).rejects.toThrow('the customer left');
-    expect(seen.length).toBe(1);
-  });
-
-  it('does not begin where its signal has ended', async () => {
-    const { seen, client } = await network(good);
-    const call = client().createPaymentIntent(payment, { signal: AbortSignal.abort(new Error('too late')) });
-    await expect(call).rejects.toThrow('too late');
-    expect(seen.length).toBe(0);
-  });
 });
 
 describe.each([301, 302, 303, 307, 308])('a redirect with %d', (status) => {

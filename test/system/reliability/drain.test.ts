@@ -100,32 +100,6 @@ it.concurrent('requests that came together are all answered, and only the last a
   await stopped;
 });
 
-it.concurrent('a request behind an answer that said close is not carried out', async () => {
-  const live = await liveServer();
-  const client = await connected(live.url);
-  const stopped = live.stop();
-  client.send(good);
-  await client.response();
-  client.send(good);
-  await client.closed;
-  expect(outcomes(client)).toEqual([[200, 'close']]);
-  await stopped;
-  expect(live.stripe.ledger.intentCount).toBe(1);
-});
-
-it.concurrent('garbage behind an answer that said close is not answered either', async () => {
-  const live = await liveServer();
-  const client = await connected(live.url);
-  const stopped = live.stop();
-  client.send(good);
-  await client.response();
-  client.send('garbage\r\n\r\n');
-  await client.closed;
-  expect(outcomes(client)).toEqual([[200, 'close']]);
-  await stopped;
-  expect(live.log.map(({ msg }) => msg)).not.toContain('rejected before routing');
-});
-
 it.concurrent('what came whole in time is finished: half-sent requests, and responses that take longer than the drain', async () => {
   const live = await liveServer();
   const [inTime, slow, kept] = await Promise.all([1, 2, 3].map(() => connected(live.url)));

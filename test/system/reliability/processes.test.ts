@@ -101,6 +101,33 @@ describe.concurrent.each(['dev.ts', 'mock.ts'])('%s', (file) => {
   });
 });
 
+describe.concurrent('the mock', () => {
+  it('prints one line in CI, and ends with 0', async () => {
+    const child = run('mock.ts', { PORT: '0', CI: 'true' });
+    const result = ended(child);
+    await printed(child, '\n');
+    child.kill('SIGTERM');
+    expect(await result).toEqual({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^Mock on http:\/\/127\.0\.0\.1:\d+\n$/),
+      stderr: '',
+    });
+  });
+
+  it('prints no colours where there is no terminal', async () => {
+    const child = run('mock.ts', { PORT: '0' });
+    expect(await printed(child, LAST)).not.toContain('\u001b');
+    child.kill('SIGTERM');
+  });
+
+  it('does not start with wrong settings, and names them all', async () => {
+    expect(await ended(run('mock.ts', { LATENCY_MS: 'slow', ERROR_RATE: '7' }))).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/LATENCY_MS: expected .*\n- ERROR_RATE: expected/),
+    });
+  });
+});
+
 /** As a process of its own, the only one of its namespace: PID 1, as in a container. */
 const PID_1 = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
 if (process.getuid?.() !== 0) PID_1.push('--map-root-user');

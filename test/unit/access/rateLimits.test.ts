@@ -323,11 +323,23 @@ describe('with Redis, limits', () => {
     expect(log).toEqual([FOUND, LOST]);
   });
 
-  it('are not shared by what only babbles, and counted here all the same', async () => {
-    const babbler = await startBabbler('+OK\r\n'.repeat(8));
+  it.each([
+    ['says OK to everything', '+OK\r\n'.repeat(8)],
+    ['refuses everything', "-ERR unknown command 'x'\r\n".repeat(8)],
+    ['speaks HTTP', 'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n'],
+    ['sends garbage', '\u0000\u0001babble\r\n$-7\r\n*x\r\n'],
+    ['sends a string without an end', '$1000000000\r\nand so on'],
+    ['sends nothing', ''],
+  ])('are not shared by a server that is no Redis and %s, and counted here all the same', async (_what, bytes) => {
+    const babbler = await startBabbler(bytes);
     closing.push(() => void babbler.close());
     const { counts, log } = instance(`redis://127.0.0.1:${babbler.port}`);
+    for (let step = 0; step < 5 && log.length === 0; step += 1) {
+      await until(() => babbler.connections() > 0 || log.length > 0);
+      await vi.advanceTimersByTimeAsync(100);
+    }
     await until(() => log.length > 0);
+    expect(log).toEqual([LOST]);
     expect(counts.shared).toBe(false);
     expect(await last(() => counts.countRequest('acme'), 3)).toMatchObject({ example: 'tooManyRequests' });
   });

@@ -304,15 +304,6 @@ describe('every answer', () => {
       });
     },
   );
-
-  it('is of no use to a page in a browser, unless it is on the list', async () => {
-    const asked = request({ Origin: 'https://shop.test' });
-    const { headers } = await send(await listening({}), asked);
-    expect(Object.keys(headers).filter((name) => name.startsWith('access-control-'))).toEqual([]);
-
-    const listed = await send(await listening({ corsOrigins: ['https://shop.test'] }), asked);
-    expect(listed.headers).toMatchObject({ 'access-control-allow-origin': 'https://shop.test' });
-  });
 });
 
 const strict = () =>
@@ -550,31 +541,6 @@ describe('a request', () => {
     expect(await send(url, request({}, { path: '/oddx/1/2' }))).toMatchObject({ status: 404 });
     expect(await send(url, request({}, { path: '/odd:path/1/2', method: 'PUT' }))).toMatchObject({ status: 405 });
   });
-
-  it.each<['*' | string[]]>([['*'], [['https://shop.test', 'https://other.test']]])(
-    'of a page is answered for it, where %j may ask',
-    async (corsOrigins) => {
-      const url = await listening({ corsOrigins });
-      const origin = { Origin: 'https://shop.test' };
-      const asked = { 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'cv-api-key' };
-      const allowed = corsOrigins === '*' ? '*' : 'https://shop.test';
-      const { headers } = await send(url, request(origin));
-      expect(headers).toMatchObject({
-        'access-control-allow-origin': allowed,
-        'access-control-expose-headers': 'X-Request-Id, Idempotent-Replayed, Retry-After, Allow',
-      });
-      const question = await send(url, request({ ...origin, ...asked }, { method: 'OPTIONS', body: undefined }));
-      expect(question).toMatchObject({
-        status: 204,
-        headers: { 'access-control-allow-origin': allowed, 'access-control-max-age': '600' },
-      });
-      for (const plain of [{}, origin, asked]) {
-        const response = await send(url, request(plain, { method: 'OPTIONS', body: undefined }));
-        expect(response).toMatchObject({ status: 405, headers: { allow: 'POST' } });
-        expect(response.headers).not.toHaveProperty('access-control-allow-origin');
-      }
-    },
-  );
 });
 
 describe('a preflight, or another OPTIONS,', () => {
@@ -813,6 +779,7 @@ describe('whoever watches', () => {
       'operation="createPaymentIntent",status="400"',
     ],
     ['a path that is not there', { target: '/other' }, { status: 404 }, 'operation="none",status="404"'],
+    ['a method that is not there', { method: 'PROPFIND' }, { status: 405 }, 'operation="none",status="405"'],
     ['a path that cannot be read', { target: '/%zz' }, { status: 400 }, 'operation="none",status="400"'],
     [
       'bytes that are no request',

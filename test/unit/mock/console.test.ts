@@ -1,6 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
 import { readMockConfig } from '../../../src/config.ts';
@@ -79,48 +76,5 @@ ${curlLines(document, mock.url, 'any_key')}
     expect(text).toContain('\nError rate    0.1: ');
     expect(text).toContain('\nData          random: ');
     expect(text).toContain("-H 'cv-api-key: cv_only'");
-  });
-});
-
-/** What `make mock` prints until it says where it is, and how it ends. */
-async function readOutput(env: Record<string, string>) {
-  const entry = fileURLToPath(new URL('../../../src/mock.ts', import.meta.url));
-  const { CI: _ci, FORCE_COLOR: _force, ...inherited } = process.env;
-  const child = spawn(process.execPath, ['--import', './src/compileCache.js', entry], {
-    env: { ...inherited, PORT: '0', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  let isAsked = false;
-  child.stdout.on('data', (chunk: Buffer) => {
-    output += chunk.toString();
-    const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(output) ?? [];
-    // One request: quiet or not, it is answered.
-    if (!url || isAsked) return;
-    isAsked = true;
-    void fetch(url).then(() => child.kill('SIGTERM'));
-  });
-  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const [code] = (await once(child, 'exit')) as [number];
-  return { output, code };
-}
-
-describe('the process', () => {
-  it('says one plain line in CI', async () => {
-    const { output, code } = await readOutput({ CI: 'true' });
-    expect(output).toMatch(/^Mock on http:\/\/127\.0\.0\.1:\d+\n$/);
-    expect(code).toBe(0);
-  });
-
-  it('has no colours where there is no terminal', async () => {
-    const { output } = await readOutput({});
-    expect(output).toContain('curl -X POST http://127.0.0.1:');
-    expect(output).not.toContain('\u001b');
-  });
-
-  it('names every wrong setting, and does not start', async () => {
-    const { output, code } = await readOutput({ LATENCY_MS: 'slow', ERROR_RATE: '7' });
-    expect(output).toMatch(/LATENCY_MS: expected .*\n- ERROR_RATE: expected/);
-    expect(code).toBe(1);
   });
 });

@@ -1,12 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
 import { openContract } from '../../../src/contract/engine.ts';
 import type { ContractError } from '../../../src/contract/lint.ts';
 import { prismResponses } from '../../../src/mock/prism.ts';
 import { respondWithFirstExample } from '../../support/engine.ts';
-import { freePort } from '../../support/freePort.ts';
 
 type Contract = typeof document;
 
@@ -74,39 +71,5 @@ describe('prismResponses', () => {
         path: findPlace(400, 'lost'),
       },
     ]);
-  });
-});
-
-/** Prism as anyone has it, with nothing of ours around it. */
-describe('the plain `prism mock generated/openapi.json`', () => {
-  const bin = fileURLToPath(new URL('../../../node_modules/@stoplight/prism-cli/dist/index.js', import.meta.url));
-  const file = fileURLToPath(new URL('../../../generated/openapi.json', import.meta.url));
-
-  let prism: ChildProcess;
-  let url: string;
-  beforeAll(async () => {
-    const port = await freePort();
-    url = `http://127.0.0.1:${port}`;
-    prism = spawn(process.execPath, [bin, 'mock', file, '-h', '127.0.0.1', '-p', String(port)], {
-      env: { ...process.env, NODE_ENV: 'test' },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let output = '';
-    await new Promise<void>((resolve, reject) => {
-      prism.stdout!.on('data', (chunk) => (output += chunk).includes('Prism is listening') && resolve());
-      prism.once('exit', () => reject(new Error(`Prism did not start:\n${output}`)));
-    });
-  });
-  afterAll(() => void prism.kill());
-
-  it('answers a valid request with the example of the contract', async () => {
-    const response = await fetch(`${url}/api/v1/payments/intent`, {
-      method: 'POST',
-      headers: { 'cv-api-key': 'any', 'Content-Type': 'application/json' },
-      body: '{"amount":1.15}',
-    });
-    const { created } =
-      document.paths['/api/v1/payments/intent'].post.responses['200'].content['application/json'].examples;
-    expect({ status: response.status, body: await response.json() }).toEqual({ status: 200, body: created.value });
   });
 });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { INVALID_SPAN_CONTEXT, trace, type SpanContext } from '@opentelemetry/api';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -92,7 +92,7 @@ const ours = {
 const known = { ...ours, tenant: 'acme', operation: 'createPaymentIntent' };
 
 /** Half a request, whose client goes away once the server has begun to read it. */
-async function abortUpload(): Promise<void> {
+async function abortUpload(leave: (socket: Socket) => void = (socket) => socket.destroy()): Promise<void> {
   const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
   const headers = request()
     .headers.map((header) => `${header.join(': ')}\r\n`)
@@ -100,7 +100,7 @@ async function abortUpload(): Promise<void> {
   socket.write(`POST ${PATH} HTTP/1.1\r\n${headers}Content-Length: 500\r\nExpect: 100-continue\r\n\r\n`);
   await once(socket, 'data');
   socket.write('{"CANARY');
-  socket.destroy();
+  leave(socket);
 }
 
 describe('the one line of a request', () => {
@@ -110,6 +110,14 @@ describe('the one line of a request', () => {
     const { cv_reference } = metadata;
     expect(cv_reference).toMatch(/^[0-9a-f]{32}$/);
     expect(line).toEqual({ ...known, status: 200, cv_reference, stripeRequestId, replayed: false });
+  });
+
+  it('says that the intent was created by an earlier request with the same key', async () => {
+    const again = request();
+    await loggedFor(again);
+    await send(server.url, again);
+    await vi.waitUntil(() => lines().length > 1);
+    expect(lines().map(({ replayed }) => replayed)).toEqual([false, true]);
   });
 
   it.each<[string, Fault, number]>([
@@ -173,10 +181,13 @@ describe('the one line of a request', () => {
     expect(line).toEqual({ ...always, level: 30, msg, requestId, status: 400, problem: 'invalidRequest' });
   });
 
-  it('says that a request never came whole, which is no error of ours', async () => {
-    await abortUpload();
+  it.each<[string, (socket: Socket) => void, object]>([
+    ['ends', (socket) => void socket.destroy(), { status: 400, problem: 'invalidRequest' }],
+    ['resets', (socket) => void socket.resetAndDestroy(), { aborted: true }],
+  ])('is no error where the client %s its connection in the middle of the body', async (_how, leave, expected) => {
+    await abortUpload(leave);
     const [line] = await vi.waitUntil(() => lines().length > 0 && lines());
-    expect(line).toMatchObject({ level: 30, tenant: 'acme', method: 'POST', status: 400, problem: 'invalidRequest' });
+    expect(line).toMatchObject({ level: 30, tenant: 'acme', method: 'POST', ...expected });
   });
 
   it.each<[string, () => Promise<unknown>]>([

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createServer as createTlsServer } from 'node:tls';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   TransportError,
@@ -9,6 +11,7 @@ import {
   type StripeHttpClient,
 } from '../../../../src/payments/stripe/httpClient.ts';
 import { httpResponse, rawServer } from '../../../support/stripeServers.ts';
+import { selfSigned } from './selfSigned.ts';
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -39,6 +42,15 @@ async function silent() {
   });
   return { port: (server.address() as AddressInfo).port, connected: connected.promise };
 }
+
+const OK = 'HTTP/1.1 200 OK\r\n';
+const CHUNKED = 'Transfer-Encoding: chunked\r\n\r\n';
+const ZIPPED = gzipSync('{"object": "payment_intent"}');
+const ZIPPED_HEAD = `${OK}Content-Encoding: gzip\r\nContent-Length: ${ZIPPED.length}\r\n\r\n`;
+const ZIPPED_RESPONSE = Buffer.concat([Buffer.from(ZIPPED_HEAD), ZIPPED]);
+/** The reasons of failures. */
+const NO_API = 'not a Stripe API response (200)';
+const MISMATCH = 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH';
 
 const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
 
@@ -121,33 +133,74 @@ describe('stripeHttpClient', () => {
     );
   });
 
-  it.each<[string, TransportErrorKind, string, Partial<TransportError>, (socket: Socket) => void]>([
-    ['nothing', 'timeout', 'timed out', {}, () => {}],
-    ['a 1xx only', 'timeout', 'timed out', {}, (socket) => void socket.write('HTTP/1.1 103 Early\r\n\r\n')],
+  it.each<
+    [string, TransportErrorKind, string, Partial<TransportError>, string | Uint8Array | ((socket: Socket) => void)]
+  >([
+    ['nothing', 'timeout', 'timed out', {}, ''],
+    ['only early hints', 'timeout', 'timed out', {}, 'HTTP/1.1 103 Early Hints\r\n\r\n'],
     [
       'a part of the body',
       'timeout',
       'timed out',
       { statusCode: 200, headers: { 'request-id': 'req_1' } },
-      (socket) => void socket.write('HTTP/1.1 200 OK\r\nRequest-Id: req_1\r\nContent-Length: 9\r\n\r\n{'),
+      `${OK}Request-Id: req_1\r\nContent-Length: 9\r\n\r\n{`,
     ],
-    [
-      'what is no JSON',
-      'unusable',
-      'not a Stripe API response (200)',
-      { statusCode: 200 },
-      (socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{'),
-    ],
+    ['half a JSON', 'unusable', NO_API, { statusCode: 200 }, `${OK}Content-Length: 1\r\n\r\n{`],
+    ['compressed bytes', 'unusable', NO_API, { statusCode: 200 }, ZIPPED_RESPONSE],
+    ['204', 'unusable', 'not a Stripe API response (204)', { statusCode: 204 }, 'HTTP/1.1 204 No Content\r\n\r\n'],
+    ['304', 'unusable', 'not a Stripe API response (304)', { statusCode: 304 }, 'HTTP/1.1 304 Not Modified\r\n\r\n'],
     ['the end', 'cut', 'UND_ERR_SOCKET', {}, (socket) => void socket.end()],
     ['a reset', 'cut', 'ECONNRESET', {}, (socket) => void socket.resetAndDestroy()],
-    ['what is no HTTP', 'cut', 'HTTPParserError', {}, (socket) => void socket.write('no HTTP\r\n\r\n')],
-  ])('says how a call ended where %s came back', async (_what, kind, message, rest, answer) => {
-    const { url, close } = await rawServer((_request, socket) => answer(socket));
+    ['an unexpected 100', 'cut', 'UND_ERR_SOCKET', {}, 'HTTP/1.1 100 Continue\r\n\r\n'],
+    ['a switch of protocols', 'cut', 'ERR_ASSERTION', {}, 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n'],
+    ['no HTTP', 'cut', 'HTTPParserError', {}, 'no HTTP\r\n\r\n'],
+    ['an unknown version', 'cut', 'HTTPParserError', {}, 'HTTP/9.9 200 OK\r\nContent-Length: 2\r\n\r\n{}'],
+    ['a negative length', 'cut', 'HTTPParserError', {}, `${OK}Content-Length: -1\r\n\r\n{}`],
+    ['a malformed chunk', 'cut', 'HTTPParserError', { statusCode: 200 }, `${OK}${CHUNKED}zz\r\n{}`],
+    ['two lengths', 'cut', MISMATCH, {}, `${OK}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}`],
+    ['a length and chunks', 'cut', MISMATCH, {}, `${OK}Content-Length: 2\r\n${CHUNKED}2\r\n{}\r\n0\r\n\r\n`],
+    ['too many headers', 'cut', 'UND_ERR_HEADERS_OVERFLOW', {}, `${OK}X-Flood: ${'x'.repeat(40_000)}`],
+    [
+      'a body that never ends',
+      'cut',
+      'UND_ERR_RES_EXCEEDED_MAX_SIZE',
+      { statusCode: 200 },
+      `${OK}${CHUNKED}${`10000\r\n${'x'.repeat(0x10000)}\r\n`.repeat(40)}`,
+    ],
+  ])('fails where the response is %s', async (_what, kind, message, rest, response) => {
+    const respond =
+      typeof response === 'function' ? response : (socket: Socket) => void socket.write(Buffer.from(response));
+    const { url, close } = await rawServer((_request, socket) => respond(socket));
     const client = stripeHttpClient({ connectTimeoutMs: 1_000 });
     closers.push(close, () => client.close());
     await expect(callTo(url, client, 300)).rejects.toEqual(
       new TransportError(kind, message, rest.statusCode, rest.headers),
     );
+  });
+
+  it('reads the response behind early hints', async () => {
+    const { call } = await calling((_request, socket) => {
+      socket.write(`HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n${httpResponse({ id: 'x' })}`);
+    });
+    await expect((await call()).toJSON()).resolves.toEqual({ id: 'x' });
+  });
+
+  it('sends nothing to a server whose certificate it does not trust', async () => {
+    const received: Buffer[] = [];
+    const server = createTlsServer(selfSigned('127.0.0.1'), (socket) =>
+      socket.on('data', (part: Buffer) => received.push(part)),
+    );
+    server.on('tlsClientError', () => {});
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const client = stripeHttpClient({ connectTimeoutMs: 1_000 });
+    closers.push(
+      async () => void server.close(),
+      () => client.close(),
+    );
+    const { port } = server.address() as AddressInfo;
+    const call = client.makeRequest('127.0.0.1', String(port), '/', 'POST', {}, '', 'https', 5_000);
+    await expect(call).rejects.toEqual(new TransportError('unreachable', 'DEPTH_ZERO_SELF_SIGNED_CERT'));
+    expect(received).toEqual([]);
   });
 
   it('closes a connection whose answer came too late', async () => {

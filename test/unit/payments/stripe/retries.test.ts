@@ -200,6 +200,7 @@ describe('a failure', () => {
     ['1.5', undefined],
     ['9 s', undefined],
     ['soon', undefined],
+    ['Fri, 01 Jan 2100 00:00:00 GMT', undefined],
     [undefined, undefined],
   ])('passes on the wish of Stripe, within reason: Retry-After %s is %s', async (wish, seconds) => {
     const { failure } = await answering(always(down(wish)), { deadlineMs: 500 });
