@@ -499,6 +499,26 @@ describe('a request', () => {
     expect(responses).toMatchObject([{ status, headers: { connection: 'close' } }]);
   });
 
+  it.each<[string, RawRequest]>([
+    ['without a key', { headers: [HOST, JSON_TYPE, CHUNKED] }],
+    ['on an unknown path', { target: '/other', headers: [HOST, KEY, CHUNKED] }],
+    ['with another method', { method: 'PUT', headers: [HOST, KEY, CHUNKED] }],
+    ['for a page', { target: '/page', headers: [HOST, CHUNKED] }],
+  ])('%s has at most 16 chunks of its body parsed', async (_what, changes) => {
+    const url = await listening({
+      prepare: (app) => app.route({ method: 'POST', url: '/page', config: { label: 'page' }, handler: async () => '' }),
+    });
+    const ends = serverEnds(url);
+    const client = rawClient(url);
+    const countPieces = countBodyPieces(await ends.of(client));
+    client.send(rawRequest(API_KEY, { ...changes, body: '1\r\ny\r\n'.repeat(5_000) }));
+    await client.response();
+    ends.stop();
+    client.socket.destroy();
+    // The last one is the first that is too many.
+    expect(countPieces()).toBeLessThanOrEqual(17);
+  });
+
   it.each<[string, string | undefined]>([
     ['with PUT gets the allowed methods', 'PUT'],
     ['with HEAD gets them without a body', 'HEAD'],
@@ -582,6 +602,20 @@ describe('an OPTIONS request', () => {
     }
   });
 });
+
+/** Counts the calls of Node's parser with a piece of a body. */
+function countBodyPieces(serverEnd: object): () => number {
+  const { parser } = serverEnd as { parser: Record<string, unknown> };
+  const [name, original] = Object.entries(parser).find(
+    ([, value]) => typeof value === 'function' && value.name === 'parserOnBody',
+  ) as [string, (this: unknown, bytes: Buffer) => void];
+  let count = 0;
+  parser[name] = function parserOnBody(bytes: Buffer) {
+    count += 1;
+    original.call(this, bytes);
+  };
+  return () => count;
+}
 
 /** An app with all that it logs and counts. */
 async function watched(options: Parameters<typeof listening>[0] = {}) {
