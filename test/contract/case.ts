@@ -2,24 +2,24 @@ import type { FakeStripe } from '../../src/fake-stripe/server.ts';
 import type { DocumentedOperation } from '../support/contractDocument.ts';
 import type { WireRequest } from '../support/exchange.ts';
 
-/** One way to get one named answer of the contract. */
+/** One request that leads to one named example of the contract. */
 export interface Case {
   operation: DocumentedOperation;
-  /** The name of the example that answers. */
+  /** The name of the expected example. */
   example: string;
   title: string;
-  /** The request for a target, by its API key. */
+  /** The request to a target with this API key. */
   request: (apiKey: string) => WireRequest;
-  /** An intent exists afterwards: not for a deployment where nobody asked for that. */
+  /** Creates an intent. On a deployment, only with CREATE=1. */
   creates?: true;
   /**
-   * What has to happen on the live server before, where the request alone doesn't bring the answer about. Elsewhere this
-   * answer can't be had by asking rightly: of a mock it is asked for with `Prefer`, of a deployment not at all.
+   * What has to happen on the live server before, where the request alone does not lead to the response. A mock gets it by
+   * `Prefer`; a deployment is not tested for it.
    */
-  arrange?: (stripe: FakeStripe, ask: (request: Case['request']) => Promise<unknown>) => Promise<void> | void;
-  /** Settings that the live server needs for it. */
+  arrange?: (stripe: FakeStripe, sendFirst: (request: Case['request']) => Promise<unknown>) => Promise<void> | void;
+  /** Settings of the live server for this case. */
   settings?: Record<string, string>;
-  /** Bytes instead of a request: what no HTTP client would send. The answer is read until the connection closes. */
+  /** Bytes instead of a request, which no HTTP client would send. The response is read until the connection closes. */
   bytes?: string;
 }
 
@@ -44,7 +44,7 @@ function withContentType(body: string | Uint8Array | undefined, headers: Headers
   return isGiven ? headers : [['Content-Type', 'application/json'], ...headers];
 }
 
-/** A case for each body, all with the same answer. */
+/** A case for each body, all with the same expected example. */
 export const bodies = (operation: DocumentedOperation, example: string, rows: Record<string, unknown>): Case[] =>
   Object.entries(rows).map(([title, body]) => ({
     operation,

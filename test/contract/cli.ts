@@ -1,8 +1,8 @@
 /**
- * The contract tests on a deployment, `make contract`: settings.ts says what it is told, and how.
+ * The contract tests on a deployment, `make contract`. Its settings: settings.ts.
  *
- * Ends with 0 where the contract is kept, 1 where it is not, and 2 where that can't be found out. Leaves a page and JUnit in
- * a folder; on GitHub, each failure is an annotation of the run.
+ * Exits with 0 where the deployment keeps the contract, 1 where it breaks it, and 2 where that can not be tested. Writes an HTML
+ * report and JUnit XML to a folder; on GitHub, each failure is an annotation of the run.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -26,23 +26,23 @@ function parseSettings(): Settings {
 }
 
 const { baseUrl, apiKey, creates, folder } = parseSettings();
-const anything = { method: 'GET', path: '/', headers: [] };
-await send(baseUrl, anything, AbortSignal.timeout(10_000)).catch(({ message, code }: NodeJS.ErrnoException) =>
+const probe = { method: 'GET', path: '/', headers: [] };
+await send(baseUrl, probe, AbortSignal.timeout(10_000)).catch(({ message, code }: NodeJS.ErrnoException) =>
   // Where a name has several addresses, the error of all of them has no message.
-  giveUp(`${baseUrl} does not answer: ${message || code}`),
+  giveUp(`${baseUrl} does not respond: ${message || code}`),
 );
 if (await isKeyRefused(baseUrl, apiKey)) {
-  giveUp(`${baseUrl} refuses the API key: every request with it is answered with 401. Nothing else was tested.`);
+  giveUp(`${baseUrl} refuses the API key: every request with it gets 401. Nothing else was tested.`);
 }
 
 const pageFile = join(folder, 'index.html');
 const junitFile = join(folder, 'junit.xml');
 const vitest = await startVitest('test', [], {
-  // Whoever runs this from a package may have a configuration of vitest's, which is for other tests.
+  // The project that installed the package may have a vitest configuration of its own.
   config: false,
   root: import.meta.dirname,
   include: ['deployment.{ts,js}'],
-  // A package lies below node_modules, which are left out unless somebody says otherwise.
+  // The package lies below node_modules, which vitest excludes by default.
   exclude: [],
   watch: false,
   cache: false,
@@ -54,15 +54,17 @@ const vitest = await startVitest('test', [], {
 });
 const modules = vitest.state.getTestModules();
 const tests = modules.flatMap((module) => [...module.children.allTests()]);
-// What failed without saying what the contract wants has not judged anything.
-const ownFaults = [
+// A failed test without a violation has not tested the deployment.
+const ownErrors = [
   ...modules.flatMap((module) => module.errors()),
-  ...tests.filter((test) => test.meta().exchange?.fault === undefined).flatMap((test) => test.result().errors ?? []),
+  ...tests
+    .filter((test) => test.meta().exchange?.violation === undefined)
+    .flatMap((test) => test.result().errors ?? []),
   ...(vitest.state.getUnhandledErrors() as Error[]),
 ];
 await vitest.close();
-if (ownFaults.length > 0 || tests.length === 0) {
-  giveUp(`The tests themselves failed:\n${ownFaults.map(({ stack }) => stack).join('\n')}`);
+if (ownErrors.length > 0 || tests.length === 0) {
+  giveUp(`The tests themselves failed:\n${ownErrors.map(({ stack }) => stack).join('\n')}`);
 }
 
 const report = reportOn(
@@ -72,6 +74,6 @@ const report = reportOn(
 mkdirSync(folder, { recursive: true });
 writeFileSync(pageFile, page(report));
 console.log(summary(report));
-console.log(`The page: ${pageFile}, and for machines: ${junitFile}`);
+console.log(`Report: ${pageFile}, JUnit: ${junitFile}`);
 if (process.env['GITHUB_ACTIONS']) console.log(annotations(report));
 process.exit(report.failures.length > 0 ? 1 : 0);

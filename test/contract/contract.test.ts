@@ -1,4 +1,4 @@
-/** Every answer of the contract, from outside, on the live server and on the mock. cli.ts asks any deployment. */
+/** Every response of the contract, from outside, on the live server and on the mock. cli.ts tests any deployment. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scenarios } from '../support/contractDocument.ts';
 import { send, sendBytes, type WireRequest, type WireResponse } from '../support/exchange.ts';
@@ -10,7 +10,7 @@ import { expectExample } from './judge.ts';
 const titled = (some: readonly Case[]) =>
   some.map((known) => [`${known.operation.operationId} ${known.example}: ${known.title}`, known] as const);
 
-const ask = (
+const sendCase = (
   { bytes, request }: Case,
   { baseUrl, apiKey }: Pick<Target, 'baseUrl' | 'apiKey'>,
 ): Promise<WireResponse> => (bytes === undefined ? send(baseUrl, request(apiKey)) : sendBytes(baseUrl, bytes));
@@ -23,7 +23,7 @@ describe('the cases', () => {
 
 const arranged = cases.filter((known) => known.arrange);
 const unframed = cases.filter((known) => known.bytes !== undefined);
-const asked = cases.filter((known) => !known.arrange && known.bytes === undefined);
+const requested = cases.filter((known) => !known.arrange && known.bytes === undefined);
 
 describe('the live server keeps the contract', () => {
   let shared: Awaited<ReturnType<typeof liveTarget>>;
@@ -32,17 +32,17 @@ describe('the live server keeps the contract', () => {
   });
   afterAll(() => shared.close());
 
-  it.each(titled(asked))('%s', async (_title, known) => {
+  it.each(titled(requested))('%s', async (_title, known) => {
     const { ledger } = shared.stripe;
     const { intentCount, requestCount } = ledger;
-    expectExample(await ask(known, shared), known.operation, known.example);
+    expectExample(await sendCase(known, shared), known.operation, known.example);
     expect(ledger.intentCount - intentCount).toBe(known.creates ? 1 : 0);
-    // A fault that Stripe would find as well is none of Stripe's business.
+    // What we refuse is never sent to Stripe.
     expect(ledger.requestCount - requestCount).toBe(known.creates ? 1 : 0);
   });
 
   it.concurrent.each(titled(unframed))('%s', async (_title, known) => {
-    expectExample(await ask(known, shared), known.operation, known.example);
+    expectExample(await sendCase(known, shared), known.operation, known.example);
   });
 
   it.concurrent.each(titled(arranged))('%s', async (_title, known) => {
@@ -51,7 +51,7 @@ describe('the live server keeps the contract', () => {
     try {
       await known.arrange!(target.stripe, (request) => send(target.baseUrl, request(target.apiKey)));
       const before = ledger.intentCount;
-      expectExample(await ask(known, target), known.operation, known.example);
+      expectExample(await sendCase(known, target), known.operation, known.example);
       expect(ledger.intentCount - before).toBe(0);
     } finally {
       await target.close();
@@ -66,16 +66,16 @@ describe('the mock keeps the contract', () => {
   });
   afterAll(() => mock.close());
 
-  it.concurrent.each(titled([...asked, ...unframed]))('%s', async (_title, known) => {
-    expectExample(await ask(known, mock), known.operation, known.example);
+  it.concurrent.each(titled([...requested, ...unframed]))('%s', async (_title, known) => {
+    expectExample(await sendCase(known, mock), known.operation, known.example);
   });
 
-  it.each(scenarios)('asked with Prefer for $example, with its usual headers', async (scenario) => {
+  it.each(scenarios)('responds to Prefer: example=$example, with the headers of the example', async (scenario) => {
     const { operation, example, headers } = scenario;
     const [{ value }] = Object.values(operation.requestExamples) as [{ value: object }];
     const request: WireRequest = requestTo(operation)(json(value), [['Prefer', `example=${example}`]])(mock.apiKey);
     const response = await send(mock.baseUrl, request);
     expectExample(response, operation, example);
-    for (const [name, usual] of Object.entries(headers)) expect(response.headers[name.toLowerCase()]).toBe(usual);
+    for (const [name, expected] of Object.entries(headers)) expect(response.headers[name.toLowerCase()]).toBe(expected);
   });
 });

@@ -37,7 +37,7 @@ const stripeRefuses = (
   arrange: (stripe) => always(stripe, { kind: 'status', effect: 'none', ...fault }),
 });
 
-/** A new key for each run, so that a deployment's memory of an earlier one doesn't answer. */
+/** A new key for each run, so that a deployment does not replay an earlier one. */
 const freshKey = () => `contract-${crypto.randomUUID()}`;
 const reusedKey = freshKey();
 const busyKey = freshKey();
@@ -45,9 +45,9 @@ const replayedKey = freshKey();
 
 export const createPaymentIntentCases: readonly Case[] = [
   ...Object.entries(intent.requestExamples).map(([name, { value }]) => created(`request example ${name}`, value)),
-  created('the least amount', { amount: 0.5 }),
-  created('the greatest amount', { amount: 999_999.99 }),
-  created('amounts that floating point is bad at: 1.15', { amount: 1.15 }),
+  created('the minimum amount', { amount: 0.5 }),
+  created('the maximum amount', { amount: 999_999.99 }),
+  created('amounts without an exact floating-point number: 1.15', { amount: 1.15 }),
   created('19.99', { amount: 19.99 }),
   created('4.35', { amount: 4.35 }),
   created('0.57', { amount: 0.57 }),
@@ -60,7 +60,7 @@ export const createPaymentIntentCases: readonly Case[] = [
     amount: 100,
     metadata: createMetadata(50, 40, '𝔐'),
   }),
-  created('a body of as many bytes as are read', json(validBody).padEnd(intent.bodyLimitBytes)),
+  created('a body of the maximum size', json(validBody).padEnd(intent.bodyLimitBytes)),
   created('a charset beside the media type', validBody, [['Content-Type', 'Application/JSON; charset=utf-8']]),
   created('an idempotency key', validBody, [['Idempotency-Key', freshKey()]]),
   created('a quoted idempotency key', validBody, [['Idempotency-Key', `"${freshKey()}"`]]),
@@ -90,7 +90,7 @@ export const createPaymentIntentCases: readonly Case[] = [
     'an empty body': '',
     'an empty object': {},
     'other fields only': { paymentMethodTypes: ['card'] },
-    'other fields only, and those wrong': { paymentMethodTypes: [], metadata: 1 },
+    'other fields only, and those invalid': { paymentMethodTypes: [], metadata: 1 },
   }),
   ...bodies(intent, 'invalidAmount', {
     null: { amount: null },
@@ -103,13 +103,13 @@ export const createPaymentIntentCases: readonly Case[] = [
     'minus zero': '{"amount":-0}',
     'a negative number': { amount: -1 },
     'a negative fraction': { amount: -0.001 },
-    'more than a number can be': '{"amount":1e400}',
-    'less than a number can be': '{"amount":-1e400}',
-    'before anything else that is wrong': { amount: 0, paymentMethodTypes: [], metadata: [] },
+    'above the range of a number': '{"amount":1e400}',
+    'below the range of a number': '{"amount":-1e400}',
+    'before other invalid fields': { amount: 0, paymentMethodTypes: [], metadata: [] },
   }),
   ...bodies(intent, 'amountTooSmall', {
     '0.49': { amount: 0.49 },
-    'next to nothing': { amount: 1e-7 },
+    '0.0000001': { amount: 1e-7 },
     '0.4999': { amount: 0.4999 },
   }),
   ...bodies(intent, 'amountTooLarge', {
@@ -129,11 +129,11 @@ export const createPaymentIntentCases: readonly Case[] = [
     repeats: { amount: 100, paymentMethodTypes: ['card', 'card'] },
     'an unknown type': { amount: 100, paymentMethodTypes: ['card', 'cash'] },
     'a type in capitals': { amount: 100, paymentMethodTypes: ['Card'] },
-    'no strings': { amount: 100, paymentMethodTypes: [1, null] },
-    'tens of thousands of them': { amount: 100, paymentMethodTypes: Array.from({ length: 40_000 }, () => 1) },
-    'before metadata': { amount: 100, paymentMethodTypes: [], metadata: [] },
+    'items that are no strings': { amount: 100, paymentMethodTypes: [1, null] },
+    '40,000 items': { amount: 100, paymentMethodTypes: Array.from({ length: 40_000 }, () => 1) },
+    'before invalid metadata': { amount: 100, paymentMethodTypes: [], metadata: [] },
   }),
-  stripeRefuses('invalidPaymentMethodTypes', 'Stripe does not know one', {
+  stripeRefuses('invalidPaymentMethodTypes', 'Stripe refuses one', {
     status: 400,
     type: 'invalid_request_error',
     param: 'allowed_payment_method_types[0]',
@@ -145,7 +145,7 @@ export const createPaymentIntentCases: readonly Case[] = [
     'a nested object': { amount: 100, metadata: { order: { id: '1' } } },
     'a number as the e-mail address': { amount: 100, metadata: { email: 1 } },
     '51 keys': { amount: 100, metadata: { ...createMetadata(50, 10, 'k'), more: 'x' } },
-    'thousands of keys': { amount: 100, metadata: Object.fromEntries(Array.from({ length: 9000 }, (_, i) => [i, 1])) },
+    '9,000 keys': { amount: 100, metadata: Object.fromEntries(Array.from({ length: 9000 }, (_, i) => [i, 1])) },
     'an empty key': { amount: 100, metadata: { '': 'x' } },
     'a key of 41 characters': { amount: 100, metadata: { ['k'.repeat(41)]: 'x' } },
     'a key with brackets': { amount: 100, metadata: { 'a[b]': 'x' } },
@@ -164,27 +164,27 @@ export const createPaymentIntentCases: readonly Case[] = [
     example: 'idempotencyKeyReused',
     title: 'another amount under the same key',
     request: post(json({ amount: 200 }), [['Idempotency-Key', reusedKey]]),
-    arrange: async (_stripe, ask) => {
-      await ask(post(json(validBody), [['Idempotency-Key', reusedKey]]));
+    arrange: async (_stripe, sendFirst) => {
+      await sendFirst(post(json(validBody), [['Idempotency-Key', reusedKey]]));
     },
   },
   {
     operation: intent,
     example: 'created',
-    title: 'the same request under the same key, whose intent is there already',
+    title: 'the same request under the same key, whose intent exists already',
     request: post(json(validBody), [['Idempotency-Key', replayedKey]]),
-    arrange: async (_stripe, ask) => {
-      await ask(post(json(validBody), [['Idempotency-Key', replayedKey]]));
+    arrange: async (_stripe, sendFirst) => {
+      await sendFirst(post(json(validBody), [['Idempotency-Key', replayedKey]]));
     },
   },
   {
     operation: intent,
     example: 'idempotencyKeyInUse',
-    title: 'the first request with this key is still under way',
+    title: 'the first request with this key is still in progress',
     request: post(json(validBody), [['Idempotency-Key', busyKey]]),
-    arrange: async (stripe, ask) => {
+    arrange: async (stripe, sendFirst) => {
       stripe.play({ kind: 'delay', delayMs: 5_000, effect: 'none' });
-      void ask(post(json(validBody), [['Idempotency-Key', busyKey]]));
+      void sendFirst(post(json(validBody), [['Idempotency-Key', busyKey]]));
       await vi.waitUntil(() => stripe.ledger.requestCount > 0);
     },
   },

@@ -1,7 +1,7 @@
 import type { DocumentedOperation } from '../support/contractDocument.ts';
 import { bodies, json, requestTo, type Case } from './case.ts';
 
-/** What every operation answers alike, because the shell answers it: from the first request example of each. */
+/** The cases that are the same for every operation, made of its first request example. */
 export function everyOperationCases(operation: DocumentedOperation): Case[] {
   const request = requestTo(operation);
   const [{ value: body }] = Object.values(operation.requestExamples) as [{ value: object }];
@@ -20,7 +20,7 @@ export function everyOperationCases(operation: DocumentedOperation): Case[] {
     {
       operation,
       example: 'invalidBody',
-      title: 'UTF-8 that is none',
+      title: 'malformed UTF-8',
       request: request(
         new Uint8Array([...Buffer.from('{"amount":100,"metadata":{"note":"'), 0xff, ...Buffer.from('"}}')]),
       ),
@@ -32,12 +32,12 @@ export function everyOperationCases(operation: DocumentedOperation): Case[] {
       request: request(Buffer.from(json(body), 'utf16le'), [['Content-Type', 'application/json; charset=utf-16']]),
     },
     ...Object.entries({
-      'an empty one': '',
-      'an empty quoted one': '""',
+      'an empty key': '',
+      'an empty quoted key': '""',
       '256 characters': 'k'.repeat(256),
       'a space inside': 'a b',
-      'no ASCII': 'schlüssel',
-      'a quote that does not end': '"key',
+      'a key with a non-ASCII character': 'schlüssel',
+      'an unterminated quote': '"key',
     }).map(([title, key]) => ({
       operation,
       example: 'invalidIdempotencyKey',
@@ -63,14 +63,14 @@ export function everyOperationCases(operation: DocumentedOperation): Case[] {
     {
       operation,
       example: 'invalidRequest',
-      title: 'no Host',
+      title: 'no Host header',
       request: request(json(body)),
       bytes: `POST ${operation.path} HTTP/1.1\r\nConnection: close\r\n\r\n`,
     },
     {
       operation,
       example: 'invalidRequest',
-      title: 'a URL with a broken escape',
+      title: 'a URL with a malformed escape',
       request: request(json(body)),
       bytes: 'GET /%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
     },
@@ -83,7 +83,7 @@ export function everyOperationCases(operation: DocumentedOperation): Case[] {
         ['cv-api-key', apiKey],
         ['cv-api-key', apiKey],
       ],
-      'no key, before anything else that is wrong': () => [
+      'no key, before other errors': () => [
         ['Content-Type', 'text/plain'],
         ['Idempotency-Key', ''],
       ],
@@ -130,13 +130,13 @@ export function everyOperationCases(operation: DocumentedOperation): Case[] {
     {
       operation,
       example: 'bodyTooLarge',
-      title: 'a field that is ignored, and too large',
+      title: 'an unknown field that is too large',
       request: request(json({ ...body, more: 'x'.repeat(operation.bodyLimitBytes) })),
     },
     ...Object.entries({
       'plain text': 'text/plain',
       'a form': 'application/x-www-form-urlencoded',
-      'a JSON of another kind': 'application/merge-patch+json',
+      'another JSON media type': 'application/merge-patch+json',
       'an empty media type': '',
     }).map(([title, type]) => ({
       operation,
@@ -156,7 +156,7 @@ export function everyOperationCases(operation: DocumentedOperation): Case[] {
     {
       operation,
       example: 'expectationFailed',
-      title: 'an expectation that nobody meets',
+      title: 'an unsupported expectation',
       request: request(json(body)),
       bytes: `POST ${operation.path} HTTP/1.1\r\nHost: a\r\nExpect: the-best\r\nConnection: close\r\n\r\n`,
     },
@@ -166,8 +166,8 @@ export function everyOperationCases(operation: DocumentedOperation): Case[] {
       title: 'the second request where one a minute is allowed',
       request: request(json(body)),
       settings: { TENANT_REQUESTS_PER_MINUTE: '1' },
-      arrange: async (_stripe, send) => {
-        await send(request('{}'));
+      arrange: async (_stripe, sendFirst) => {
+        await sendFirst(request('{}'));
       },
     },
     {

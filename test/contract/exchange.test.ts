@@ -1,4 +1,4 @@
-/** What the cases send, and the commands that repeat it. */
+/** The requests of the cases, and the curl commands that repeat them. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -26,7 +26,7 @@ afterAll(() => {
 async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { method, url, rawHeaders } = request;
   const headers = rawHeaders.flatMap((name, i) => (i % 2 === 0 ? [`${name}: ${rawHeaders[i + 1]}`] : []));
-  // Every client has its own, and no body is no body, said or not.
+  // Headers that clients add, and the length of an empty body.
   const own = /^(user-agent|accept|connection|content-length: 0$)/i;
   const body = (await buffer(request)).toString('latin1');
   received.push({ method: method!, path: url!, headers: headers.filter((one) => !own.test(one)).sort(), body });
@@ -41,13 +41,13 @@ async function paste(line: string): Promise<void> {
 }
 
 describe('a request', () => {
-  it('names the host that it is sent to, as what stands before a deployment goes by that name', async () => {
+  it('has the Host of its address, by which a proxy before a deployment routes', async () => {
     received.length = 0;
     await send(baseUrl, sent[0]!.request(API_KEY));
     expect(received[0]!.headers).toContain(`Host: ${new URL(baseUrl).host}`);
   });
 
-  it('is given up when its signal comes', async () => {
+  it('ends when its signal aborts', async () => {
     const silent = createServer().listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const { port } = silent.address() as AddressInfo;

@@ -1,19 +1,19 @@
-/** What a test on a deployment leaves for the report. Nothing secret: the API key and client secrets are masked. */
+/** The result of a case on a deployment, for the report. The API key and client secrets are masked. */
 export interface ExchangeRecord {
   operationId: string;
-  /** The name of the example that should answer. */
+  /** The name of the expected example. */
   example: string;
   title: string;
-  /** Why it was not asked for. Undefined where it was. */
-  unasked?: string;
-  /** Undefined where there was no answer. */
+  /** Why no request was sent. Undefined where one was. */
+  skipReason?: string;
+  /** Undefined where no response came. */
   latencyMs?: number;
   /** The request, as a command that repeats it. */
   curl: string;
-  /** Status and body. Undefined where there was no answer. */
+  /** Status and body. Undefined where no response came. */
   response?: string;
-  /** What the contract wants instead. Undefined where it is kept. */
-  fault?: string;
+  /** What the contract expects instead. Undefined where it is kept. */
+  violation?: string;
 }
 
 declare module 'vitest' {

@@ -3,16 +3,16 @@ import { expect } from 'vitest';
 import { type DocumentedOperation, scenarios } from '../support/contractDocument.ts';
 import type { WireResponse } from '../support/exchange.ts';
 
-// Not the server's Ajv: its own instance, on the dialect that OpenAPI 3.1 says it is.
+// Not the server's Ajv, but an instance for the dialect of OpenAPI 3.1.
 const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
 
-/** A client secret is the one part of an answer that is different each time. */
+/** The client secret, the only part of a body that differs between responses. */
 const SECRET = /"pi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+"/;
 
 /** The body as text, with the client secret masked. */
 export const maskSecret = (text: string): string => text.replace(SECRET, '"<secret>"');
 
-/** A text that may be shown: whatever an answer holds, and wherever, no key and no client secret is in it. */
+/** The text with the API key and all client secrets masked, wherever a response may contain them. */
 export const hideSecrets = (text: string, apiKey: string): string =>
   text
     .replaceAll(apiKey, '$API_KEY')
@@ -20,11 +20,11 @@ export const hideSecrets = (text: string, apiKey: string): string =>
       SECRET.test(`"${found}"`) ? '<secret>' : '<malformed secret>',
     );
 
-/** What the contract says about an answer. */
+/** The named example of an operation, with its status and headers. */
 export const findScenario = (operation: DocumentedOperation, example: string) =>
   scenarios.find((known) => known.operation === operation && known.example === example)!;
 
-/** Fails unless the answer is the one that the contract gives under this example's name, to the byte. */
+/** Fails unless the response is this example of the contract, to the byte. */
 export function expectExample(response: WireResponse, operation: DocumentedOperation, example: string): void {
   const scenario = findScenario(operation, example);
   expect({ status: response.status, body: maskSecret(response.text) }).toEqual({
@@ -37,7 +37,7 @@ export function expectExample(response: WireResponse, operation: DocumentedOpera
   expectDocumented(response, operation);
 }
 
-/** Fails unless the contract allows this answer: status, media type, body and headers. */
+/** Fails unless the contract allows this response: status, media type, body and headers. */
 export function expectDocumented(response: WireResponse, operation: DocumentedOperation): void {
   const documented = operation.responses[response.status];
   expect(documented, `${response.status} is not documented for ${operation.operationId}`).toBeDefined();

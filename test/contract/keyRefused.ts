@@ -2,7 +2,7 @@ import { operations, scenarios } from '../support/contractDocument.ts';
 import { send } from '../support/exchange.ts';
 import { everyOperationCases } from './everyOperation.cases.ts';
 
-/** Behind the key, before anything is created. */
+/** Problems that are found after the key is accepted and before anything is created. */
 const BEHIND_KEY = ['invalidBody', 'invalidIdempotencyKey', 'bodyTooLarge', 'unsupportedMediaType'];
 
 const probes = operations.flatMap((operation) => {
@@ -11,8 +11,8 @@ const probes = operations.flatMap((operation) => {
 });
 
 /**
- * Whether this key opens nothing: every request gets the contract's own 401, whatever else is wrong with it. A deployment that
- * says so only now and then, or in other words, breaks the contract whatever the key, and is left to the cases.
+ * Whether the deployment refuses this key: every request gets the 401 of the contract, whatever else is wrong with it. One that
+ * sends it only sometimes, or with another body, breaks the contract for any key, which the cases report.
  */
 export async function isKeyRefused(baseUrl: string, apiKey: string): Promise<boolean> {
   for (const { operation, request } of probes) {

@@ -1,10 +1,10 @@
-/** The five answers on the published page, byte for byte, from the live server and from the mock. */
+/** The responses on the published page, byte for byte, from the live server and from the mock. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { send } from '../support/exchange.ts';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
 import { maskSecret } from './judge.ts';
 
-/** The examples as they stand on the page. Read as JSON, they keep the order of their fields. */
+/** The examples of the page. Parsed as JSON, they keep the order of their fields. */
 const PAGE = {
   success: `{
 "status": 200,
@@ -40,7 +40,7 @@ const compact = (example: keyof typeof PAGE) => maskSecret(JSON.stringify(JSON.p
 
 const validBody = { amount: 100, paymentMethodTypes: ['affirm', 'klarna', 'card'] };
 
-async function ask({ baseUrl, apiKey }: Target, body: object = validBody, headers: Record<string, string> = {}) {
+async function post({ baseUrl, apiKey }: Target, body: object = validBody, headers: Record<string, string> = {}) {
   const all = { Host: 'page.test', 'cv-api-key': apiKey, 'Content-Type': 'application/json', ...headers };
   const { status, text } = await send(baseUrl, {
     method: 'POST',
@@ -53,7 +53,7 @@ async function ask({ baseUrl, apiKey }: Target, body: object = validBody, header
 
 const targets = { 'the live server': () => liveTarget(), 'the mock': () => mockTarget() };
 
-describe.each(Object.entries(targets))('%s answers as the page says', (_name, start) => {
+describe.each(Object.entries(targets))('%s responds as the page says', (_name, start) => {
   let target: Target;
   beforeAll(async () => {
     target = await start();
@@ -62,31 +62,31 @@ describe.each(Object.entries(targets))('%s answers as the page says', (_name, st
   beforeEach(() => target.stripe?.reset());
 
   it('200 Success', async () => {
-    expect(await ask(target)).toEqual({ status: 200, text: compact('success') });
+    expect(await post(target)).toEqual({ status: 200, text: compact('success') });
   });
 
   it('400 Missing Required Parameters', async () => {
-    expect(await ask(target, {})).toEqual({ status: 400, text: compact('missingRequiredParameters') });
+    expect(await post(target, {})).toEqual({ status: 400, text: compact('missingRequiredParameters') });
   });
 
   it('400 Invalid Amount', async () => {
-    expect(await ask(target, { amount: -1 })).toEqual({ status: 400, text: compact('invalidAmount') });
+    expect(await post(target, { amount: -1 })).toEqual({ status: 400, text: compact('invalidAmount') });
   });
 
   it('400 Invalid Payment Method Types', async () => {
     const body = { ...validBody, paymentMethodTypes: ['cash'] };
-    expect(await ask(target, body)).toEqual({ status: 400, text: compact('invalidPaymentMethodTypes') });
+    expect(await post(target, body)).toEqual({ status: 400, text: compact('invalidPaymentMethodTypes') });
   });
 
   it('401 Unauthorized', async () => {
     const unknown = { 'cv-api-key': '' };
-    expect(await ask(target, validBody, unknown)).toEqual({ status: 401, text: compact('unauthorized') });
+    expect(await post(target, validBody, unknown)).toEqual({ status: 401, text: compact('unauthorized') });
   });
 
   it('500 Internal Server Error', async () => {
-    // The live server's Stripe refuses our key; the mock is asked, and the live server ignores it.
+    // Stripe refuses the key of the live server, which ignores Prefer.
     target.stripe?.play({ kind: 'status', status: 401, type: 'invalid_request_error', effect: 'none' });
     const prefer = { Prefer: 'code=500' };
-    expect(await ask(target, validBody, prefer)).toEqual({ status: 500, text: compact('internalServerError') });
+    expect(await post(target, validBody, prefer)).toEqual({ status: 500, text: compact('internalServerError') });
   });
 });

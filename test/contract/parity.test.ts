@@ -1,6 +1,6 @@
 /**
  * The mock must never differ from production: random requests, good, nearly good and broken, get the same status and body
- * from both. And of each, what Stripe received is checked: nothing for a refusal, exactly one intent for a 200.
+ * from both. Stripe has received nothing for a refusal, and exactly one intent for a 200.
  *
  * `make parity RUNS=10000 SEED=7` chooses how many and which. A failing request is printed as a curl line.
  */
@@ -15,7 +15,7 @@ import { anyRequest } from './randomRequests.ts';
 const RUNS = process.env['RUNS'] || '1000';
 const SEED = process.env['SEED'];
 
-describe('the mock answers as the live server does', () => {
+describe('the mock responds as the live server does', () => {
   let live: Awaited<ReturnType<typeof liveTarget>>;
   let mock: Target;
   beforeAll(async () => {
@@ -33,7 +33,9 @@ describe('the mock answers as the live server does', () => {
         const [ours, theirs] = responses.map(({ status, text }) => ({ status, body: maskSecret(text) }));
         const command = curlLine(live.baseUrl, request, live.apiKey);
         expect(theirs, command).toEqual(ours);
-        expect(live.stripe.ledger.intents.map(paid), command).toEqual(ours!.status === 200 ? [asked(request)] : []);
+        expect(live.stripe.ledger.intents.map(paid), command).toEqual(
+          ours!.status === 200 ? [readPayment(request)] : [],
+        );
         seen.set(ours!.status, (seen.get(ours!.status) ?? 0) + 1);
       }),
       { numRuns: Number(RUNS), ...(SEED && { seed: Number(SEED) }) },
@@ -41,7 +43,7 @@ describe('the mock answers as the live server does', () => {
     console.log(
       `parity of ${RUNS} requests, by status: ${JSON.stringify(Object.fromEntries([...seen].toSorted(([a], [b]) => a - b)))}`,
     );
-    // A generator that only makes one kind of request would promise nothing.
+    // A generator of only one kind of request would prove nothing.
     expect([...seen.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 404, 405, 413, 415]));
   });
 });
@@ -58,8 +60,8 @@ const paid = ({ amount, currency, allowedPaymentMethodTypes, metadata }: LedgerI
   return { cents: amount, currency, types: allowedPaymentMethodTypes, metadata: theirs };
 };
 
-/** What the request asks for, in cents read off its text: not by the arithmetic of the code under test. */
-function asked({ body }: WireRequest): Payment {
+/** The payment of a request, in cents read from its text: not by the arithmetic of the code under test. */
+function readPayment({ body }: WireRequest): Payment {
   const text = new TextDecoder().decode(Buffer.from(body as Uint8Array));
   const { amount, paymentMethodTypes, metadata = {} } = JSON.parse(text) as Record<string, never>;
   const [dollars, cents = ''] = String(amount).split('.') as [string, string?];

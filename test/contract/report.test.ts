@@ -1,4 +1,4 @@
-/** `make contract` as a script sees it: what it prints and leaves, and how it ends. */
+/** `make contract` as a script sees it: its output, its files and its exit code. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ const CONTRACT = new URL('../../openapi/openapi.yaml', import.meta.url);
 
 const folder = mkdtempSync(join(tmpdir(), 'report-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-const left = (file: string) => readFileSync(join(folder, file), 'utf8');
+const readReport = (file: string) => readFileSync(join(folder, file), 'utf8');
 
 async function run(args: readonly string[], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, [CLI, ...args, `REPORT=${folder}`], {
@@ -39,33 +39,33 @@ describe('where the contract is kept', () => {
   });
   afterAll(() => mock.close());
 
-  it('ends with 0, and names every answer', async () => {
+  it('exits with 0, and lists every example', async () => {
     const { exitCode, output } = await run([`BASE_URL=${mock.baseUrl}/`, `API_KEY=${mock.apiKey}`, 'CREATE=1']);
-    expect(output).toMatch(/The contract is kept: all \d+ requests/);
+    expect(output).toMatch(/The contract is kept: all \d+ responses match it/);
     for (const { example } of scenarios) {
       expect(output).toContain(example);
-      expect(left('index.html')).toContain(example);
+      expect(readReport('index.html')).toContain(example);
     }
-    expect(output).toMatch(/seen +200 +createPaymentIntent created/);
-    expect(left('junit.xml')).toMatch(/<testsuites .*failures="0"/);
-    expect(output + left('index.html') + left('junit.xml')).not.toContain(mock.apiKey);
+    expect(output).toMatch(/passed +200 +createPaymentIntent created/);
+    expect(readReport('junit.xml')).toMatch(/<testsuites .*failures="0"/);
+    expect(output + readReport('index.html') + readReport('junit.xml')).not.toContain(mock.apiKey);
     expect(exitCode).toBe(0);
   });
 
-  it('creates nothing unless it is asked to, and takes the key from the environment', async () => {
+  it('creates nothing without CREATE=1, and takes the key from the environment', async () => {
     const env = { CONTRACT_BASE_URL: mock.baseUrl, API_KEY: mock.apiKey };
     const { exitCode, output } = await run([], env);
-    expect(output).toMatch(/not seen +200 +createPaymentIntent created +creates an intent: CREATE=1/);
-    expect(output).toMatch(/not seen +503 +createPaymentIntent providerUnavailable +no request alone brings it about/);
-    expect(left('junit.xml')).toMatch(/createPaymentIntent 200 created: the least amount"[^>]*>\s*<skipped/);
+    expect(output).toMatch(/skipped +200 +createPaymentIntent created +creates an intent: CREATE=1/);
+    expect(output).toMatch(/skipped +503 +createPaymentIntent providerUnavailable +no single request leads to it/);
+    expect(readReport('junit.xml')).toMatch(/createPaymentIntent 200 created: the minimum amount"[^>]*>\s*<skipped/);
     expect(exitCode).toBe(0);
   });
 
-  it('ends with 2 where the key is refused, and says so once', async () => {
+  it('exits with 2 where the key is refused, and says so once', async () => {
     const { exitCode, output, errors } = await run([`BASE_URL=${mock.baseUrl}`, 'API_KEY=another-key']);
     expect({ exitCode, output }).toEqual({ exitCode: 2, output: '' });
     expect(errors).toBe(
-      `${mock.baseUrl} refuses the API key: every request with it is answered with 401. Nothing else was tested.\n`,
+      `${mock.baseUrl} refuses the API key: every request with it gets 401. Nothing else was tested.\n`,
     );
   });
 });
@@ -80,10 +80,10 @@ describe('where the contract is broken', () => {
   });
   afterAll(() => mock.close());
 
-  it('ends with 1, and shows how to see it', async () => {
+  it('exits with 1, and shows how to reproduce each failure', async () => {
     const env = { CONTRACT_API_KEY: mock.apiKey, GITHUB_ACTIONS: 'true' };
     const { exitCode, output } = await run([`BASE_URL=${mock.baseUrl}`], env);
-    expect(output).toMatch(/The contract is broken: 13 of \d+ requests/);
+    expect(output).toMatch(/The contract is broken: 13 of \d+ responses differ from it/);
     const command = `curl -i --path-as-is -X POST -H 'cv-api-key: '"$API_KEY" -H 'Content-Type: application/json' --data-binary '{"amount":null}' '${mock.baseUrl}/api/v1/payments/intent'`;
     const shown = [
       'createPaymentIntent 400 invalidAmount: null',
@@ -95,14 +95,14 @@ describe('where the contract is broken', () => {
     expect(output).toContain(
       `\n::error title=createPaymentIntent 400 invalidAmount%3A null::${shown.slice(1).join('%0A')}\n`,
     );
-    expect(left('index.html')).toContain('<details class="exchange" open>');
-    expect(left('junit.xml')).toContain(command.replaceAll('"', '&quot;').replaceAll("'", '&apos;'));
-    expect(output + left('index.html') + left('junit.xml')).not.toContain(mock.apiKey);
+    expect(readReport('index.html')).toContain('<details class="exchange" open>');
+    expect(readReport('junit.xml')).toContain(command.replaceAll('"', '&quot;').replaceAll("'", '&apos;'));
+    expect(output + readReport('index.html') + readReport('junit.xml')).not.toContain(mock.apiKey);
     expect(exitCode).toBe(1);
   });
 });
 
-describe('where anything can come back', () => {
+describe('where responses contain secrets, or do not come', () => {
   const server = createServer((request, response) => {
     if (request.method === 'PUT') request.socket.destroy();
     const key = String(request.headers['cv-api-key']);
@@ -114,26 +114,26 @@ describe('where anything can come back', () => {
     server.closeAllConnections();
   });
 
-  it('shows no secret, and what had no answer', async () => {
+  it('shows no secret, and which request got no response', async () => {
     const { port } = server.address() as AddressInfo;
     const { exitCode, output } = await run([`BASE_URL=http://127.0.0.1:${port}`], { API_KEY: 'cv_echoed' });
     expect(output).toContain('→ 200 {"key":"$API_KEY","one":"<secret>","other":"<malformed secret>"}');
-    expect(output).toContain('→ no answer\n  socket hang up');
-    expect(output + left('index.html') + left('junit.xml')).not.toMatch(/cv_echoed|pi_1|leaked/);
+    expect(output).toContain('→ no response\n  socket hang up');
+    expect(output + readReport('index.html') + readReport('junit.xml')).not.toMatch(/cv_echoed|pi_1|leaked/);
     expect(exitCode).toBe(1);
   });
 });
 
-describe('where nothing can be found out', () => {
-  it('ends with 2 where nobody answers', async () => {
+describe('where nothing can be tested', () => {
+  it('exits with 2 where no server listens', async () => {
     expect(await run(['BASE_URL=http://127.0.0.1:1', 'API_KEY=key'])).toEqual({
       exitCode: 2,
       output: '',
-      errors: 'http://127.0.0.1:1 does not answer: connect ECONNREFUSED 127.0.0.1:1\n',
+      errors: 'http://127.0.0.1:1 does not respond: connect ECONNREFUSED 127.0.0.1:1\n',
     });
   });
 
-  it('ends with 2 where it is told nonsense, and repeats no password', async () => {
+  it('exits with 2 for invalid settings, and does not repeat a password', async () => {
     const { exitCode, errors } = await run(['BASE_URL=https://me:password@host/path', 'CREATE=yes']);
     expect(exitCode).toBe(2);
     expect(errors).toMatch(/^BASE_URL: expected .*\nAPI_KEY: missing\nCREATE: expected one of 0, 1\nusage: /);
@@ -148,7 +148,7 @@ describe('where nothing can be found out', () => {
     expect(readSettings(['API_KEY=given'], { ...env, CONTRACT_API_KEY: 'own' }).apiKey).toBe('given');
   });
 
-  it('refuses a setting that it does not know', () => {
+  it('refuses an unknown setting', () => {
     expect(() => readSettings(['BASEURL=https://host'], {})).toThrow(/^usage: /);
   });
 });

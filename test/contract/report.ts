@@ -1,17 +1,17 @@
-/** What a run of the contract tests on a deployment found, for a person: a summary for the terminal, a page, annotations for GitHub. */
+/** The report of a run of the contract tests on a deployment: a summary for the terminal, a page, annotations for GitHub. */
 import { styleText } from 'node:util';
 import { scenarios } from '../support/contractDocument.ts';
 import type { ExchangeRecord } from './exchangeRecord.ts';
 
-type Verdict = 'failed' | 'seen' | 'not seen';
+type Verdict = 'failed' | 'passed' | 'skipped';
 
-/** An answer of the contract, and what was asked to get it. */
+/** A named example of the contract, with the requests that were sent for it. */
 interface Row {
   scenario: (typeof scenarios)[number];
   findings: readonly ExchangeRecord[];
   verdict: Verdict;
-  /** Why nothing was asked; empty where something was. */
-  unasked: string;
+  /** Why no request was sent; empty where one was. */
+  skipReason: string;
 }
 
 interface Report {
@@ -30,27 +30,35 @@ export function reportOn(baseUrl: string, records: readonly ExchangeRecord[]): R
 function createRow(scenario: Row['scenario'], records: readonly ExchangeRecord[]): Row {
   const { operation, example } = scenario;
   const own = records.filter((one) => one.operationId === operation.operationId && one.example === example);
-  const findings = own.filter(({ unasked }) => unasked === undefined);
-  return { scenario, findings, verdict: findVerdict(findings), unasked: findings.length > 0 ? '' : own[0]!.unasked! };
+  const findings = own.filter(({ skipReason }) => skipReason === undefined);
+  return {
+    scenario,
+    findings,
+    verdict: findVerdict(findings),
+    skipReason: findings.length > 0 ? '' : own[0]!.skipReason!,
+  };
 }
 
-const isFailed = ({ fault }: ExchangeRecord) => fault !== undefined;
+const isFailed = ({ violation }: ExchangeRecord) => violation !== undefined;
 
 function findVerdict(findings: readonly ExchangeRecord[]): Verdict {
   if (findings.some(isFailed)) return 'failed';
-  return findings.length > 0 ? 'seen' : 'not seen';
+  return findings.length > 0 ? 'passed' : 'skipped';
 }
 
 const counted = (rows: readonly Row[], verdict: Verdict) => rows.filter((row) => row.verdict === verdict).length;
 
-/** The one sentence that matters, and what it is based on. */
-function conclusion({ findings, failures, rows }: Report): [verdict: string, seen: string] {
+/** The verdict in one sentence, and how many responses were tested. */
+function conclusion({ findings, failures, rows }: Report): [verdict: string, coverage: string] {
   const verdict =
     failures.length > 0
-      ? `The contract is broken: ${failures.length} of ${findings.length} requests were not answered as it says.`
-      : `The contract is kept: all ${findings.length} requests were answered as it says.`;
-  const seen = `${counted(rows, 'seen')} were seen, ${counted(rows, 'failed')} failed`;
-  return [verdict, `Of ${rows.length} answers, ${seen}, and ${counted(rows, 'not seen')} were not asked for.`];
+      ? `The contract is broken: ${failures.length} of ${findings.length} responses differ from it.`
+      : `The contract is kept: all ${findings.length} responses match it.`;
+  const tested = `${counted(rows, 'passed')} passed, ${counted(rows, 'failed')} failed`;
+  return [
+    verdict,
+    `Of the ${rows.length} examples of the contract, ${tested}, and ${counted(rows, 'skipped')} were skipped.`,
+  ];
 }
 
 /** In milliseconds: the median, and the slowest. */
@@ -71,18 +79,18 @@ const failed = (rows: readonly Row[]): (readonly [Row, ExchangeRecord])[] =>
   rows.flatMap((row) => row.findings.filter(isFailed).map((finding) => [row, finding] as const));
 
 /** A request of up to 128 KiB is more than a terminal or an annotation should hold: the page has all of it. */
-const splitLines = ({ curl, response = 'no answer', fault = '' }: ExchangeRecord): string[] =>
-  [curl, `→ ${response}`, fault].map(cut);
+const splitLines = ({ curl, response = 'no response', violation = '' }: ExchangeRecord): string[] =>
+  [curl, `→ ${response}`, violation].map(cut);
 
-const COLOURS = { failed: 'red', seen: 'green', 'not seen': 'dim' } as const;
+const COLOURS = { failed: 'red', passed: 'green', skipped: 'dim' } as const;
 
 type Cell = string | number;
 
-/** What a row shows: on how it was asked for, or why it was not. */
-function createCells({ scenario, findings, verdict, unasked }: Row): [Verdict, Cell, string, ...Cell[]] {
+/** The cells of a row: the number and latency of its requests, or why there are none. */
+function createCells({ scenario, findings, verdict, skipReason }: Row): [Verdict, Cell, string, ...Cell[]] {
   const { operation, status, example } = scenario;
-  const asked = unasked === '' ? [findings.length, ...latencies(findings)] : [unasked];
-  return [verdict, status, `${operation.operationId} ${example}`, ...asked];
+  const details = skipReason === '' ? [findings.length, ...latencies(findings)] : [skipReason];
+  return [verdict, status, `${operation.operationId} ${example}`, ...details];
 }
 
 const columns = (verdict: string, status: Cell, response: string, ...numbers: Cell[]): string =>
@@ -91,16 +99,16 @@ const columns = (verdict: string, status: Cell, response: string, ...numbers: Ce
 /** For the terminal. */
 export function summary(report: Report): string {
   const { baseUrl, rows, failures } = report;
-  const [verdict, seen] = conclusion(report);
+  const [verdict, coverage] = conclusion(report);
   return [
     `\nThe contract at ${baseUrl}\n`,
-    columns('', '', 'answer', 'requests', 'median ms', 'slowest ms'),
+    columns('', '', 'response', 'requests', 'median ms', 'slowest ms'),
     ...rows.map((row) => styleText(COLOURS[row.verdict], columns(...createCells(row)))),
     ...failed(rows).map(
       ([row, finding]) => `\n${styleText('red', describeCase(row, finding))}\n  ${splitLines(finding).join('\n  ')}`,
     ),
     `\n${styleText(failures.length > 0 ? 'red' : 'green', verdict)}`,
-    seen,
+    coverage,
   ].join('\n');
 }
 
@@ -119,7 +127,7 @@ const escapedForGitHub = (text: string): string =>
 /** For a browser. */
 export function page(report: Report): string {
   const { baseUrl, rows, failures } = report;
-  const [verdict, seen] = conclusion(report);
+  const [verdict, coverage] = conclusion(report);
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -127,8 +135,8 @@ export function page(report: Report): string {
 <title>${failures.length > 0 ? 'Broken' : 'Kept'}: the contract at ${safe(baseUrl)}</title>
 <style>${STYLE}</style>
 <h1>The contract at ${safe(baseUrl)}</h1>
-<p class="verdict ${failures.length > 0 ? 'failed' : 'seen'}">${safe(verdict)}</p>
-<p>${safe(seen)}</p>
+<p class="verdict ${failures.length > 0 ? 'failed' : 'passed'}">${safe(verdict)}</p>
+<p>${safe(coverage)}</p>
 <p><time>${new Date().toUTCString()}</time></p>
 ${
   failures.length > 0
@@ -137,8 +145,8 @@ ${
         .join('\n')}`
     : ''
 }
-<h2>Every answer</h2>
-<div class="row head"><span>verdict</span><span>status</span><span>answer</span><span>requests</span><span>median ms</span><span>slowest ms</span></div>
+<h2>All responses</h2>
+<div class="row head"><span>verdict</span><span>status</span><span>response</span><span>requests</span><span>median ms</span><span>slowest ms</span></div>
 ${rows.map(rowHtml).join('\n')}
 </html>
 `;
@@ -149,20 +157,20 @@ function rowHtml(row: Row): string {
   const spans = createCells(row)
     .map((cell) => `<span>${safe(cell)}</span>`)
     .join('');
-  if (findings.length === 0) return `<div class="row not-seen">${spans}</div>`;
+  if (findings.length === 0) return `<div class="row skipped">${spans}</div>`;
   return `<details><summary class="row ${verdict}">${spans}</summary>
 ${findings.map((one) => exchangeHtml(one.title, one)).join('\n')}
 </details>`;
 }
 
-/** A failure is open, and whole. Of what went well, the beginning is enough. */
+/** A failure is expanded and complete; a success is shortened. */
 function exchangeHtml(title: string, finding: ExchangeRecord): string {
-  const { latencyMs, curl, response, fault } = finding;
+  const { latencyMs, curl, response, violation } = finding;
   const command = isFailed(finding) ? curl : cut(curl);
   const time = latencyMs === undefined ? '' : ` <small>${milliseconds(latencyMs)} ms</small>`;
   return `<details class="exchange"${isFailed(finding) ? ' open' : ''}><summary>${safe(title)}${time}</summary>
 <pre>${safe(command)}</pre>
-<pre>→ ${safe(response ?? 'no answer')}</pre>${fault === undefined ? '' : `\n<pre class="fault">${safe(fault)}</pre>`}
+<pre>→ ${safe(response ?? 'no response')}</pre>${violation === undefined ? '' : `\n<pre class="violation">${safe(violation)}</pre>`}
 </details>`;
 }
 
@@ -176,17 +184,17 @@ h1 { font-size: 1.5rem; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margi
 .verdict { font-size: 1.25rem; font-weight: 600; }
 .row { display: grid; grid-template-columns: 6rem 4rem 1fr 5rem 7rem 7rem; gap: .5rem; padding: .3rem 0; border-top: 1px solid var(--line); }
 .row span:nth-child(n + 4) { text-align: right; font-variant-numeric: tabular-nums; }
-.not-seen span:last-child { grid-column: 4 / -1; }
+.skipped span:last-child { grid-column: 4 / -1; }
 .head { font-weight: 600; border-top: none; }
 summary { cursor: pointer; }
 .row span:first-child::before { content: ''; display: inline-block; width: 1rem; }
 summary.row span:first-child::before { content: '▸'; }
 [open] > summary.row span:first-child::before { content: '▾'; }
-.verdict.seen, .row.seen span:first-child { color: light-dark(#16703c, #4cc38a); }
+.verdict.passed, .row.passed span:first-child { color: light-dark(#16703c, #4cc38a); }
 .verdict.failed, .row.failed span:first-child { color: light-dark(#b42318, #ff9592); }
-.not-seen, small, time { opacity: .65; }
+.skipped, small, time { opacity: .65; }
 @media (max-width: 45rem) { .row { grid-template-columns: 6rem 3.5rem 1fr; } .row span:nth-child(n + 4) { display: none; } }
 .exchange { padding: .2rem 0 .2rem 1rem; }
 pre { overflow: auto; max-height: 20rem; margin: .3rem 0; padding: .5rem .75rem; border-radius: .4rem; background: color-mix(in srgb, currentColor 7%, transparent); font-size: .85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-.fault { border-left: 3px solid light-dark(#b42318, #ff9592); }
+.violation { border-left: 3px solid light-dark(#b42318, #ff9592); }
 `;

@@ -1,11 +1,11 @@
-/** What a run of the contract tests on a deployment is told. */
+/** The settings of a run of the contract tests on a deployment. */
 export interface Settings {
   /** `https://host`, without a path. */
   baseUrl: string;
   apiKey: string;
-  /** Whether cases are run that create intents. */
+  /** Whether to run cases that create intents. */
   creates: boolean;
-  /** The folder of the page and of JUnit. */
+  /** The folder for the HTML report and JUnit XML. */
   folder: string;
 }
 
@@ -15,7 +15,7 @@ const USAGE = 'usage: BASE_URL=https://… API_KEY=… [CREATE=1] [REPORT=report
  * Reads BASE_URL, API_KEY, CREATE and REPORT: NAME=value as an argument, or CONTRACT_NAME or NAME in the environment, in this
  * order.
  *
- * Throws an Error that names all that is wrong, and repeats none of it: an address can hold a password.
+ * Throws an Error that names all invalid settings, without their values: an address can contain a password.
  */
 export function readSettings(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Settings {
   const given = args.map((argument) => /^(BASE_URL|API_KEY|CREATE|REPORT)=(.*)$/s.exec(argument));

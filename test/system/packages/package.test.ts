@@ -162,7 +162,7 @@ describe('in an empty project, the contract tests', () => {
     const { url, mock } = await startMock('API_KEY=cv_package_key');
     const { exitCode, said, left } = await testContract([`BASE_URL=${url}`], { API_KEY: 'cv_package_key' });
     await end(mock);
-    expect(said).toMatch(/The contract is kept: all \d+ requests/);
+    expect(said).toMatch(/The contract is kept: all \d+ responses match it/);
     expect(left).toEqual([expect.stringMatching(/^<!doctype html>/), expect.stringContaining(' failures="0"')]);
     expect(said + left.join('')).not.toContain('cv_package_key');
     expect(exitCode).toBe(0);
@@ -171,7 +171,7 @@ describe('in an empty project, the contract tests', () => {
   it('create intents on a live server where they are asked to', async () => {
     const live = await liveTarget();
     const { exitCode, said } = await testContract([`BASE_URL=${live.baseUrl}`, `API_KEY=${live.apiKey}`, 'CREATE=1']);
-    expect(said).toMatch(/seen +200 +createPaymentIntent created/);
+    expect(said).toMatch(/passed +200 +createPaymentIntent created/);
     expect(live.stripe.ledger.intentCount).toBeGreaterThan(0);
     await live.close();
     expect(exitCode).toBe(0);
@@ -193,9 +193,9 @@ describe('in an empty project, the contract tests', () => {
     expect(refused).toMatchObject({ exitCode: 2, said: expect.stringContaining('refuses the API key'), left: [] });
   });
 
-  it('end with 2 where nobody answers', async () => {
+  it('exit with 2 where no server listens', async () => {
     const { exitCode, said } = await testContract(['BASE_URL=http://127.0.0.1:1', 'API_KEY=key']);
-    expect({ exitCode, said }).toEqual({ exitCode: 2, said: expect.stringContaining('does not answer') });
+    expect({ exitCode, said }).toEqual({ exitCode: 2, said: expect.stringContaining('does not respond') });
   });
 
   it('leave a configuration of vitest alone that stands in the project', async () => {

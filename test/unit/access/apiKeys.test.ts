@@ -13,7 +13,7 @@ describe('keyring', () => {
     ['cv_acme_old', 'acme'],
     ['cv_acme_new', 'acme'],
     ['cv_other', 'other'],
-  ])('knows %s as a key of %s', (apiKey, tenant) => {
+  ])('accepts %s as a key of %s', (apiKey, tenant) => {
     expect(authenticate(apiKey)).toBe(tenant);
   });
 
@@ -25,11 +25,11 @@ describe('keyring', () => {
     ['a key in capitals', 'CV_ACME_OLD'],
     ['the digest of a key', sha256('cv_acme_old').toString('hex')],
     ['a very long one', 'k'.repeat(16_000)],
-  ])('knows nobody by %s', (_what, apiKey) => {
+  ])('refuses %s', (_what, apiKey) => {
     expect(authenticate(apiKey)).toBeUndefined();
   });
 
-  it('knows nobody without keys', () => {
+  it('refuses every key where none are configured', () => {
     expect(keyring([])('cv_acme_old')).toBeUndefined();
   });
 });

@@ -46,11 +46,11 @@ describe('the address of a caller', () => {
     '2001:db8:1:2:3:4:5:6:4001',
     '[203.0.113.3]x',
     'x"203.0.113.3"',
-  ])('is the last proxy’s where that proxy names none: %j', (text) => {
+  ])('is that of the last proxy where the proxy reports no valid address: %j', (text) => {
     expect(findCaller(['10.0.0.1', '::ffff:10.0.0.2', text])).toBe('10.0.0.2');
   });
 
-  it('is one and the same for all who have none', () => {
+  it('is the same for all callers without one', () => {
     expect(findCaller([undefined])).toBe('unknown');
     expect(findCaller([undefined, 'nonsense'])).toBe('unknown');
   });
@@ -99,7 +99,7 @@ describe('a range', () => {
     ['::ffff:10.0.0.0/104', { address: '10.0.0.0', family: 'ipv4', bits: 8 }],
     ['::ffff:a00:2', { address: '10.0.0.2', family: 'ipv4', bits: 32 }],
     ['::ffff:10.0.0.0/90', { address: '10.0.0.0', family: 'ipv4', bits: 0 }],
-  ])('%s is read', (text, range) => {
+  ])('%s is valid', (text, range) => {
     expect(parseRange(text)).toEqual(range);
   });
 
@@ -113,7 +113,7 @@ describe('a range', () => {
     'fe80::1%eth0',
     'unknown',
     '',
-  ])('%j is none', (text) => {
+  ])('%j is invalid', (text) => {
     expect(parseRange(text)).toBeUndefined();
   });
 });

@@ -9,11 +9,11 @@ import { startBabbler } from '../../support/redis.ts';
 const settings = { tenantRequestsPerMinute: 2, addressFailuresPerMinute: 1 };
 const ownCounts = () => createRateLimits(settings);
 
-/** What the last of so many counts ended with. */
-async function last(count: () => Promise<void>, times: number): Promise<unknown> {
+/** The result of the last of so many counts. */
+async function lastOf(count: () => Promise<void>, times: number): Promise<unknown> {
   const endings = await Promise.allSettled(Array.from({ length: times }, count));
   const ending = endings.at(-1)!;
-  return ending.status === 'rejected' ? ending.reason : 'let through';
+  return ending.status === 'rejected' ? ending.reason : 'allowed';
 }
 
 beforeEach(() => void vi.useFakeTimers({ now: 0, toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] }));
@@ -22,51 +22,51 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe('limits', () => {
-  it('let a tenant ask as often as is allowed', async () => {
+describe('rate limits', () => {
+  it('allow a tenant as many requests as configured', async () => {
     const counts = ownCounts();
-    expect(await last(() => counts.countRequest('acme'), 2)).toBe('let through');
+    expect(await lastOf(() => counts.countRequest('acme'), 2)).toBe('allowed');
   });
 
-  it('answer one request more with when to come back, in whole seconds', async () => {
+  it('refuse one request more, with Retry-After in whole seconds', async () => {
     const counts = ownCounts();
     await counts.countRequest('acme');
     vi.advanceTimersByTime(10_100);
-    const refusal = await last(() => counts.countRequest('acme'), 2);
+    const refusal = await lastOf(() => counts.countRequest('acme'), 2);
     expect(refusal).toBeInstanceOf(Problem);
     expect(refusal).toMatchObject({ example: 'tooManyRequests', headers: { 'Retry-After': '50' } });
   });
 
-  it('never say 0 seconds', async () => {
+  it('have a Retry-After of at least 1 second', async () => {
     const counts = ownCounts();
     await counts.countRequest('acme');
     vi.advanceTimersByTime(59_999);
-    expect(await last(() => counts.countRequest('acme'), 2)).toMatchObject({ headers: { 'Retry-After': '1' } });
+    expect(await lastOf(() => counts.countRequest('acme'), 2)).toMatchObject({ headers: { 'Retry-After': '1' } });
   });
 
-  it('let a tenant ask again after the time that Retry-After says', async () => {
+  it('allow requests again after Retry-After', async () => {
     const counts = ownCounts();
-    const refusal = (await last(() => counts.countRequest('acme'), 3)) as Problem;
+    const refusal = (await lastOf(() => counts.countRequest('acme'), 3)) as Problem;
     vi.advanceTimersByTime(Number(refusal.headers['Retry-After']) * 1_000);
-    expect(await last(() => counts.countRequest('acme'), 1)).toBe('let through');
+    expect(await lastOf(() => counts.countRequest('acme'), 1)).toBe('allowed');
   });
 
-  it('leave other tenants alone', async () => {
+  it('do not affect other tenants', async () => {
     const counts = ownCounts();
-    await last(() => counts.countRequest('acme'), 3);
-    expect(await last(() => counts.countRequest('other'), 1)).toBe('let through');
+    await lastOf(() => counts.countRequest('acme'), 3);
+    expect(await lastOf(() => counts.countRequest('other'), 1)).toBe('allowed');
   });
 
   it('count failures by address', async () => {
     const counts = ownCounts();
-    expect(await last(() => counts.countFailure('192.0.2.1'), 2)).toMatchObject({ example: 'tooManyRequests' });
-    expect(await last(() => counts.countFailure('192.0.2.2'), 1)).toBe('let through');
+    expect(await lastOf(() => counts.countFailure('192.0.2.1'), 2)).toMatchObject({ example: 'tooManyRequests' });
+    expect(await lastOf(() => counts.countFailure('192.0.2.2'), 1)).toBe('allowed');
   });
 
-  it('count failures apart from requests: a tenant named like an address does not feel them', async () => {
+  it('count failures apart from requests, even for a tenant named like an address', async () => {
     const counts = ownCounts();
-    await last(() => counts.countFailure('192.0.2.1'), 2);
-    expect(await last(() => counts.countRequest('192.0.2.1'), 1)).toBe('let through');
+    await lastOf(() => counts.countFailure('192.0.2.1'), 2);
+    expect(await lastOf(() => counts.countRequest('192.0.2.1'), 1)).toBe('allowed');
   });
 
   it.each([
@@ -74,26 +74,26 @@ describe('limits', () => {
     ['forward', 3_600_000],
   ])('last a minute, also where the clock is set %s', async (_where, byMs) => {
     const counts = ownCounts();
-    await last(() => counts.countRequest('acme'), 2);
+    await lastOf(() => counts.countRequest('acme'), 2);
     vi.setSystemTime(Date.now() + byMs);
-    expect(await last(() => counts.countRequest('acme'), 1)).toMatchObject({ headers: { 'Retry-After': '60' } });
+    expect(await lastOf(() => counts.countRequest('acme'), 1)).toMatchObject({ headers: { 'Retry-After': '60' } });
     vi.advanceTimersByTime(59_999);
-    expect(await last(() => counts.countRequest('acme'), 1)).toMatchObject({ headers: { 'Retry-After': '1' } });
+    expect(await lastOf(() => counts.countRequest('acme'), 1)).toMatchObject({ headers: { 'Retry-After': '1' } });
     vi.advanceTimersByTime(1);
-    expect(await last(() => counts.countRequest('acme'), 1)).toBe('let through');
+    expect(await lastOf(() => counts.countRequest('acme'), 1)).toBe('allowed');
   });
 
-  it('remember a caller for its minute, whenever others came', async () => {
+  it('count each caller in its own minute', async () => {
     const counts = ownCounts();
     await counts.countFailure('192.0.2.1');
     vi.advanceTimersByTime(59_000);
     await counts.countFailure('192.0.2.2');
     vi.advanceTimersByTime(59_999);
-    expect(await last(() => counts.countFailure('192.0.2.1'), 2)).toMatchObject({ headers: { 'Retry-After': '60' } });
-    expect(await last(() => counts.countFailure('192.0.2.2'), 1)).toMatchObject({ headers: { 'Retry-After': '1' } });
+    expect(await lastOf(() => counts.countFailure('192.0.2.1'), 2)).toMatchObject({ headers: { 'Retry-After': '60' } });
+    expect(await lastOf(() => counts.countFailure('192.0.2.2'), 1)).toMatchObject({ headers: { 'Retry-After': '1' } });
   });
 
-  it('are an instance’s own without Redis, and have nothing to close', () => {
+  it('are per instance without Redis', () => {
     const counts = ownCounts();
     expect(counts.shared).toBe(false);
     expect(() => counts.close()).not.toThrow();
@@ -115,7 +115,7 @@ describe('an address', () => {
     ['2001:db8::1', '2001:db8:0:0:1:2:3:4'],
     ['::1:2:3:4:5:6:7', '0:1:2:3::'],
     ['::1', '::2'],
-  ])('of IPv6 counts with its /64: %s and %s', async (first, second) => {
+  ])('of IPv6 is counted with its /64: %s and %s', async (first, second) => {
     await expect(afterAFailureFrom(first, second)).rejects.toMatchObject({ example: 'tooManyRequests' });
   });
 
@@ -125,7 +125,7 @@ describe('an address', () => {
     ['2001::5:6:7:8:9', '2001::6:6:7:8:9'],
     ['1::2:3:4:5:6:7', '1::8:3:4:5:6:7'],
     ['192.0.2.1', '192.0.2.2'],
-  ])('does not feel another network: %s and %s', async (first, second) => {
+  ])('is not counted with another network: %s and %s', async (first, second) => {
     await expect(afterAFailureFrom(first, second)).resolves.toBeUndefined();
   });
 });
@@ -136,33 +136,33 @@ async function failFromMany({ countFailure }: RateLimits, networks: number): Pro
     await countFailure(`2001:db8:${(at >> 16).toString(16)}:${(at & 0xffff).toString(16)}::`);
 }
 
-describe('from more than 100,000 networks in a minute, failures', () => {
-  it('count as those of one caller, and the first 100,000 as before', async () => {
+describe('failures from more than 100,000 networks in a minute', () => {
+  it('are counted as those of one caller beyond the first 100,000', async () => {
     const counts = ownCounts();
     await failFromMany(counts, 100_000);
-    expect(await last(() => counts.countFailure('192.0.2.1'), 1)).toBe('let through');
-    expect(await last(() => counts.countFailure('192.0.2.2'), 1)).toMatchObject({ headers: { 'Retry-After': '60' } });
-    expect(await last(() => counts.countFailure('2001:db8::'), 1)).toMatchObject({ example: 'tooManyRequests' });
-    expect(await last(() => counts.countRequest('acme'), 2)).toBe('let through');
+    expect(await lastOf(() => counts.countFailure('192.0.2.1'), 1)).toBe('allowed');
+    expect(await lastOf(() => counts.countFailure('192.0.2.2'), 1)).toMatchObject({ headers: { 'Retry-After': '60' } });
+    expect(await lastOf(() => counts.countFailure('2001:db8::'), 1)).toMatchObject({ example: 'tooManyRequests' });
+    expect(await lastOf(() => counts.countRequest('acme'), 2)).toBe('allowed');
   });
 
-  it('have one count a minute', async () => {
+  it('are counted by the minute', async () => {
     const counts = ownCounts();
     await failFromMany(counts, 100_000);
     await counts.countFailure('192.0.2.1');
     vi.advanceTimersByTime(60_000);
-    expect(await last(() => counts.countFailure('192.0.2.2'), 1)).toBe('let through');
-    expect(await last(() => counts.countFailure('192.0.2.3'), 1)).toMatchObject({ example: 'tooManyRequests' });
+    expect(await lastOf(() => counts.countFailure('192.0.2.2'), 1)).toBe('allowed');
+    expect(await lastOf(() => counts.countFailure('192.0.2.3'), 1)).toMatchObject({ example: 'tooManyRequests' });
   });
 
-  it('are forgotten after two', async () => {
+  it('are forgotten after two minutes', async () => {
     const counts = ownCounts();
     await failFromMany(counts, 100_000);
     vi.advanceTimersByTime(60_000);
     await counts.countFailure('192.0.2.1');
     vi.advanceTimersByTime(60_000);
-    expect(await last(() => counts.countFailure('192.0.2.2'), 1)).toBe('let through');
-    expect(await last(() => counts.countFailure('192.0.2.3'), 1)).toBe('let through');
+    expect(await lastOf(() => counts.countFailure('192.0.2.2'), 1)).toBe('allowed');
+    expect(await lastOf(() => counts.countFailure('192.0.2.3'), 1)).toBe('allowed');
   });
 });
 
@@ -179,7 +179,7 @@ async function until(isSo: () => boolean): Promise<void> {
 /** More of it than Redis ever has to send. */
 const endlessly = (bytes: string) => bytes.repeat(Math.ceil(2_000_000 / bytes.length));
 
-describe('with Redis, limits', () => {
+describe('rate limits with Redis', () => {
   const closing: (() => void)[] = [];
   let redis: FakeRedis;
   beforeEach(async () => {
@@ -208,23 +208,23 @@ describe('with Redis, limits', () => {
     await one.countRequest('acme');
     await other.countRequest('acme');
     await one.countFailure('192.0.2.1');
-    expect(await last(() => other.countRequest('acme'), 1)).toMatchObject({ example: 'tooManyRequests' });
-    expect(await last(() => other.countFailure('192.0.2.1'), 1)).toMatchObject({ example: 'tooManyRequests' });
-    expect(await last(() => other.countRequest('globex'), 1)).toBe('let through');
+    expect(await lastOf(() => other.countRequest('acme'), 1)).toMatchObject({ example: 'tooManyRequests' });
+    expect(await lastOf(() => other.countFailure('192.0.2.1'), 1)).toMatchObject({ example: 'tooManyRequests' });
+    expect(await lastOf(() => other.countRequest('globex'), 1)).toBe('allowed');
   });
 
-  it('last a minute there, and say what is left of it', async () => {
+  it('last a minute there, with the rest of it as Retry-After', async () => {
     const { counts } = await sharing();
-    await last(() => counts.countRequest('acme'), 2);
+    await lastOf(() => counts.countRequest('acme'), 2);
     vi.advanceTimersByTime(10_100);
-    expect(await last(() => counts.countRequest('acme'), 1)).toMatchObject({ headers: { 'Retry-After': '50' } });
+    expect(await lastOf(() => counts.countRequest('acme'), 1)).toMatchObject({ headers: { 'Retry-After': '50' } });
     vi.advanceTimersByTime(10_000);
-    expect(await last(() => counts.countRequest('acme'), 1)).toMatchObject({ headers: { 'Retry-After': '40' } });
+    expect(await lastOf(() => counts.countRequest('acme'), 1)).toMatchObject({ headers: { 'Retry-After': '40' } });
     vi.advanceTimersByTime(39_900);
-    expect(await last(() => counts.countRequest('acme'), 1)).toBe('let through');
+    expect(await lastOf(() => counts.countRequest('acme'), 1)).toBe('allowed');
   });
 
-  it('have names there that nobody else has, and leave nothing behind', async () => {
+  it('use keys with a prefix there, all of which expire', async () => {
     const { counts } = await sharing();
     await counts.countRequest('acme');
     await counts.countFailure('192.0.2.1');
@@ -239,32 +239,32 @@ describe('with Redis, limits', () => {
     expect(names()).toEqual([]);
   });
 
-  it('cost it nothing any more for who has asked too often', async () => {
+  it('send no commands for a caller above the limit', async () => {
     const { counts } = await sharing();
-    await last(() => counts.countRequest('acme'), 3);
-    const told = redis.commands.length;
-    expect(await last(() => counts.countRequest('acme'), 5)).toMatchObject({ example: 'tooManyRequests' });
-    expect(redis.commands.length).toBe(told);
+    await lastOf(() => counts.countRequest('acme'), 3);
+    const sent = redis.commands.length;
+    expect(await lastOf(() => counts.countRequest('acme'), 5)).toMatchObject({ example: 'tooManyRequests' });
+    expect(redis.commands.length).toBe(sent);
   });
 
-  it('refuse nobody for longer than a minute, also where the clock is set back', async () => {
+  it('refuse for a minute at most, also where the clock is set back', async () => {
     const { counts } = await sharing();
-    await last(() => counts.countRequest('acme'), 3);
+    await lastOf(() => counts.countRequest('acme'), 3);
     vi.setSystemTime(Date.now() - 3_600_000);
-    expect(await last(() => counts.countRequest('acme'), 1)).toMatchObject({ headers: { 'Retry-After': '60' } });
+    expect(await lastOf(() => counts.countRequest('acme'), 1)).toMatchObject({ headers: { 'Retry-After': '60' } });
     vi.advanceTimersByTime(60_000);
-    expect(await last(() => counts.countRequest('acme'), 1)).toBe('let through');
+    expect(await lastOf(() => counts.countRequest('acme'), 1)).toBe('allowed');
   });
 
-  it('count here what it has no count for', async () => {
+  it('count locally where Redis returns no count', async () => {
     const { counts, log } = await sharing();
     redis.state = 'senseless';
-    expect(await last(() => counts.countRequest('acme'), 2)).toBe('let through');
-    expect(await last(() => counts.countRequest('acme'), 1)).toMatchObject({ example: 'tooManyRequests' });
+    expect(await lastOf(() => counts.countRequest('acme'), 2)).toBe('allowed');
+    expect(await lastOf(() => counts.countRequest('acme'), 1)).toMatchObject({ example: 'tooManyRequests' });
     expect(log).toEqual([FOUND, LOST]);
   });
 
-  it('wait 100 ms for it, and then count here, at once', async () => {
+  it('wait 100 ms for Redis, and then count locally at once', async () => {
     const { counts, log } = await sharing();
     redis.state = 'silent';
     let isThrough = false;
@@ -273,12 +273,12 @@ describe('with Redis, limits', () => {
     expect(isThrough).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
     await counted;
-    expect(await last(() => counts.countRequest('acme'), 2)).toMatchObject({ example: 'tooManyRequests' });
+    expect(await lastOf(() => counts.countRequest('acme'), 2)).toMatchObject({ example: 'tooManyRequests' });
     expect(counts.shared).toBe(false);
     expect(log).toEqual([FOUND, LOST]);
   });
 
-  it('are shared again a second after it was found silent, if it answers then', async () => {
+  it('are shared again a second after Redis was silent, if it responds then', async () => {
     const { counts, log } = await sharing();
     redis.state = 'silent';
     const counted = counts.countRequest('acme');
@@ -290,19 +290,19 @@ describe('with Redis, limits', () => {
     expect(redis.connections()).toBe(0);
     await vi.advanceTimersByTimeAsync(1);
     await until(() => counts.shared);
-    expect(await last(() => counts.countRequest('acme'), 1)).toBe('let through');
+    expect(await lastOf(() => counts.countRequest('acme'), 1)).toBe('allowed');
     expect(log).toEqual([FOUND, LOST, FOUND]);
   });
 
-  it('count here what it refuses to count', async () => {
+  it('count locally where Redis refuses writes', async () => {
     const { counts, log } = await sharing();
     redis.state = 'readOnly';
-    expect(await last(() => counts.countRequest('acme'), 2)).toBe('let through');
-    expect(await last(() => counts.countRequest('acme'), 1)).toMatchObject({ example: 'tooManyRequests' });
+    expect(await lastOf(() => counts.countRequest('acme'), 2)).toBe('allowed');
+    expect(await lastOf(() => counts.countRequest('acme'), 1)).toMatchObject({ example: 'tooManyRequests' });
     expect(log).toEqual([FOUND, LOST]);
   });
 
-  it('are not shared by one that takes no writes, however often it is tried', async () => {
+  it('are not shared by a Redis that refuses writes, however often it is tried', async () => {
     redis.state = 'readOnly';
     const { counts, log } = instance();
     await until(() => redis.commands.length === 1);
@@ -316,7 +316,7 @@ describe('with Redis, limits', () => {
     expect(log).toEqual([LOST]);
   });
 
-  it('notice at once that it has gone', async () => {
+  it('notice at once that the connection is lost', async () => {
     const { counts, log } = await sharing();
     await redis.close();
     await until(() => !counts.shared);
@@ -330,7 +330,7 @@ describe('with Redis, limits', () => {
     ['sends garbage', '\u0000\u0001babble\r\n$-7\r\n*x\r\n'],
     ['sends a string without an end', '$1000000000\r\nand so on'],
     ['sends nothing', ''],
-  ])('are not shared by a server that is no Redis and %s, and counted here all the same', async (_what, bytes) => {
+  ])('are not shared by a server that is no Redis and %s, and counted locally', async (_what, bytes) => {
     const babbler = await startBabbler(bytes);
     closing.push(() => void babbler.close());
     const { counts, log } = instance(`redis://127.0.0.1:${babbler.port}`);
@@ -341,24 +341,24 @@ describe('with Redis, limits', () => {
     await until(() => log.length > 0);
     expect(log).toEqual([LOST]);
     expect(counts.shared).toBe(false);
-    expect(await last(() => counts.countRequest('acme'), 3)).toMatchObject({ example: 'tooManyRequests' });
+    expect(await lastOf(() => counts.countRequest('acme'), 3)).toMatchObject({ example: 'tooManyRequests' });
   });
 
   it.each([
-    ['replies to nothing', '+OK\r\n'],
-    ['replies to nothing, again and again', '+OK\r\n'.repeat(1_000)],
-    ['fails at nothing', '-ERR no\r\n'],
+    ['sends an unexpected reply', '+OK\r\n'],
+    ['sends many unexpected replies', '+OK\r\n'.repeat(1_000)],
+    ['sends an unexpected error', '-ERR no\r\n'],
     ['speaks another protocol', 'HTTP/1.1 400 Bad Request\r\n'],
     ['sends a line without an end', `+${endlessly('x')}`],
     ['sends a string without an end', `$1000000000\r\n${endlessly('x')}`],
     ['sends a list without an end', `*1000000000\r\n${endlessly(':1\r\n')}`],
     ['sends messages without an end', endlessly('>2\r\n+invalidate\r\n_\r\n')],
-  ])('leave it alone for a second where it %s', async (_what, bytes) => {
+  ])('do not use Redis for a second after it %s', async (_what, bytes) => {
     const { counts, log } = await sharing();
     redis.send(bytes);
     await until(() => redis.connections() === 0);
     expect(counts.shared).toBe(false);
-    expect(await last(() => counts.countRequest('acme'), 3)).toMatchObject({ example: 'tooManyRequests' });
+    expect(await lastOf(() => counts.countRequest('acme'), 3)).toMatchObject({ example: 'tooManyRequests' });
     await vi.advanceTimersByTimeAsync(999);
     expect(redis.connections()).toBe(0);
     await vi.advanceTimersByTimeAsync(1);
@@ -366,7 +366,7 @@ describe('with Redis, limits', () => {
     expect(log).toEqual([FOUND, LOST, FOUND]);
   });
 
-  it('go on with it where it sends a message that nobody waits for', async () => {
+  it('ignore a push message of Redis', async () => {
     const { counts, log } = await sharing();
     redis.send('>2\r\n+invalidate\r\n_\r\n');
     await counts.countRequest('acme');
@@ -374,7 +374,7 @@ describe('with Redis, limits', () => {
     expect(log).toEqual([FOUND]);
   });
 
-  it('go on with it where much comes, and as much was sent', async () => {
+  it('keep the connection where as many bytes are sent as received', async () => {
     const { counts, log } = await sharing();
     const messages = '>2\r\n+invalidate\r\n_\r\n'.repeat(40_000);
     redis.send(messages);
@@ -385,7 +385,7 @@ describe('with Redis, limits', () => {
     expect(log).toEqual([FOUND]);
   });
 
-  it('say in the log that it is absent, once, and nowhere else', async () => {
+  it('log once that Redis is absent, and print nothing', async () => {
     const printed = vi.spyOn(console, 'error').mockReturnValue();
     await redis.close();
     const { log } = instance();
@@ -395,7 +395,7 @@ describe('with Redis, limits', () => {
     expect(printed).not.toHaveBeenCalled();
   });
 
-  it('say nothing at their own end, and leave no connection', async () => {
+  it('log nothing when they are closed, and leave no connection', async () => {
     const { counts, log } = await sharing();
     counts.close();
     await until(() => redis.connections() === 0);

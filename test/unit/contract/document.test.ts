@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { dereference } from '../../../src/contract/document.ts';
 
-describe('a reference', () => {
-  it('is what it refers to, through other references and escapes', () => {
+describe('dereference', () => {
+  it('resolves references, through other references and escapes', () => {
     const document = {
       used: [{ $ref: '#/one' }, { $ref: '#/paths/~1a~0b{id}/get' }],
       one: { $ref: '#/two' },

@@ -9,16 +9,16 @@ import { engineCall, handle, respondWithFirstExample } from '../../support/engin
 /** The first example of the operation, for every valid request. */
 const fallback: EngineOptions = { notImplemented: respondWithFirstExample };
 
-/** How this body is refused. */
-async function refusalOf(body: string | Uint8Array, changed = edited()): Promise<Problem> {
+/** The problem that this body is refused with. */
+async function findRefusal(body: string | Uint8Array, changed = edited()): Promise<Problem> {
   return handle(await openContract(changed, fallback), { body }).then(
     () => Promise.reject(new Error('expected a refusal')),
     (problem: Problem) => problem,
   );
 }
 
-/** What the handler gets of a request. */
-async function requestSeenBy(changed: object, request: Parameters<typeof handle>[1]): Promise<object> {
+/** The request as its handler gets it. */
+async function handledRequest(changed: object, request: Parameters<typeof handle>[1]): Promise<object> {
   let seen: object = {};
   const notImplemented: Fallback = (given, operation) => {
     seen = given;
@@ -29,7 +29,7 @@ async function requestSeenBy(changed: object, request: Parameters<typeof handle>
 }
 
 /** The problem of this body, `created` where nothing is wrong with it. */
-async function outcomeOf(body: unknown, changed = edited()): Promise<string> {
+async function findOutcome(body: unknown, changed = edited()): Promise<string> {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return handle(await openContract(changed, fallback), { body: text }).then(
     () => 'created',
@@ -37,12 +37,12 @@ async function outcomeOf(body: unknown, changed = edited()): Promise<string> {
   );
 }
 
-it('a header that must be there is asked for by the name that its rules give', async () => {
+it('a missing required header is refused with the problem that its rules name', async () => {
   const withRequiredKey = edited([['components', 'parameters', 'IdempotencyKey', 'required'], true]);
-  expect(await outcomeOf({ amount: 100 }, withRequiredKey)).toBe('invalidIdempotencyKey');
+  expect(await findOutcome({ amount: 100 }, withRequiredKey)).toBe('invalidIdempotencyKey');
 });
 
-it('openContract leaves the document as it was', async () => {
+it('openContract does not change the document', async () => {
   const ours = edited();
   await openContract(ours, fallback);
   expect(ours).toEqual(edited());
@@ -56,33 +56,35 @@ describe('a body', () => {
     ['null', 'null', 'invalidBody'],
     ['an array', '[]', 'invalidBody'],
   ])('that is or has %s is refused', async (_what, body, problem) => {
-    expect(await outcomeOf(body)).toBe(problem);
+    expect(await findOutcome(body)).toBe(problem);
   });
 
-  it('comes to its handler as it was sent, with nothing added', async () => {
-    expect(await requestSeenBy(edited(), { headers: { host: 'a' }, body: '{"amount":1,"own":[1,{}]}' })).toStrictEqual({
-      operationId: 'createPaymentIntent',
-      tenant: 'acme',
-      body: { amount: 1, own: [1, {}] },
-      params: {},
-      query: {},
-      headers: { host: 'a' },
-      isAbandoned: expect.any(Function),
-    });
+  it('reaches its handler as it was sent, with nothing added', async () => {
+    expect(await handledRequest(edited(), { headers: { host: 'a' }, body: '{"amount":1,"own":[1,{}]}' })).toStrictEqual(
+      {
+        operationId: 'createPaymentIntent',
+        tenant: 'acme',
+        body: { amount: 1, own: [1, {}] },
+        params: {},
+        query: {},
+        headers: { host: 'a' },
+        isAbandoned: expect.any(Function),
+      },
+    );
   });
 
   it.each([
     ['an array', { type: 'array', maxItems: 2 }, [1, 2], [1, 2, 3]],
     ['an object', { type: 'object', maxProperties: 2 }, { a: 1, b: 2 }, { a: 1, b: 2, c: 3 }],
-  ])('may have %s up to its size, and not one over it', async (_what, rules, largest, tooLarge) => {
+  ])('may have %s up to its maximum size, and not beyond', async (_what, rules, largest, tooLarge) => {
     const limited = edited([NOTE, { ...rules, 'x-problems': 'invalidMetadata' }]);
-    expect(await outcomeOf({ amount: 1, note: largest }, limited)).toBe('created');
-    expect(await outcomeOf({ amount: 1, note: tooLarge }, limited)).toBe('invalidMetadata');
+    expect(await findOutcome({ amount: 1, note: largest }, limited)).toBe('created');
+    expect(await findOutcome({ amount: 1, note: tooLarge }, limited)).toBe('invalidMetadata');
   });
 
-  it('with null where an object is allowed, too, is not looked into', async () => {
+  it('with null where an object or null is allowed is valid', async () => {
     const nullable = { type: ['object', 'null'], properties: { a: {} }, 'x-problems': 'invalidMetadata' };
-    expect(await outcomeOf({ amount: 1, note: null }, edited([NOTE, nullable]))).toBe('created');
+    expect(await findOutcome({ amount: 1, note: null }, edited([NOTE, nullable]))).toBe('created');
   });
 
   const bounds = {
@@ -92,46 +94,46 @@ describe('a body', () => {
     'x-problems': { type: 'invalidAmount', minimum: 'amountTooSmall', maximum: 'amountTooLarge' },
   };
 
-  it('is answered for its first wrong value, and not for another value under the same rules', async () => {
+  it('gets the problem of its first invalid value, not of another value under the same rules', async () => {
     const list = edited([NOTE, { type: 'array', items: bounds, 'x-problems': 'invalidMetadata' }]);
-    expect(await outcomeOf({ amount: 1, note: [9, 0] }, list)).toBe('amountTooLarge');
+    expect(await findOutcome({ amount: 1, note: [9, 0] }, list)).toBe('amountTooLarge');
   });
 
-  it('is answered for the first rules that a value breaks, and not for others of the same value', async () => {
+  it('gets the problem of the first schema that a value violates, not of a later one for the same value', async () => {
     const other = { minimum: 10, 'x-problems': { minimum: 'amountTooPrecise' } };
     const both = edited([NOTE, { allOf: [bounds, other] }]);
-    expect(await outcomeOf({ amount: 1, note: 7 }, both)).toBe('amountTooLarge');
+    expect(await findOutcome({ amount: 1, note: 7 }, both)).toBe('amountTooLarge');
   });
 });
 
 describe('a refusal', () => {
-  it('gives the detail in the words of the validator, all of them', async () => {
-    const { detail } = await refusalOf('{"amount":0.001,"metadata":1}');
+  it('has all messages of the validator as its detail', async () => {
+    const { detail } = await findRefusal('{"amount":0.001,"metadata":1}');
     expect(detail?.()).toBe(
       'body/amount must be >= 0.5; body/amount must match format "usd"; body/metadata must be object',
     );
   });
 
-  it('gives the detail a body is no JSON, and has no cause, which would be logged', async () => {
-    const { detail, cause } = await refusalOf('{"amount":zq}');
+  it('has the message of the JSON parser as its detail, and no cause, which would be logged', async () => {
+    const { detail, cause } = await findRefusal('{"amount":zq}');
     expect(detail?.()).toContain('zq');
     expect(cause).toBeUndefined();
   });
 
-  it('is that of the metadata where a value is no text', async () => {
-    expect((await refusalOf('{"amount":1,"metadata":{"a":"\\ud800"}}')).example).toBe('invalidMetadata');
+  it('is invalidMetadata where a value is not well-formed Unicode', async () => {
+    expect((await findRefusal('{"amount":1,"metadata":{"a":"\\ud800"}}')).example).toBe('invalidMetadata');
   });
 
-  it('is that of the body where it is no UTF-8', async () => {
+  it('is invalidBody where the body is no UTF-8', async () => {
     const body = Buffer.from('{"amount":1,"note":"\xff"}', 'latin1');
-    expect((await refusalOf(body)).example).toBe('invalidBody');
+    expect((await findRefusal(body)).example).toBe('invalidBody');
   });
 });
 
 describe('an operation', () => {
   it('may have no body and no parameters', async () => {
     const bare = edited([[...POST, 'requestBody'], undefined], [[...POST, 'parameters'], undefined]);
-    expect(await requestSeenBy(bare, { body: 'no JSON' })).toStrictEqual({
+    expect(await handledRequest(bare, { body: 'no JSON' })).toStrictEqual({
       operationId: 'createPaymentIntent',
       tenant: 'acme',
       body: undefined,
@@ -148,10 +150,10 @@ describe('an operation', () => {
   ])('may have an optional body: %s', async (_what, body, seen) => {
     const schema = { type: 'object', 'x-problems': 'invalidBody' };
     const optional = edited([[...BODY, 'required'], undefined], [[...BODY, 'content', 'application/json'], { schema }]);
-    expect(await requestSeenBy(optional, { body })).toMatchObject({ body: seen });
+    expect(await handledRequest(optional, { body })).toMatchObject({ body: seen });
   });
 
-  it('has its responses and their examples from the contract, in its order', async () => {
+  it('has the responses and examples of the contract, in the same order', async () => {
     const { operations } = await openContract(edited(), fallback);
     const [{ examples, responses }] = operations as [(typeof operations)[0]];
     expect(examples[0]).toMatchObject({ status: 200, name: 'created' });
@@ -179,7 +181,7 @@ describe('the response to a problem', () => {
     expect(contract.problemResponse('providerUnavailable', contract.operations[0])).toMatchObject(response);
   });
 
-  it('is that of a fault of ours where the operation documents no such problem', async () => {
+  it('is a 500 where the operation documents no such problem', async () => {
     const { post } = document.paths['/api/v1/payments/intent'];
     const { '409': _conflict, ...responses } = post.responses;
     const second = { ...post, operationId: 'second', responses };
@@ -187,7 +189,7 @@ describe('the response to a problem', () => {
     expect(contract.problemResponse('idempotencyKeyReused', contract.operations[1])).toMatchObject({ status: 500 });
   });
 
-  it('has the words of its own operation, where two use one name', async () => {
+  it('is that of its own operation, where two use one name', async () => {
     const { post } = document.paths['/api/v1/payments/intent'];
     const value = { success: false, message: 'Not here' };
     const content = { 'application/json': { examples: { notFound: { value } } } };
@@ -225,32 +227,32 @@ async function stepsOf(failing: Partial<Record<'authenticate' | 'readBody', unkn
 describe('the order of checks', () => {
   const REFUSED = new Error('refused');
 
-  it('is the route, the key, the body, the schema, the operation', async () => {
+  it('is route, key, body, schema, operation', async () => {
     const { steps, outcome } = await stepsOf({});
     expect(steps).toEqual(['createPaymentIntent', 'authenticate', 'readBody', 'operation']);
     expect(outcome).toMatchObject({ status: 200 });
   });
 
-  it('ends at a key that is refused, before a byte of the body is read, with what was thrown: 429 is no 401', async () => {
+  it('ends at a refused key, before the body is read, with the error that was thrown: a 429 is no 401', async () => {
     const { steps, outcome } = await stepsOf({ authenticate: REFUSED, readBody: new Error('too large') });
     expect(steps).toEqual(['createPaymentIntent', 'authenticate']);
     expect(outcome).toBe(REFUSED);
   });
 
-  it('ends at a body that is refused', async () => {
+  it('ends at a refused body', async () => {
     const { steps, outcome } = await stepsOf({ readBody: REFUSED });
     expect(steps).toEqual(['createPaymentIntent', 'authenticate', 'readBody']);
     expect(outcome).toBe(REFUSED);
   });
 
-  it('ends at a rule that is broken', async () => {
+  it('ends at a violated schema', async () => {
     const { steps, outcome } = await stepsOf({}, '{}');
     expect(steps).toEqual(['createPaymentIntent', 'authenticate', 'readBody']);
     expect(outcome).toMatchObject({ example: 'amountRequired' });
   });
 });
 
-it('the rules of body and headers are told together, the body first', async () => {
+it('violations of body and headers are reported together, the body first', async () => {
   const headers = { 'idempotency-key': 'not ASCII: é' };
   const contract = await openContract(edited(), fallback);
   const problem: unknown = await handle(contract, { headers, body: '{}' }).catch((error: unknown) => error);
@@ -260,13 +262,13 @@ it('the rules of body and headers are told together, the body first', async () =
   );
 });
 
-it('compile finds a schema that makes no sense before its first request', async () => {
+it('compile refuses an invalid schema before the first request', async () => {
   const wrong = edited([NOTE, { type: 'string', pattern: '(', 'x-problems': 'invalidBody' }]);
   const contract = await openContract(wrong, fallback);
   expect(() => contract.compile()).toThrow('Invalid regular expression');
 });
 
-it('a success that the contract lacks is a fault of ours, which is named', async () => {
+it('a success without an example in the contract is an internal error that names it', async () => {
   const handlers = { createPaymentIntent: async () => ({ example: 'nonsense', fields: {} }) };
   const contract = await openContract(edited(), { handlers: handlers as never });
   await expect(handle(contract, { body: '{"amount":1}' })).rejects.toThrow(
@@ -274,7 +276,7 @@ it('a success that the contract lacks is a fault of ours, which is named', async
   );
 });
 
-describe('of several broken rules', () => {
+describe('of several violations', () => {
   // A number that breaks every rule of the amount but its type.
   const everything = { amount: -0.001 };
 
@@ -282,27 +284,27 @@ describe('of several broken rules', () => {
     ['exclusiveMinimum', 'invalidAmount'],
     ['minimum', 'amountTooSmall'],
     ['format', 'amountTooPrecise'],
-  ])('the one that x-problems lists first answers: %s', async (keyword, problem) => {
+  ])('the one that x-problems lists first is the problem: %s', async (keyword, problem) => {
     const { [keyword as 'type']: first, ...others } =
       document.components.schemas.PaymentIntentRequest.properties.amount['x-problems'];
     const reordered = edited([[...AMOUNT, 'x-problems'], { [keyword]: first, ...others }]);
-    expect(await outcomeOf(everything, reordered)).toBe(problem);
+    expect(await findOutcome(everything, reordered)).toBe(problem);
   });
 
-  it('the first field of the contract answers, in whatever order the fields come', async () => {
-    expect(await outcomeOf('{"metadata":1,"paymentMethodTypes":1,"amount":1.001}')).toBe('amountTooPrecise');
-    expect(await outcomeOf('{"metadata":1,"paymentMethodTypes":1,"amount":1}')).toBe('invalidPaymentMethodTypes');
+  it('the one of the first field in the contract is the problem, in whatever order the fields are sent', async () => {
+    expect(await findOutcome('{"metadata":1,"paymentMethodTypes":1,"amount":1.001}')).toBe('amountTooPrecise');
+    expect(await findOutcome('{"metadata":1,"paymentMethodTypes":1,"amount":1}')).toBe('invalidPaymentMethodTypes');
   });
 
-  it('a missing field answers before those that are there', async () => {
-    expect(await outcomeOf({ metadata: 1, paymentMethodTypes: 1 })).toBe('amountRequired');
+  it('a missing field is the problem before invalid ones', async () => {
+    expect(await findOutcome({ metadata: 1, paymentMethodTypes: 1 })).toBe('amountRequired');
   });
 });
 
 /** How many errors the contract's own validators collect about a body. */
 async function errorsAbout(body: string): Promise<number> {
   const opened = vi.spyOn(OpenAPIValidator.prototype, 'buildRequestValidatorsForOperation');
-  await outcomeOf(body);
+  await findOutcome(body);
   const validators = opened.mock.results.flatMap(({ value }) => value as { errors?: object[] | null }[]);
   return validators.flatMap(({ errors }) => errors ?? []).length;
 }
@@ -320,13 +322,13 @@ describe('a hostile body', () => {
     return body + tail;
   };
 
-  it('of payment method types costs no more errors than a few for each that is allowed', async () => {
+  it('of payment method types costs only a few errors for each that is allowed', async () => {
     const body = filled('{"amount":1,"paymentMethodTypes":[', () => '1', ']}');
     expect(JSON.parse(body).paymentMethodTypes.length).toBeGreaterThan(60_000);
     expect(await errorsAbout(body)).toSatisfy((errors: number) => errors > 0 && errors <= 3 * maxItems);
   });
 
-  it('of metadata costs no more errors than a few for each key that is allowed', async () => {
+  it('of metadata costs only a few errors for each key that is allowed', async () => {
     const body = filled('{"amount":1,"metadata":{', (index) => `"[${index}":1`, '}}');
     expect(Object.keys(JSON.parse(body).metadata).length).toBeGreaterThan(10_000);
     expect(await errorsAbout(body)).toSatisfy((errors: number) => errors > 0 && errors <= 5 * maxProperties);

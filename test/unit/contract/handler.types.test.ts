@@ -33,7 +33,7 @@ const handler: Handler<'createPaymentIntent'> = async ({ body }) => {
   return { example: 'created', fields };
 };
 
-it('a handler may succeed with its fields, and throw what its operation documents', () => {
+it('a handler returns the fields of its success, and throws what its operation documents', () => {
   expectTypeOf(handler).returns.resolves.toEqualTypeOf<Created>();
   expectTypeOf<SuccessName<'createPaymentIntent'>>().toEqualTypeOf<'created'>();
   expectTypeOf<'amountTooSmall'>().toExtend<ProblemNameOf<'createPaymentIntent'>>();

@@ -11,7 +11,7 @@ const HERE = 'POST /api/v1/payments/intent';
 
 const fallback: EngineOptions = { notImplemented: respondWithFirstExample };
 
-/** What is said about a document, under the heading; nothing where it opens. */
+/** The issues of a document, without the heading; none where it opens. */
 async function issuesIn(changed: object): Promise<string[]> {
   return openContract(changed, fallback).then(
     () => [],
@@ -19,7 +19,7 @@ async function issuesIn(changed: object): Promise<string[]> {
   );
 }
 
-/** What is said about a document, and where. */
+/** The issues of a document, each with its place. */
 async function placesIn(changed: object, options: EngineOptions = fallback): Promise<[string, string][]> {
   const error: unknown = await openContract(changed, options).catch((thrown: unknown) => thrown);
   if (!(error instanceof ContractError)) throw new Error(`expected a ContractError, got ${String(error)}`);
@@ -27,11 +27,11 @@ async function placesIn(changed: object, options: EngineOptions = fallback): Pro
 }
 
 describe('a contract that can not be served', () => {
-  it('is not ours', async () => {
+  it('is not the contract of this project', async () => {
     expect(await issuesIn(edited())).toEqual([]);
   });
 
-  it('is refused with all that is wrong, at once', async () => {
+  it('is refused with all issues at once', async () => {
     const wrong = edited(
       [[...AMOUNT, 'x-problems', 'minimum'], undefined],
       [[...BODY, 'x-body-limit-bytes'], undefined],
@@ -48,7 +48,7 @@ describe('a contract that can not be served', () => {
     });
   });
 
-  it('is refused with the place of each fault, references followed', async () => {
+  it('is refused with the place of each issue, references followed', async () => {
     const wrong = edited([[...AMOUNT, 'x-problems', 'minimum'], undefined]);
     const place = 'post requestBody content application/json schema properties amount minimum'.split(' ');
     await expect(openContract(wrong, fallback)).rejects.toMatchObject({
@@ -141,11 +141,11 @@ describe('a contract that can not be served', () => {
         `${SCHEMA} properties note ${keyword}`,
         [NOTE, { [keyword]: {}, 'x-problems': 'invalidBody' }],
       ]),
-  ])('says what is wrong, and where: %s', async (text, place, edit) => {
+  ])('is refused with the issue and its place: %s', async (text, place, edit) => {
     expect(await placesIn(edited(edit))).toEqual([[text, place]]);
   });
 
-  it('says which operation has no handler', async () => {
+  it('is refused with the operation that has no handler', async () => {
     expect(await placesIn(edited(), {})).toEqual([
       [`${HERE}: no handler for the operation createPaymentIntent`, `${WHERE} operationId`],
     ]);
@@ -160,7 +160,7 @@ describe('a contract that can not be served', () => {
     },
   );
 
-  it('is not one for want of an answer where other fields may be there', async () => {
+  it('is not one that allows additional properties without a problem for them', async () => {
     expect(await issuesIn(edited([NOTE, { additionalProperties: true }]))).toEqual([]);
   });
 
@@ -213,11 +213,11 @@ describe('a contract that can not be served', () => {
       'metadata: x-problems names no 400 example for additionalProperties',
       [METADATA, { additionalProperties: false }],
     ],
-  ])('says so of %s', async (_what, fault, edit) => {
+  ])('is refused for %s', async (_what, fault, edit) => {
     expect(await issuesIn(edited(edit))).toEqual([`${HERE}: application/json/${fault}`]);
   });
 
-  it('says so of a rule for a header', async () => {
+  it('is refused for a rule of a header', async () => {
     const place = ['components', 'parameters', 'IdempotencyKey', 'schema', 'x-problems'];
     expect(await issuesIn(edited([place, undefined]))).toEqual([
       `${HERE}: Idempotency-Key: x-problems names no 400 example for type`,
@@ -231,11 +231,11 @@ describe('a contract that can not be served', () => {
     ['fields by pattern', [NOTE, { patternProperties: { '^a': { type: 'string' } }, 'x-problems': 'invalidMetadata' }]],
     ['an item that must be there', [NOTE, { contains: { type: 'string' }, 'x-problems': 'invalidMetadata' }]],
     ['a condition', [NOTE, { if: { type: 'string' }, else: { minimum: 1 }, 'x-problems': 'invalidMetadata' }]],
-  ])('says so of a rule without an answer in %s', async (_what, edit) => {
+  ])('is refused for a rule without a problem in %s', async (_what, edit) => {
     expect(await issuesIn(edited(edit))).not.toEqual([]);
   });
 
-  it.each([undefined, null, 'Not found'])('says so of an answer whose body is %o', async (value) => {
+  it.each([undefined, null, 'Not found'])('is refused for an example whose body is %o', async (value) => {
     const place = [
       'components',
       'responses',
@@ -251,7 +251,7 @@ describe('a contract that can not be served', () => {
     ]);
   });
 
-  it('says so of every answer that code gives and no example has', async () => {
+  it('is refused for every problem that the code can send and no example has', async () => {
     const others = edited([[...POST, 'responses'], { 200: { description: 'None of ours.' } }]);
     expect(await issuesIn(others)).toEqual(
       expect.arrayContaining(
@@ -276,12 +276,12 @@ describe('a contract that can not be served', () => {
     ['a scheme that is no API key', [API_KEY, { type: 'http', scheme: 'bearer' }]],
     ['an API key in the query', [[...API_KEY, 'in'], 'query']],
     ['an API key in a cookie', [[...API_KEY, 'in'], 'cookie']],
-  ])('says so of %s', async (_what, edit) => {
+  ])('is refused for %s', async (_what, edit) => {
     const other: Edit = [['components', 'securitySchemes', 'other'], undefined];
     expect(await issuesIn(edited(other, edit))).toEqual([`${HERE}: security is not exactly one API key in a header`]);
   });
 
-  it('says so of a body that is no JSON', async () => {
+  it('is refused for a body that is no JSON', async () => {
     const edit: Edit = [[...BODY, 'content', 'text/plain'], { schema: {} }];
     expect(await issuesIn(edited(edit))).toEqual([`${HERE}: a body of type text/plain is not read`]);
   });

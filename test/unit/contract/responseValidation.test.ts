@@ -7,8 +7,8 @@ import { respondWithFirstExample } from '../../support/engine.ts';
 
 const { operations } = await openContract(document, { notImplemented: respondWithFirstExample });
 
-/** What the check says of an answer: the lines it logs, and what it counts. */
-function verdictOn(response: Partial<SentResponse>) {
+/** What the validation logs and counts for a response. */
+function validate(response: Partial<SentResponse>) {
   const lines: { violations: string[] }[] = [];
   const counted: object[] = [];
   const check = createResponseValidator(operations, {
@@ -38,28 +38,24 @@ const created = {
 };
 const { 'cache-control': _, ...cacheable } = good.headers;
 
-describe('an answer that the contract allows', () => {
+describe('a response that the contract allows', () => {
   it.each<[string, Partial<SentResponse>]>([
     ['a refusal', {}],
     ['a success', { status: 200, body: created }],
-    ['a refusal of what belongs to no operation', { operation: undefined, status: 404 }],
-    ['JSON without a word on its characters', { headers: { ...good.headers, 'content-type': 'application/json' } }],
+    ['a refusal without an operation', { operation: undefined, status: 404 }],
+    ['JSON without a charset', { headers: { ...good.headers, 'content-type': 'application/json' } }],
     ['a text of digits in a header', { headers: { ...good.headers, 'x-request-id': '7' } }],
     ['a number in a header', { status: 503, headers: { ...good.headers, 'retry-after': '17' } }],
     ['headers that the contract does not name', { headers: { ...good.headers, vary: 'Origin' } }],
-  ])('leaves no trace: %s', (_what, response) => {
-    expect(verdictOn(response)).toEqual({ violations: [], lines: [], counted: [] });
+  ])('is neither logged nor counted: %s', (_what, response) => {
+    expect(validate(response)).toEqual({ violations: [], lines: [], counted: [] });
   });
 });
 
-describe('a response that violates the contract', () => {
+describe('a response that the contract does not allow', () => {
   it.each<[string, Partial<SentResponse>, string[]]>([
     ['another status', { status: 422 }, ['status: not documented']],
-    [
-      'another status, to what belongs to no operation',
-      { operation: undefined, status: 500.5 },
-      ['status: not documented'],
-    ],
+    ['another status without an operation', { operation: undefined, status: 500.5 }, ['status: not documented']],
     ['another operation', { operation: 'refund' }, ['operation: not in the contract']],
     [
       'another media type',
@@ -73,12 +69,12 @@ describe('a response that violates the contract', () => {
     ],
     ['a header too few', { headers: cacheable }, ['header Cache-Control: required']],
     [
-      'a header that says something else',
+      'a header with another value',
       { headers: { ...cacheable, 'cache-control': 'public' } },
       ['header Cache-Control: enum'],
     ],
     ...['soon', 'in 7', '7 s', ''].map((text): [string, Partial<SentResponse>, string[]] => [
-      `a number that is none, "${text}"`,
+      `a malformed number, "${text}"`,
       { status: 503, headers: { ...good.headers, 'retry-after': text } },
       ['header Retry-After: type'],
     ]),
@@ -99,13 +95,13 @@ describe('a response that violates the contract', () => {
       { status: 200, body: { ...created, data: { paymentIntentSecret: 'sk_live_1' } } },
       ['body/data/paymentIntentSecret: pattern'],
     ],
-  ])('is told by its rules: %s', (_what, response, violations) => {
-    expect(verdictOn(response).violations).toEqual(violations);
+  ])('is logged with the violated rules: %s', (_what, response, violations) => {
+    expect(validate(response).violations).toEqual(violations);
   });
 
-  it('is logged and counted once, with nothing of what it says', () => {
+  it('is logged and counted once, without any of its content', () => {
     const body = { ...created, data: { paymentIntentSecret: 'sk_live_1' }, email: 'a@b.c' };
-    const { lines, counted } = verdictOn({ status: 200, body });
+    const { lines, counted } = validate({ status: 200, body });
     expect(lines).toEqual([
       {
         level: 50,
@@ -120,11 +116,11 @@ describe('a response that violates the contract', () => {
   });
 });
 
-it('says nothing past the log of a format that only describes', async () => {
-  const said = vi.spyOn(console, 'warn');
+it('prints nothing about a format that it does not know', async () => {
+  const warn = vi.spyOn(console, 'warn');
   const dated = structuredClone(document);
   Object.assign(dated.components.schemas.Failure.properties.message, { format: 'a sentence' });
   const { operations: some } = await openContract(dated, { notImplemented: respondWithFirstExample });
   createResponseValidator(some, { logger: pino({ level: 'silent' }), metrics: { countViolation: () => {} } })(good);
-  expect(said).not.toHaveBeenCalled();
+  expect(warn).not.toHaveBeenCalled();
 });

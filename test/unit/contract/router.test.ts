@@ -39,7 +39,7 @@ const PATHS = {
   '/files/{name}': { get: [inPath('name')], put: [inPath('name')] },
 };
 
-/** The operation that a request reaches, and what it gets of it; else the problem. */
+/** The operation that a request reaches, with its parameters; else the problem. */
 async function route(method: string, target: string): Promise<object> {
   let seen: object = {};
   const notImplemented: Fallback = (given, operation) => {
@@ -97,19 +97,19 @@ describe('a request reaches', () => {
 });
 
 describe('a query parameter', () => {
-  it('is checked, and read as the type that it has', async () => {
+  it('is validated, and converted to its type', async () => {
     expect(await route('GET', '/things/7?expand=a%20b&limit=5')).toMatchObject({ query: { expand: 'a b', limit: 5 } });
     expect(await route('GET', '/things/7?limit=50')).toEqual({ problem: 'invalidRequest' });
     expect(await route('GET', '/things/7?limit=many')).toEqual({ problem: 'invalidRequest' });
     expect(await route('GET', '/things/7?expand[a]=1')).toEqual({ problem: 'invalidRequest' });
   });
 
-  it('that the operation does not have is ignored, as other fields of a body are', async () => {
+  it('that the operation does not have is ignored, as unknown fields of a body are', async () => {
     expect(await route('GET', '/things/7?utm=1&expand=a')).toMatchObject({ query: { expand: 'a' } });
     expect(await route('GET', '/things?utm=1')).toMatchObject({ id: 'get /things', query: {} });
   });
 });
 
-it('a path parameter is held to its rules', async () => {
+it('a path parameter is validated', async () => {
   expect(await route('GET', `/things/${'x'.repeat(200)}`)).toEqual({ problem: 'invalidRequest' });
 });

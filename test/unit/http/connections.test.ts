@@ -17,8 +17,8 @@ import {
 } from '../../../src/http/connections.ts';
 import { rawClient, serverEnds } from '../../support/rawHttp.ts';
 
-/** A server that keeps its requests, for a test to answer. */
-async function keeping(handle: (request: IncomingMessage, response: ServerResponse) => void = () => {}) {
+/** A server that leaves the responses to the test. */
+async function startServer(handle: (request: IncomingMessage, response: ServerResponse) => void = () => {}) {
   const responses: ServerResponse[] = [];
   const server = createServer({ keepAliveTimeout: 20_000 }, (request, response) => {
     responses.push(response);
@@ -40,12 +40,12 @@ async function keeping(handle: (request: IncomingMessage, response: ServerRespon
 const begun = (responses: readonly ServerResponse[], count: number) =>
   vi.waitUntil(() => responses.length === count, { interval: 5 });
 
-const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
 const UNFINISHED = 'POST /unfinished HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n';
 
-/** A client whose request is answered before its body has come to an end. */
-async function answeredEarly() {
-  const { url, ends } = await keeping((_request, response) => {
+/** A client that gets the last response of its connection before it has sent its whole body. */
+async function respondedEarly() {
+  const { url, ends } = await startServer((_request, response) => {
     closeAfter(response);
     response.end('{}');
   });
@@ -61,11 +61,11 @@ const statuses = (client: ReturnType<typeof rawClient>) => client.received().res
 
 describe('a connection', () => {
   it('takes 32 requests before their responses, reads nothing behind them, and closes behind the last response', async () => {
-    const { server, url, ends, responses } = await keeping();
+    const { server, url, ends, responses } = await startServer();
     let parsed = 0;
     server.on('request', () => (parsed += 1));
     const client = rawClient(url);
-    client.send(Array.from({ length: 1_000 }, (_, index) => ask(`/${index}`)).join(''));
+    client.send(Array.from({ length: 1_000 }, (_, index) => get(`/${index}`)).join(''));
     await begun(responses, 32);
     expect([parsed, (await ends.of(client)).isPaused()]).toEqual([33, true]);
     responses.forEach((response) => void response.end('{}'));
@@ -75,20 +75,20 @@ describe('a connection', () => {
   });
 
   it('takes any number of requests, one behind the response to the other', async () => {
-    const { url } = await keeping((_request, response) => void response.end('{}'));
+    const { url } = await startServer((_request, response) => void response.end('{}'));
     const client = rawClient(url);
     for (let sent = 1; sent <= 100; sent += 1) {
-      client.send(ask('/'));
+      client.send(get('/'));
       await client.response(sent);
     }
     expect(statuses(client)).toEqual(Array(100).fill(200));
     client.socket.destroy();
   });
 
-  it('waits for the answers to its requests, in their order', async () => {
-    const { url, ends, responses } = await keeping();
+  it('knows the responses that are due, in the order of their requests', async () => {
+    const { url, ends, responses } = await startServer();
     const client = rawClient(url);
-    client.send(ask('/1') + ask('/2'));
+    client.send(get('/1') + get('/2'));
     await begun(responses, 2);
     const [first, second] = responses as [ServerResponse, ServerResponse];
     const socket = await ends.of(client);
@@ -109,16 +109,16 @@ describe('a connection', () => {
     client.socket.destroy();
   });
 
-  it('has no answer due where nothing was asked', async () => {
-    const { url, ends } = await keeping();
+  it('has no response due without a request', async () => {
+    const { url, ends } = await startServer();
     const client = rawClient(url);
     const socket = await ends.of(client);
     expect([findLastInFlight(socket), findDueResponses(socket)]).toEqual([undefined, []]);
     client.socket.destroy();
   });
 
-  it('has no answer due to a request that is not whole: it can have had no effect', async () => {
-    const { url, ends, responses } = await keeping();
+  it('has no response due to a request that is not complete: it can have had no effect', async () => {
+    const { url, ends, responses } = await startServer();
     const client = rawClient(url);
     client.send(UNFINISHED);
     await begun(responses, 1);
@@ -127,10 +127,10 @@ describe('a connection', () => {
     client.socket.destroy();
   });
 
-  it('brings its answer to a client that has ended its own side', async () => {
-    const { url, responses } = await keeping();
+  it('delivers the response to a client that has ended its own side', async () => {
+    const { url, responses } = await startServer();
     const client = rawClient(url);
-    client.socket.end(ask('/'));
+    client.socket.end(get('/'));
     await begun(responses, 1);
     await nextTurn();
     responses[0]!.end('{}');
@@ -138,53 +138,53 @@ describe('a connection', () => {
     expect(statuses(client)).toEqual([200]);
   });
 
-  it('ends gently: a client that goes on for a little while still reads its answer', async () => {
-    const { client, socket } = await answeredEarly();
+  it('lingers: a client that is still sending reads its response', async () => {
+    const { client, socket } = await respondedEarly();
     await client.response();
-    const answeredAt = performance.now();
+    const respondedAt = performance.now();
     client.send('x'.repeat(100));
     await once(socket, 'close');
-    const lastedMs = performance.now() - answeredAt;
+    const lastedMs = performance.now() - respondedAt;
     expect(lastedMs).toBeGreaterThan(400);
     expect(lastedMs).toBeLessThan(1_000);
     await expect(client.closed).resolves.toBeDefined();
   });
 
-  it('is gone at once where both sides have ended, and leaves nothing behind that would end it again', async () => {
-    const { url, ends } = await keeping((_request, response) => {
+  it('closes at once where both sides have ended, and leaves no timer that would destroy it again', async () => {
+    const { url, ends } = await startServer((_request, response) => {
       closeAfter(response);
       response.end('{}');
     });
     const client = rawClient(url);
     const socket = await ends.of(client);
     const destroy = vi.spyOn(socket, 'destroy');
-    client.send(ask('/'));
-    const answered = await client.response().then(() => performance.now());
+    client.send(get('/'));
+    const respondedAt = await client.response().then(() => performance.now());
     await once(socket, 'close');
-    expect(performance.now() - answered).toBeLessThan(300);
+    expect(performance.now() - respondedAt).toBeLessThan(300);
     const calls = destroy.mock.calls.length;
     await new Promise((resolve) => void setTimeout(resolve, 600));
     expect(destroy.mock.calls).toHaveLength(calls);
   });
 });
 
-describe('the last answer', () => {
-  it('says so, and the connection takes nothing behind it', async () => {
-    const { url, responses } = await keeping((_request, response) => {
+describe('the last response of a connection', () => {
+  it('says Connection: close, and no request behind it is handled', async () => {
+    const { url, responses } = await startServer((_request, response) => {
       closeAfter(response);
       response.end('{}');
     });
     const client = rawClient(url);
-    client.send(ask('/1') + ask('/2'));
+    client.send(get('/1') + get('/2'));
     await client.closed;
     expect(client.received().responses).toMatchObject([{ status: 200, headers: { connection: 'close' } }]);
     expect(responses).toHaveLength(1);
   });
 
-  it('waits for those before it', async () => {
-    const { url, responses } = await keeping();
+  it('waits for the responses before it', async () => {
+    const { url, responses } = await startServer();
     const client = rawClient(url);
-    client.send(ask('/1') + ask('/2'));
+    client.send(get('/1') + get('/2'));
     await begun(responses, 2);
     const [first, second] = responses as [ServerResponse, ServerResponse];
     closeAfter(second);
@@ -197,10 +197,12 @@ describe('the last answer', () => {
     expect(statuses(client)).toEqual([200, 404]);
   });
 
-  it('is the one that its handler says is, too', async () => {
-    const { url, responses } = await keeping((_request, response) => void response.setHeader('Connection', 'close'));
+  it('is also one whose handler sets Connection: close', async () => {
+    const { url, responses } = await startServer(
+      (_request, response) => void response.setHeader('Connection', 'close'),
+    );
     const client = rawClient(url);
-    client.send(ask('/1') + ask('/2'));
+    client.send(get('/1') + get('/2'));
     await begun(responses, 1);
     await nextTurn();
     responses[0]!.end('{}');
@@ -209,19 +211,19 @@ describe('the last answer', () => {
     expect(responses).toHaveLength(1);
   });
 
-  it('is not one that its handler says nothing of', async () => {
-    const { url, responses } = await keeping((_request, response) => void response.end('{}'));
+  it('is not one whose handler says nothing of the connection', async () => {
+    const { url, responses } = await startServer((_request, response) => void response.end('{}'));
     const client = rawClient(url);
-    client.send(ask('/1'));
+    client.send(get('/1'));
     await client.response(1);
-    client.send(ask('/2'));
+    client.send(get('/2'));
     await client.response(2);
     expect(responses).toHaveLength(2);
     client.socket.destroy();
   });
 
-  it('leaves the rest of its request unread', async () => {
-    const { client, socket } = await answeredEarly();
+  it('leaves the rest of its request body unread', async () => {
+    const { client, socket } = await respondedEarly();
     const flood = Buffer.alloc(1024 * 1024, 'x');
     for (let count = 0; count < 8; count += 1) client.send(flood);
     await client.response();
@@ -230,8 +232,8 @@ describe('the last answer', () => {
     client.socket.destroy();
   });
 
-  it('may come late: the rest of its request is unread until then, too', async () => {
-    const { url, ends, responses } = await keeping((_request, response) => closeAfter(response));
+  it('leaves the rest of its request body unread also while it is pending', async () => {
+    const { url, ends, responses } = await startServer((_request, response) => closeAfter(response));
     const client = rawClient(url);
     const socket: Socket = await ends.of(client);
     client.send(UNFINISHED);
@@ -248,27 +250,27 @@ describe('the last answer', () => {
 });
 
 describe('an idle connection', () => {
-  it('closes after 5 seconds where nobody has authenticated, and says so', async () => {
-    const { url, ends } = await keeping((_request, response) => void response.end('{}'));
+  it('closes after 5 seconds where no request has authenticated, and says so in Keep-Alive', async () => {
+    const { url, ends } = await startServer((_request, response) => void response.end('{}'));
     const client = rawClient(url);
-    client.send(ask('/'));
+    client.send(get('/'));
     const { headers } = await client.response();
     expect(headers['keep-alive']).toBe('timeout=5');
     expect((await ends.of(client)).timeout).toBe(6_000);
     client.socket.destroy();
   });
 
-  it('has the time that the server allows from the first request on that authenticates', async () => {
-    const { server, url, ends } = await keeping((request, response) => {
+  it('may idle as long as the server allows, from the first authenticated request on', async () => {
+    const { server, url, ends } = await startServer((request, response) => {
       if (request.url === '/key') keepOpen(response);
       response.end('{}');
     });
     const client = rawClient(url);
     const socket = await ends.of(client);
     const seen: unknown[] = [];
-    for (const [asked, path] of ['/', '/key', '/'].entries()) {
-      client.send(ask(path));
-      const { headers } = await client.response(asked + 1);
+    for (const [index, path] of ['/', '/key', '/'].entries()) {
+      client.send(get(path));
+      const { headers } = await client.response(index + 1);
       seen.push([headers['keep-alive'], socket.timeout]);
     }
     const allowedMs = server.keepAliveTimeout + 1_000;
@@ -280,10 +282,10 @@ describe('an idle connection', () => {
     client.socket.destroy();
   });
 
-  it('is none while a response is due', async () => {
-    const { url, ends, responses } = await keeping();
+  it('is not idle while a response is due', async () => {
+    const { url, ends, responses } = await startServer();
     const client = rawClient(url);
-    client.send(ask('/1') + ask('/2'));
+    client.send(get('/1') + get('/2'));
     await begun(responses, 2);
     const [first, second] = responses as [ServerResponse, ServerResponse];
     first.end('{}');
@@ -300,17 +302,17 @@ describe('an idle connection', () => {
 describe('a request with Upgrade', () => {
   const UPGRADE = 'Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\nUpgrade: h2c\r\n';
 
-  it('is the last of its connection: Node loses what comes behind it in the same segment', async () => {
-    const { url, responses } = await keeping((_request, response) => void response.end('{}'));
+  it('is the last of its connection, because Node loses what comes behind it in the same segment', async () => {
+    const { url, responses } = await startServer((_request, response) => void response.end('{}'));
     const client = rawClient(url);
-    client.send(`GET / HTTP/1.1\r\nHost: a\r\n${UPGRADE}\r\n${ask('/behind')}`);
+    client.send(`GET / HTTP/1.1\r\nHost: a\r\n${UPGRADE}\r\n${get('/behind')}`);
     await client.closed;
     expect(client.received().responses).toMatchObject([{ status: 200, headers: { connection: 'close' } }]);
     expect(responses).toHaveLength(1);
   });
 
-  it('is an ordinary one: its body is read to the end', async () => {
-    const { url } = await keeping((request, response) => {
+  it('is an ordinary request whose body is read to the end', async () => {
+    const { url } = await startServer((request, response) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.once('end', () => response.end(JSON.stringify({ read: Buffer.concat(chunks).toString() })));
@@ -323,12 +325,12 @@ describe('a request with Upgrade', () => {
     expect(client.received().responses).toMatchObject([{ text: '{"read":"ab"}', headers: { connection: 'close' } }]);
   });
 
-  it('has its response, too, where it comes whole behind the response to the one before it', async () => {
-    const { url, responses } = await keeping((request, response) => {
+  it('gets its response also where it completes only behind the response before it', async () => {
+    const { url, responses } = await startServer((request, response) => {
       if (request.method === 'POST') request.resume().once('end', () => response.end('{"whole":true}'));
     });
     const client = rawClient(url);
-    client.send(`${ask('/')}POST / HTTP/1.1\r\nHost: a\r\n${UPGRADE}Content-Length: 2\r\n\r\na`);
+    client.send(`${get('/')}POST / HTTP/1.1\r\nHost: a\r\n${UPGRADE}Content-Length: 2\r\n\r\na`);
     await begun(responses, 2);
     responses[0]!.end('{}');
     await once(responses[0]!, 'close');
@@ -338,16 +340,16 @@ describe('a request with Upgrade', () => {
   });
 });
 
-describe('the end of all connections', () => {
-  it('is reported of those in the middle of a request, closes idle ones, and leaves alone those that wait for a response', async () => {
-    const { server, url, ends, responses } = await keeping((request, response) => {
+describe('endUnfinished', () => {
+  it('refuses partially received requests, closes idle connections, and leaves those alone that wait for a response', async () => {
+    const { server, url, ends, responses } = await startServer((request, response) => {
       if (request.url === '/idle') response.end('{}');
     });
     const [idle, inHead, inBody, waiting] = [1, 2, 3, 4].map(() => rawClient(url)) as [Client, Client, Client, Client];
-    idle.send(ask('/idle'));
+    idle.send(get('/idle'));
     await idle.response();
     inBody.send(UNFINISHED);
-    waiting.send(ask('/waiting'));
+    waiting.send(get('/waiting'));
     await begun(responses, 3);
     const inHeadEnd = await ends.of(inHead);
     inHead.send('GET / HTTP/1.1\r\nX-Slow: ');
@@ -371,7 +373,7 @@ describe('the end of all connections', () => {
   });
 });
 
-describe('of a request', () => {
+describe('hasUnreadBody', () => {
   it.each<[string, boolean, Record<string, string>, boolean]>([
     ['a body of a known length is to come', false, { 'content-length': '1' }, true],
     ['a body in chunks is to come', false, { 'transfer-encoding': 'chunked' }, true],

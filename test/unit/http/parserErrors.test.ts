@@ -23,21 +23,21 @@ const SOON: ServerOptions = {
   keepAliveTimeout: 5_000,
 };
 
-/** A server whose refusals are ours, with all that is told of them. */
-async function refusing({
+/** A server with our parser error handlers, which records what is reported to `onRefused` and `validateResponse`. */
+async function startServer({
   handle = () => {},
   timeouts = SOON,
 }: { handle?: (request: IncomingMessage, response: ServerResponse) => void; timeouts?: ServerOptions } = {}) {
-  const told: { requestId: string; status: number; problem: string }[] = [];
-  const shown: SentResponse[] = [];
+  const refusals: { requestId: string; status: number; problem: string }[] = [];
+  const validated: SentResponse[] = [];
   const server = createServer(timeouts, handle);
-  // What was there before, as Fastify's own.
+  // A listener that is there before, as Fastify's own.
   server.on('clientError', (_error, socket: Socket) => void socket.write('HTTP/1.1 400 Theirs\r\n\r\n'));
   handleParserErrors(server, {
     contract,
     createHeaders: (requestId) => ({ 'X-Request-Id': requestId }),
-    onRefused: (refusal) => void told.push(refusal),
-    validateResponse: (response) => void shown.push(response),
+    onRefused: (refusal) => void refusals.push(refusal),
+    validateResponse: (response) => void validated.push(response),
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -48,7 +48,7 @@ async function refusing({
     ends.open.forEach((socket) => socket.destroy());
     server.close();
   });
-  return { server, url, ends, told, shown };
+  return { server, url, ends, refusals, validated };
 }
 
 /** Begins a request whose body does not come to an end. */
@@ -56,10 +56,10 @@ const UNFINISHED = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n
 const WHOLE = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const GARBAGE = 'garbage\r\n\r\n';
 
-describe('what never becomes a request', () => {
+describe('a parser error', () => {
   it.each<[string, string, number, string, string]>([
     ['bytes that are no HTTP', GARBAGE, 400, 'Bad Request', 'invalidRequest'],
-    ['a tunnel', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'Bad Request', 'invalidRequest'],
+    ['a CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'Bad Request', 'invalidRequest'],
     ['headers that never end', 'GET / HTTP/1.1\r\nX-Slow: ', 408, 'Request Timeout', 'requestTimeout'],
     [
       'headers that are too large',
@@ -69,14 +69,14 @@ describe('what never becomes a request', () => {
       'headersTooLarge',
     ],
     [
-      'an expectation that nobody meets',
+      'an unsupported expectation',
       'GET / HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n',
       417,
       'Expectation Failed',
       'expectationFailed',
     ],
-  ])('is answered in the words of the contract, and told of: %s', async (_what, bytes, status, reason, problem) => {
-    const { url, told, shown } = await refusing();
+  ])('gets the response of the contract, and is reported: %s', async (_what, bytes, status, reason, problem) => {
+    const { url, refusals, validated } = await startServer();
     const client = rawClient(url);
     let firstLine = '';
     client.socket.once('data', (text) => ([firstLine] = text.toString().split('\r\n') as [string]));
@@ -101,8 +101,8 @@ describe('what never becomes a request', () => {
       },
     ]);
     const requestId = responses[0]!.headers['x-request-id'];
-    expect(told).toEqual([{ requestId, status, problem }]);
-    expect(shown).toEqual([
+    expect(refusals).toEqual([{ requestId, status, problem }]);
+    expect(validated).toEqual([
       {
         requestId,
         operation: undefined,
@@ -118,12 +118,12 @@ describe('what never becomes a request', () => {
     ]);
   });
 
-  it('is not answered where an answer is due, for which it would be taken: that one is the last', async () => {
-    const asked = Promise.withResolvers<ServerResponse>();
-    const { url, told } = await refusing({ handle: (_request, response) => asked.resolve(response) });
+  it('gets no response while another is due, for which it would be taken: that one is the last of the connection', async () => {
+    const received = Promise.withResolvers<ServerResponse>();
+    const { url, refusals } = await startServer({ handle: (_request, response) => received.resolve(response) });
     const client = rawClient(url);
     client.send(WHOLE);
-    const response = await asked.promise;
+    const response = await received.promise;
     client.send(GARBAGE);
     await vi.waitUntil(() => !response.shouldKeepAlive);
     response.end('{}');
@@ -132,12 +132,12 @@ describe('what never becomes a request', () => {
       responses: [{ status: 200, headers: { connection: 'close' } }],
       rest: expect.not.stringContaining('HTTP'),
     });
-    expect(told).toEqual([]);
+    expect(refusals).toEqual([]);
   });
 
-  it('ends the connection behind an answer that is due, also where that one has begun and said otherwise', async () => {
+  it('closes the connection behind a response that is due, even where that one has already sent keep-alive', async () => {
     const begun = Promise.withResolvers<ServerResponse>();
-    const { url } = await refusing({
+    const { url } = await startServer({
       handle: (_request, response) => {
         response.setHeader('Content-Length', 2);
         response.write('{');
@@ -154,8 +154,8 @@ describe('what never becomes a request', () => {
     expect(client.received()).toMatchObject({ responses: [{ status: 200, text: '{}' }], rest: '' });
   });
 
-  it('is not read any further', async () => {
-    const { url, ends } = await refusing();
+  it('stops the reading of its connection', async () => {
+    const { url, ends } = await startServer();
     const client = rawClient(url);
     const serverEnd = await ends.of(client);
     client.send(GARBAGE);
@@ -166,9 +166,9 @@ describe('what never becomes a request', () => {
     client.socket.destroy();
   });
 
-  it('is the rest of a request that was met: it is refused under its own name, and told of where it was met', async () => {
+  it('in the body of a tracked request is sent with the ID of that request, and recorded there', async () => {
     let known: TrackedRequest | undefined;
-    const { url, told } = await refusing({
+    const { url, refusals } = await startServer({
       handle: (_request, response) => (known = trackRequest(response, 'its-own')),
     });
     const client = rawClient(url);
@@ -178,33 +178,33 @@ describe('what never becomes a request', () => {
     await client.closed;
     expect(client.received().responses).toMatchObject([{ status: 400, headers: { 'x-request-id': 'its-own' } }]);
     expect(known).toEqual({ requestId: 'its-own', refusal: { status: 400, problem: 'invalidRequest' } });
-    expect(told).toEqual([]);
+    expect(refusals).toEqual([]);
   });
 
-  it('is answered once, however long its client stays', async () => {
-    const { url, told } = await refusing();
+  it('gets one response, however much the client still sends', async () => {
+    const { url, refusals } = await startServer();
     const client = rawClient(url);
     client.send(UNFINISHED);
     client.send(GARBAGE);
     client.send(GARBAGE);
     await client.closed;
     expect(client.received().responses).toHaveLength(1);
-    expect(told).toHaveLength(1);
+    expect(refusals).toHaveLength(1);
   });
 
-  it('is answered once, though Node reports it twice', async () => {
-    const { server, url, ends, told } = await refusing();
+  it('gets one response, though Node reports it twice', async () => {
+    const { server, url, ends, refusals } = await startServer();
     const client = rawClient(url);
     const serverEnd = await ends.of(client);
     server.emit('clientError', new Error('once'), serverEnd);
     server.emit('clientError', new Error('twice'), serverEnd);
     await client.closed;
     expect(client.received().responses).toMatchObject([{ status: 400 }]);
-    expect(told).toHaveLength(1);
+    expect(refusals).toHaveLength(1);
   });
 
-  it('is not answered on a connection that is reset, whether or not it is closed yet', async () => {
-    const { server, url, ends, told } = await refusing();
+  it('gets no response on a reset connection, whether or not it is closed yet', async () => {
+    const { server, url, ends, refusals } = await startServer();
     const client = rawClient(url);
     const serverEnd = await ends.of(client);
     server.emit('clientError', Object.assign(new Error('reset'), { code: 'ECONNRESET' }), serverEnd);
@@ -212,11 +212,11 @@ describe('what never becomes a request', () => {
     server.emit('clientError', new Error('late'), serverEnd);
     await client.closed;
     expect(client.received()).toEqual({ responses: [], rest: '' });
-    expect(told).toEqual([]);
+    expect(refusals).toEqual([]);
   });
 
-  it('is nobody that is gone: a reset is not answered, nor told of', async () => {
-    const { url, ends, told, shown } = await refusing();
+  it('gets no response, and is not reported, where the client resets its connection', async () => {
+    const { url, ends, refusals, validated } = await startServer();
     const client = rawClient(url);
     const serverEnd = await ends.of(client);
     client.send('GET / HT');
@@ -224,11 +224,11 @@ describe('what never becomes a request', () => {
     client.socket.resetAndDestroy();
     await vi.waitUntil(() => serverEnd.destroyed);
     await nextTurn();
-    expect([told, shown]).toEqual([[], []]);
+    expect([refusals, validated]).toEqual([[], []]);
   });
 
-  it('does not end the process when it is a tunnel whose client is gone', async () => {
-    const { url, ends } = await refusing();
+  it('does not end the process when the client of a CONNECT resets its connection', async () => {
+    const { url, ends } = await startServer();
     const client = rawClient(url);
     const serverEnd = await ends.of(client);
     client.send('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n');
@@ -238,30 +238,30 @@ describe('what never becomes a request', () => {
     await vi.waitFor(() => expect(serverEnd.destroyed).toBe(true));
   });
 
-  it('needs nobody to look at its answer', async () => {
+  it('needs no response validation', async () => {
     const server = createServer();
-    const told: number[] = [];
+    const statuses: number[] = [];
     handleParserErrors(server, {
       contract,
       createHeaders: () => ({}),
-      onRefused: ({ status }) => void told.push(status),
+      onRefused: ({ status }) => void statuses.push(status),
     });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const client = rawClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     client.send(GARBAGE);
     await client.closed;
     server.close();
-    expect(told).toEqual([400]);
+    expect(statuses).toEqual([400]);
   });
 });
 
-describe('a request that has come in part when the server ends all connections', () => {
+describe('a partially received request when the server ends all connections', () => {
   it.each([
     ['headers', 'GET / HTTP/1.1\r\nX-Slow: '],
     ['a body', UNFINISHED],
     ['a body behind Upgrade', UNFINISHED.replace('Host', 'Connection: upgrade\r\nUpgrade: h2c\r\nHost')],
-  ])('gets one 408, however often it is ended: %s', async (_what, bytes) => {
-    const { server, url, ends, told } = await refusing({ timeouts: {} });
+  ])('gets one 408, however often they are ended: %s', async (_what, bytes) => {
+    const { server, url, ends, refusals } = await startServer({ timeouts: {} });
     const client = rawClient(url);
     const serverEnd = await ends.of(client);
     client.send(bytes);
@@ -273,18 +273,18 @@ describe('a request that has come in part when the server ends all connections',
       responses: [{ status: 408, headers: { connection: 'close' } }],
       rest: '',
     });
-    expect(told).toMatchObject([{ status: 408, problem: 'requestTimeout' }]);
+    expect(refusals).toMatchObject([{ status: 408, problem: 'requestTimeout' }]);
   });
 
-  it('gets none behind a request whose response is due: that one is the last', async () => {
-    const asked = Promise.withResolvers<ServerResponse>();
-    const { server, url, told } = await refusing({
+  it('gets no response behind one that is due: that one is the last', async () => {
+    const received = Promise.withResolvers<ServerResponse>();
+    const { server, url, refusals } = await startServer({
       timeouts: {},
-      handle: (request, response) => void (request.method === 'GET' && asked.resolve(response)),
+      handle: (request, response) => void (request.method === 'GET' && received.resolve(response)),
     });
     const client = rawClient(url);
     client.send(WHOLE + UNFINISHED);
-    const response = await asked.promise;
+    const response = await received.promise;
     await nextTurn();
     closeGracefully(server);
     closeGracefully(server);
@@ -294,14 +294,14 @@ describe('a request that has come in part when the server ends all connections',
       responses: [{ status: 200, headers: { connection: 'close' } }],
       rest: '',
     });
-    expect(told).toEqual([]);
+    expect(refusals).toEqual([]);
   });
 });
 
-describe('a tunnel', () => {
-  it('behind a request waits for its response, and nothing behind the tunnel is a request', async () => {
+describe('a CONNECT', () => {
+  it('behind a request waits for the response to that one, and nothing behind it is read as a request', async () => {
     const responses: ServerResponse[] = [];
-    const { url } = await refusing({ handle: (_request, response) => void responses.push(response) });
+    const { url } = await startServer({ handle: (_request, response) => void responses.push(response) });
     const client = rawClient(url);
     client.send(`${WHOLE}CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n${WHOLE}`);
     await vi.waitUntil(() => responses.length > 0, { interval: 5 });
@@ -317,21 +317,21 @@ describe('a tunnel', () => {
 });
 
 describe('an expectation', () => {
-  it('of 100 Continue is for the handler to meet, who knows whether the body is wanted', async () => {
-    const { url } = await refusing({ handle: (_request, response) => response.end('{}') });
+  it('of 100 Continue is left to the handler, which knows whether the body is wanted', async () => {
+    const { url } = await startServer({ handle: (_request, response) => response.end('{}') });
     const client = rawClient(url);
     client.send('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n');
     await expect(client.response()).resolves.toMatchObject({ status: 200 });
     client.socket.destroy();
   });
 
-  it('behind the last answer of a connection is not answered, as nothing is', async () => {
-    const { url, told } = await refusing();
+  it('behind the last response of a connection gets no response', async () => {
+    const { url, refusals } = await startServer();
     const client = rawClient(url);
     const expecting = 'GET / HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n';
     client.send(expecting + expecting);
     await client.closed;
     expect(client.received().responses).toMatchObject([{ status: 417 }]);
-    expect(told).toHaveLength(1);
+    expect(refusals).toHaveLength(1);
   });
 });

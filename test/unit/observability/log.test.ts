@@ -22,7 +22,7 @@ let stripe: FakeStripe;
 let server: LiveServer;
 beforeAll(async () => void (stripe = await startFakeStripe()));
 afterAll(() => stripe.close());
-// Each test has a server of its own: of what strangers are refused, a server logs the first of each kind in a second only.
+// Each test has its own server: of refusals without a key, a server logs only the first of each kind in a second.
 beforeEach(async () => {
   const config = readConfig({
     HOST: '127.0.0.1',
@@ -60,13 +60,13 @@ const request = (changes: Partial<WireRequest> = {}, apiKey = API_KEY): WireRequ
   ...changes,
 });
 
-async function logged(send_: () => Promise<WireResponse>, ...faults: Fault[]) {
+async function logged(sendIt: () => Promise<WireResponse>, ...faults: Fault[]) {
   stripe.play(...faults);
-  const answer = await send_();
+  const response = await sendIt();
   const [line] = await vi.waitUntil(() => lines().length > 0 && lines());
-  return { answer, line };
+  return { response, line };
 }
-const loggedFor = (asked: WireRequest, ...faults: Fault[]) => logged(() => send(server.url, asked), ...faults);
+const loggedFor = (sent: WireRequest, ...faults: Fault[]) => logged(() => send(server.url, sent), ...faults);
 
 const refusal: Fault = {
   kind: 'status',
@@ -75,23 +75,23 @@ const refusal: Fault = {
   message: 'Invalid API Key provided: sk_CANARY',
   effect: 'none',
 };
-/** What pino says of every line. */
-const always = {
+/** The fields that pino adds to every line. */
+const ofPino = {
   time: expect.any(Number),
   pid: expect.any(Number),
   hostname: expect.any(String),
   msg: 'request',
 };
-const ours = {
-  ...always,
+const ofRequest = {
+  ...ofPino,
   level: 30,
   requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
   method: 'POST',
   durationMs: expect.any(Number),
 };
-const known = { ...ours, tenant: 'acme', operation: 'createPaymentIntent' };
+const ofTenant = { ...ofRequest, tenant: 'acme', operation: 'createPaymentIntent' };
 
-/** Half a request, whose client goes away once the server has begun to read it. */
+/** Sends half a request, and leaves once the server has begun to read it. */
 async function abortUpload(leave: (socket: Socket) => void = (socket) => socket.destroy()): Promise<void> {
   const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
   const headers = request()
@@ -103,16 +103,16 @@ async function abortUpload(leave: (socket: Socket) => void = (socket) => socket.
   leave(socket);
 }
 
-describe('the one line of a request', () => {
-  it('says who asked for what, how it ended, and what Stripe calls it', async () => {
+describe('the log line of a request', () => {
+  it('has the tenant, the operation, the status, the reference and the request ID of Stripe', async () => {
     const { line } = await loggedFor(request());
     const { requestId: stripeRequestId, metadata } = stripe.ledger.intents[0]!;
     const { cv_reference } = metadata;
     expect(cv_reference).toMatch(/^[0-9a-f]{32}$/);
-    expect(line).toEqual({ ...known, status: 200, cv_reference, stripeRequestId, replayed: false });
+    expect(line).toEqual({ ...ofTenant, status: 200, cv_reference, stripeRequestId, replayed: false });
   });
 
-  it('says that the intent was created by an earlier request with the same key', async () => {
+  it('says whether the intent was created by an earlier request with the same key', async () => {
     const again = request();
     await loggedFor(again);
     await send(server.url, again);
@@ -124,42 +124,42 @@ describe('the one line of a request', () => {
     ['500', { kind: 'status', status: 402, effect: 'kept' }, 500],
     ['503', { kind: 'status', status: 429, effect: 'kept' }, 503],
     ['409', { kind: 'status', status: 400, type: 'idempotency_error', effect: 'kept' }, 409],
-  ])('names the reference of the intent that may exist all the same after a %s', async (_what, fault, status) => {
+  ])('has the reference of the intent that may exist in spite of a %s', async (_what, fault, status) => {
     const { line } = await loggedFor(request(), fault);
     expect(line).toMatchObject({ status, cv_reference: stripe.ledger.intents[0]!.metadata['cv_reference'] });
   });
 
-  it('has the name that the client got in X-Request-Id', async () => {
-    const { answer, line } = await loggedFor(request());
-    expect(line!['requestId']).toBe(answer.headers['x-request-id']);
+  it('has the ID that the client got in X-Request-Id', async () => {
+    const { response, line } = await loggedFor(request());
+    expect(line!['requestId']).toBe(response.headers['x-request-id']);
   });
 
-  it('warns of types that Stripe dropped', async () => {
+  it('is a warning where Stripe dropped payment method types', async () => {
     const types = { amount: 100, paymentMethodTypes: ['card', 'oxxo'] };
     const { line } = await loggedFor(request({ body: JSON.stringify(types) }));
     const msg = 'request: payment method types were dropped';
     expect(line).toMatchObject({ level: 40, msg, droppedMethodTypes: ['oxxo'] });
   });
 
-  it('says which problem was answered', async () => {
+  it('has the name of the problem', async () => {
     const { line } = await loggedFor(request({ body: '{"amount":"CANARY"}' }));
-    expect(line).toEqual({ ...known, status: 400, problem: 'invalidAmount' });
+    expect(line).toEqual({ ...ofTenant, status: 400, problem: 'invalidAmount' });
   });
 
-  it('names no tenant for a stranger', async () => {
+  it('has no tenant where the key is unknown', async () => {
     const { line } = await loggedFor(request({}, 'cv_CANARY_wrong'));
-    expect(line).toEqual({ ...ours, operation: 'createPaymentIntent', status: 401, problem: 'invalidApiKey' });
+    expect(line).toEqual({ ...ofRequest, operation: 'createPaymentIntent', status: 401, problem: 'invalidApiKey' });
   });
 
-  it('is written for a path that there is not', async () => {
+  it('is written for an unknown path', async () => {
     const { line } = await loggedFor(request({ path: '/other?token=CANARY' }));
-    expect(line).toEqual({ ...ours, status: 404, problem: 'notFound' });
+    expect(line).toEqual({ ...ofRequest, status: 404, problem: 'notFound' });
   });
 
-  it('is an error where the fault is ours, with the place of it and none of the words of others', async () => {
+  it('is an error where the fault is ours, with identifiers of its cause and no message', async () => {
     const { line } = await loggedFor(request(), refusal);
     expect(line).toEqual({
-      ...known,
+      ...ofTenant,
       level: 50,
       status: 500,
       problem: 'internalError',
@@ -174,11 +174,11 @@ describe('the one line of a request', () => {
     });
   });
 
-  it('is written for what never became a request', async () => {
+  it('is written for a parser error', async () => {
     const { line } = await logged(() => sendBytes(server.url, 'CANARY\r\n\r\n'));
     const msg = 'rejected before routing';
-    const { requestId } = ours;
-    expect(line).toEqual({ ...always, level: 30, msg, requestId, status: 400, problem: 'invalidRequest' });
+    const { requestId } = ofRequest;
+    expect(line).toEqual({ ...ofPino, level: 30, msg, requestId, status: 400, problem: 'invalidRequest' });
   });
 
   it.each<[string, (socket: Socket) => void, object]>([
@@ -195,7 +195,7 @@ describe('the one line of a request', () => {
     ['400', () => loggedFor(request({ body: '{"amount":100,"metadata":{"CANARY":1}}' }))],
     ['400, no JSON', () => loggedFor(request({ body: '{"CANARY' }))],
     [
-      '400, a URL that can not be read',
+      '400, a URL that can not be decoded',
       () => logged(() => sendBytes(server.url, 'GET /%zz?CANARY HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')),
     ],
     ['400, no HTTP', () => logged(() => sendBytes(server.url, 'CANARY\r\n\r\n'))],
@@ -208,16 +208,16 @@ describe('the one line of a request', () => {
       '503',
       () => loggedFor(request(), { ...refusal, status: 503 }, { ...refusal, status: 503 }, { ...refusal, status: 503 }),
     ],
-    ['no answer', () => abortUpload().then(() => vi.waitUntil(() => lines().length > 0))],
-  ])('is one, and holds nothing that was sent: %s', async (_status, ask) => {
-    await ask();
+    ['no response', () => abortUpload().then(() => vi.waitUntil(() => lines().length > 0))],
+  ])('is the only one, and holds nothing that was sent: %s', async (_status, exchangeWith) => {
+    await exchangeWith();
     expect(lines()).toHaveLength(1);
     expect(text.join('')).not.toMatch(/CANARY|_secret_/);
   });
 });
 
-/** The line of a request that was as far as this. */
-function readLine(changes: Partial<LoggedRequest> = {}) {
+/** The lines written for a request that ended like this. */
+function linesFor(changes: Partial<LoggedRequest> = {}) {
   const written: Record<string, unknown>[] = [];
   const logger = pino({ base: null }, { write: (line: string) => void written.push(JSON.parse(line)) });
   const ended = { requestId: 'r1', method: 'POST', status: 200, durationMs: 1.26, isAborted: false };
@@ -237,23 +237,23 @@ describe('logRequest', () => {
 
   it.each<[string, SpanContext, object]>([
     [
-      'names the trace where there is one',
+      'has the trace ID where there is one',
       { traceId: '1'.repeat(32), spanId: '2'.repeat(16), traceFlags: 1 },
       { traceId: '1'.repeat(32) },
     ],
-    ['names no trace where nothing is traced', INVALID_SPAN_CONTEXT, {}],
+    ['has no trace ID where nothing is traced', INVALID_SPAN_CONTEXT, {}],
   ])('%s', (_what, context, expected) => {
-    expect(readLine({ span: trace.wrapSpanContext(context) })).toEqual([{ ...line, status: 200, ...expected }]);
+    expect(linesFor({ span: trace.wrapSpanContext(context) })).toEqual([{ ...line, status: 200, ...expected }]);
   });
 
-  it('has no status where there was no answer, and says that the client left', () => {
-    expect(readLine({ status: 0, isAborted: true })).toEqual([{ ...line, aborted: true }]);
+  it('has no status where no response was sent, and says that the client left', () => {
+    expect(linesFor({ status: 0, isAborted: true })).toEqual([{ ...line, aborted: true }]);
   });
 
-  it('is an error from 500 on, with the place of a fault of ours and none of its words', () => {
+  it('is an error from 500 on, with the stack of an internal error but not its message', () => {
     const cause = new TypeError('CANARY of jane@example.com');
     const problem = new Problem('internalError', { cause });
-    expect(readLine({ problem, status: 500 })).toEqual([
+    expect(linesFor({ problem, status: 500 })).toEqual([
       {
         ...line,
         level: 50,
@@ -262,12 +262,12 @@ describe('logRequest', () => {
         cause: { name: 'TypeError', stack: expect.any(Array) },
       },
     ]);
-    expect(readLine({ status: 499 })).toMatchObject([{ level: 30 }]);
+    expect(linesFor({ status: 499 })).toMatchObject([{ level: 30 }]);
   });
 });
 
-/** With the clock in the test's hand. */
-function counting() {
+/** With fake timers. */
+function startCounting() {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const repeated: object[] = [];
@@ -275,18 +275,18 @@ function counting() {
 }
 
 describe('oncePerSecond', () => {
-  it('tells the first of each kind from its repeats, and gives their number when the second is over', () => {
-    const { isFirst, repeated } = counting();
-    const asked = [404, 404, 401, 404].map((status) => isFirst({ status }));
-    expect(asked).toEqual([true, false, true, false]);
+  it('tells the first of each kind from its repeats, and reports their number after a second', () => {
+    const { isFirst, repeated } = startCounting();
+    const firsts = [404, 404, 401, 404].map((status) => isFirst({ status }));
+    expect(firsts).toEqual([true, false, true, false]);
     vi.advanceTimersByTime(999);
     expect(repeated).toEqual([]);
     vi.advanceTimersByTime(1);
     expect(repeated).toEqual([{ status: 404, suppressed: 2 }]);
   });
 
-  it('begins anew with the next second, and has nothing to say of one that is alone', () => {
-    const { isFirst, repeated } = counting();
+  it('starts again after a second, and reports nothing where there were no repeats', () => {
+    const { isFirst, repeated } = startCounting();
     expect(isFirst({ status: 404 })).toBe(true);
     vi.advanceTimersByTime(1_000);
     expect(isFirst({ status: 404 })).toBe(true);
@@ -295,8 +295,8 @@ describe('oncePerSecond', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('loses no number where the second is cut short', () => {
-    const { isFirst, flush, repeated } = counting();
+  it('reports the number of repeats when it is flushed', () => {
+    const { isFirst, flush, repeated } = startCounting();
     isFirst({ status: 404 });
     isFirst({ status: 404 });
     flush();
@@ -305,8 +305,8 @@ describe('oncePerSecond', () => {
   });
 });
 
-describe('an error without its words', () => {
-  it('is its kind, its code, and its places', () => {
+describe('errorWithoutMessage', () => {
+  it('keeps the name, the code and the stack frames', () => {
     const error = Object.assign(new TypeError('CANARY'), { code: 'ECONNRESET' });
     expect(errorWithoutMessage(error)).toEqual({
       name: 'TypeError',
@@ -315,7 +315,7 @@ describe('an error without its words', () => {
     });
   });
 
-  it('has no line of a message that looks like places', () => {
+  it('drops lines of the message that look like stack frames', () => {
     const { stack } = errorWithoutMessage(new Error('CANARY\n    at CANARY (canary.ts:1:1)\n    at CANARY')) as {
       stack: string[];
     };
@@ -323,7 +323,7 @@ describe('an error without its words', () => {
     expect(stack.filter((line) => !line.startsWith('at ') || line.includes('CANARY'))).toEqual([]);
   });
 
-  it('may have no places', () => {
+  it('accepts an error without a stack', () => {
     expect(errorWithoutMessage(Object.assign(new Error('CANARY'), { stack: undefined }))).toEqual({
       name: 'Error',
       stack: [],
@@ -334,7 +334,7 @@ describe('an error without its words', () => {
     ['CANARY', 'string'],
     [undefined, 'undefined'],
     [{ message: 'CANARY' }, 'object'],
-  ])('is the type of what is none: %j', (thrown, name) => {
+  ])('keeps only the type of a thrown value that is no error: %j', (thrown, name) => {
     expect(errorWithoutMessage(thrown)).toEqual({ name });
   });
 });

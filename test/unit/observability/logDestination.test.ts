@@ -6,7 +6,7 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import { countDroppedLines, LogDestination } from '../../../src/observability/logDestination.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
 
-/** A log in a file, and what stands in that. */
+/** A log that writes to a file, and the messages in it. */
 function fileLog() {
   const folder = mkdtempSync(join(tmpdir(), 'log-'));
   const file = join(folder, 'log');
@@ -32,7 +32,7 @@ it('keeps the order of lines, whatever their level and length', async () => {
 });
 
 it.runIf(existsSync('/dev/full'))(
-  'counts exactly the lines that can not be written, and shows them in the metrics',
+  'counts exactly the lines that can not be written, and exposes the count in the metrics',
   async () => {
     const before = countDroppedLines();
     const fd = openSync('/dev/full', 'w');

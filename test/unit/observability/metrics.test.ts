@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { createMetrics, type Metrics } from '../../../src/observability/metrics.ts';
 
 /** The samples of a metric, as they stand in the text. */
-async function readSamples(measures: Metrics, name: string): Promise<string[]> {
-  return (await measures.text()).split('\n').filter((line) => line.startsWith(name));
+async function readSamples(metrics: Metrics, name: string): Promise<string[]> {
+  return (await metrics.text()).split('\n').filter((line) => line.startsWith(name));
 }
 
-const explained = async (measures: Metrics, name: string) =>
-  (await measures.text()).split('\n').filter((line) => line.startsWith('# ') && line.split(' ')[2] === name);
+const readComments = async (metrics: Metrics, name: string) =>
+  (await metrics.text()).split('\n').filter((line) => line.startsWith('# ') && line.split(' ')[2] === name);
 
-/** Up to which second how many were counted, where the count changes. */
+/** The upper bound of a bucket in seconds, and its count. */
 const BUCKET = /_bucket\{le="([^"]+)".*\} (\d+)$/;
 const readBuckets = (samples: string[]) =>
   samples
@@ -19,14 +19,14 @@ const readBuckets = (samples: string[]) =>
 
 describe('a request', () => {
   it('is counted by operation and status, and by its duration in seconds', async () => {
-    const measures = createMetrics();
-    measures.countRequest({ operation: 'create', status: 200, durationMs: 40 });
-    measures.countRequest({ operation: 'create', status: 503, durationMs: 60 });
-    expect(await readSamples(measures, 'http_requests_total')).toEqual([
+    const metrics = createMetrics();
+    metrics.countRequest({ operation: 'create', status: 200, durationMs: 40 });
+    metrics.countRequest({ operation: 'create', status: 503, durationMs: 60 });
+    expect(await readSamples(metrics, 'http_requests_total')).toEqual([
       'http_requests_total{operation="create",status="200"} 1',
       'http_requests_total{operation="create",status="503"} 1',
     ]);
-    const samples = await readSamples(measures, 'http_request_duration_seconds');
+    const samples = await readSamples(metrics, 'http_request_duration_seconds');
     expect(samples).toContain('http_request_duration_seconds_sum{operation="create"} 0.1');
     expect(samples).toContain('http_request_duration_seconds_count{operation="create"} 2');
     expect(readBuckets(samples)).toEqual([
@@ -47,21 +47,21 @@ describe('a request', () => {
     ]);
   });
 
-  it('is of none where its path belongs to none, and has no duration where it never became one', async () => {
-    const measures = createMetrics();
-    measures.countRequest({ operation: undefined, status: 400 });
-    expect(await readSamples(measures, 'http_requests_total')).toEqual([
+  it('has the operation none where there is none, and no duration where it is a parser error', async () => {
+    const metrics = createMetrics();
+    metrics.countRequest({ operation: undefined, status: 400 });
+    expect(await readSamples(metrics, 'http_requests_total')).toEqual([
       'http_requests_total{operation="none",status="400"} 1',
     ]);
-    expect(await readSamples(measures, 'http_request_duration_seconds_count')).toEqual([]);
+    expect(await readSamples(metrics, 'http_request_duration_seconds_count')).toEqual([]);
   });
 });
 
 describe('a call to Stripe', () => {
   it('is counted by its outcome and its duration in seconds', async () => {
-    const measures = createMetrics();
-    measures.countAttempt({ outcome: 'mismatched', durationMs: 3_000, statusCode: 200, requestId: 'req_1' });
-    const samples = await readSamples(measures, 'stripe_call_duration_seconds');
+    const metrics = createMetrics();
+    metrics.countAttempt({ outcome: 'mismatched', durationMs: 3_000, statusCode: 200, requestId: 'req_1' });
+    const samples = await readSamples(metrics, 'stripe_call_duration_seconds');
     expect(samples).toContain('stripe_call_duration_seconds_sum{outcome="mismatched"} 3');
     expect(readBuckets(samples).filter(([, count]) => count === 1)).toEqual([
       ['5', 1],
@@ -72,43 +72,43 @@ describe('a call to Stripe', () => {
 });
 
 it('a dropped payment method type is counted by its name', async () => {
-  const measures = createMetrics();
-  measures.countDroppedTypes(['eps', 'ideal']);
-  measures.countDroppedTypes(['eps']);
-  expect(await readSamples(measures, 'payment_method_types_dropped_total')).toEqual([
+  const metrics = createMetrics();
+  metrics.countDroppedTypes(['eps', 'ideal']);
+  metrics.countDroppedTypes(['eps']);
+  expect(await readSamples(metrics, 'payment_method_types_dropped_total')).toEqual([
     'payment_method_types_dropped_total{type="eps"} 2',
     'payment_method_types_dropped_total{type="ideal"} 1',
   ]);
 });
 
 it('a dropped connection is counted', async () => {
-  const measures = createMetrics();
-  measures.countDroppedConnection();
-  measures.countDroppedConnection();
-  expect(await readSamples(measures, 'http_connections_dropped_total')).toEqual(['http_connections_dropped_total 2']);
+  const metrics = createMetrics();
+  metrics.countDroppedConnection();
+  metrics.countDroppedConnection();
+  expect(await readSamples(metrics, 'http_connections_dropped_total')).toEqual(['http_connections_dropped_total 2']);
 });
 
-it('a response that violates the contract is counted by operation and status', async () => {
-  const measures = createMetrics();
-  measures.countViolation({ operation: 'create', status: 200 });
-  measures.countViolation({ operation: undefined, status: 404 });
-  expect(await readSamples(measures, 'contract_violations_total')).toEqual([
+it('a response that the contract does not allow is counted by operation and status', async () => {
+  const metrics = createMetrics();
+  metrics.countViolation({ operation: 'create', status: 200 });
+  metrics.countViolation({ operation: undefined, status: 404 });
+  expect(await readSamples(metrics, 'contract_violations_total')).toEqual([
     'contract_violations_total{operation="create",status="200"} 1',
     'contract_violations_total{operation="none",status="404"} 1',
   ]);
 });
 
-describe('what is watched', () => {
+describe('a watched value', () => {
   const gateway = { createIntent: () => Promise.reject(new Error('not here')), close: async () => {} };
   const counts = { countRequest: async () => {}, countFailure: async () => {}, close: () => {} };
 
-  it('is read whenever the metrics are, and no count is added twice', async () => {
-    const measures = createMetrics();
+  it('is read at each scrape, and counted once', async () => {
+    const metrics = createMetrics();
     const bulkhead = { ...gateway, inFlight: 50, queued: 7, rejected: 3 };
     const limits = { ...counts, shared: true };
-    measures.watch({ bulkhead, limits });
+    metrics.watch({ bulkhead, limits });
     const seen = async () =>
-      (await measures.text()).split('\n').filter((line) => /^(payments_(in|queued|shed)|limits_)/.test(line));
+      (await metrics.text()).split('\n').filter((line) => /^(payments_(in|queued|shed)|limits_)/.test(line));
     expect(await seen()).toEqual([
       'payments_in_flight 50',
       'payments_queued 7',
@@ -137,20 +137,20 @@ describe('what is watched', () => {
     ['payments_queued', 'gauge'],
     ['limits_shared', 'gauge'],
     ['payments_shed_total', 'counter'],
-  ])('explains itself: %s is a %s', async (name, type) => {
-    const measures = createMetrics();
-    measures.watch({
+  ])('has a HELP and a TYPE: %s is a %s', async (name, type) => {
+    const metrics = createMetrics();
+    metrics.watch({
       bulkhead: { ...gateway, inFlight: 0, queued: 0, rejected: 0 },
       limits: { ...counts, shared: false },
     });
-    expect(await explained(measures, name)).toEqual([
+    expect(await readComments(metrics, name)).toEqual([
       expect.stringMatching(new RegExp(`^# HELP ${name} [A-Z0-9][^{}]{20,}\\.$`)),
       `# TYPE ${name} ${type}`,
     ]);
   });
 });
 
-it('the process is measured, too, and each registry apart', async () => {
+it('each registry has its own values, and those of the process', async () => {
   const [one, other] = [createMetrics(), createMetrics()];
   one.countDroppedTypes(['eps']);
   expect(await readSamples(other, 'payment_method_types_dropped_total{')).toEqual([]);

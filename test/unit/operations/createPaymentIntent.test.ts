@@ -68,13 +68,13 @@ async function providerKeys(...requests: readonly Request[]): Promise<readonly s
   return (await ordersFor(...requests)).map(({ idempotencyKey }) => idempotencyKey);
 }
 
-describe('createPaymentIntent asks the gateway', () => {
-  it('for exact cents', async () => {
+describe('the order of createPaymentIntent', () => {
+  it('has exact cents', async () => {
     const [order] = await ordersFor({ ...request, body: { amount: 1.15 } });
     expect(order!.cents).toBe(115);
   });
 
-  it('for the types and the metadata as they came, and nothing else', async () => {
+  it('has the payment method types and the metadata as sent, and nothing else', async () => {
     const body = { amount: 100, paymentMethodTypes: ['klarna', 'card'], metadata: { email: 'a@b.c' }, currency: 'eur' };
     expect(await ordersFor({ ...request, body: body as Request['body'] })).toEqual([
       {
@@ -87,12 +87,12 @@ describe('createPaymentIntent asks the gateway', () => {
     ]);
   });
 
-  it('only for as long as the client is there', async () => {
+  it('knows whether the client has left', async () => {
     const [order] = await ordersFor({ ...request, isAbandoned: () => true });
     expect(order!.isAbandoned?.()).toBe(true);
   });
 
-  it('for no types where none are given: the provider chooses', async () => {
+  it('has no payment method types where none are sent, so that the provider chooses', async () => {
     const [order] = await ordersFor(request);
     expect(order).not.toHaveProperty('methodTypes');
   });
@@ -113,33 +113,33 @@ describe('the idempotency key', () => {
     expect(quoted).toBe(bare);
   });
 
-  it('keeps a quote at its end, where none stands at its start', async () => {
+  it('keeps a quote at its end that is not at its start', async () => {
     const [one, other] = await providerKeys(withKey('xorder"'), withKey('order'));
     expect(other).not.toBe(one);
   });
 
-  it('is another one for another key', async () => {
+  it('differs for another key', async () => {
     const [one, other] = await providerKeys(withKey('order-1'), withKey('order-2'));
     expect(other).not.toBe(one);
   });
 
-  it('is another one for another tenant', async () => {
+  it('differs for another tenant', async () => {
     const [one, other] = await providerKeys(withKey('order-1'), { ...withKey('order-1'), tenant: 'other' });
     expect(other).not.toBe(one);
   });
 
-  it('does not depend on the body: Stripe must see that it was used for something else', async () => {
+  it('does not depend on the body, so that Stripe detects a reuse', async () => {
     const [one, other] = await providerKeys(withKey('order-1'), { ...withKey('order-1'), body: { amount: 200 } });
     expect(other).toBe(one);
   });
 
-  it('is a new one each time where the client sends none', async () => {
+  it('is a new one for each request without one', async () => {
     expect(new Set(await providerKeys(request, request, request)).size).toBe(3);
   });
 });
 
-describe('createPaymentIntent answers', () => {
-  it('with the secret of the intent', async () => {
+describe('the result of createPaymentIntent', () => {
+  it('has the secret of the intent', async () => {
     expect(await createPaymentIntent(new MemoryGateway())(request)).toEqual({
       example: 'created',
       fields: { data: { paymentIntentSecret: 'pi_0_secret_x' } },
@@ -148,7 +148,7 @@ describe('createPaymentIntent answers', () => {
     });
   });
 
-  it('to the log by which reference the intent is found, the same for each retry, whatever becomes of it', async () => {
+  it('has the reference of the intent for the log, the same for each retry and each outcome', async () => {
     const create = createPaymentIntent(new MemoryGateway());
     const { logFields } = await create(withKey('order-1'));
     const again = await create(withKey('order-1'));
@@ -161,7 +161,7 @@ describe('createPaymentIntent answers', () => {
     }
   });
 
-  it('that an answer is a replay, in a header and in the log', async () => {
+  it('says in a header and in the log that the intent is replayed', async () => {
     const create = createPaymentIntent(new MemoryGateway());
     await create(withKey('order-1'));
     expect(await create(withKey('order-1'))).toMatchObject({
@@ -171,7 +171,7 @@ describe('createPaymentIntent answers', () => {
     });
   });
 
-  it('to the log which types the provider dropped', async () => {
+  it('has the dropped payment method types for the log', async () => {
     const { logFields } = await createPaymentIntent(new MemoryGateway({ droppedMethodTypes: ['oxxo'] }))(request);
     expect(logFields).toMatchObject({ droppedMethodTypes: ['oxxo'] });
   });
@@ -185,14 +185,14 @@ describe('createPaymentIntent answers', () => {
     ['keyInUse', 'idempotencyKeyInUse'],
     ['unavailable', 'providerUnavailable'],
     ['broken', 'internalError'],
-  ])('%s of the gateway with %s, and keeps the cause for the log', async (fault, example) => {
+  ])('is for the gateway fault %s the problem %s, with its cause for the log', async (fault, example) => {
     const cause = new GatewayError(fault, 'said by the test');
     const failure = createPaymentIntent(failing(cause))(withKey('order-1'));
     await expect(failure).rejects.toBeInstanceOf(Problem);
     await expect(failure).rejects.toMatchObject({ example, cause });
   });
 
-  it('providerUnavailable, where a key is in use that the client never chose', async () => {
+  it('is providerUnavailable where a key is in use that the client did not send', async () => {
     const cause = new GatewayError('keyInUse', 'said by the test');
     await expect(createPaymentIntent(failing(cause))(request)).rejects.toMatchObject({
       example: 'providerUnavailable',
@@ -200,12 +200,12 @@ describe('createPaymentIntent answers', () => {
     });
   });
 
-  it('what the provider says of a request without a key, as of one with a key', async () => {
+  it('is the same problem without an idempotency key as with one', async () => {
     const cause = new GatewayError('amountTooSmall', 'said by the test');
     await expect(createPaymentIntent(failing(cause))(request)).rejects.toMatchObject({ example: 'amountTooSmall' });
   });
 
-  it('internalError to an error that it does not know, and keeps it for the log', async () => {
+  it('is internalError for an unknown error, with the cause for the log', async () => {
     const bug = new TypeError('a bug');
     await expect(createPaymentIntent(failing(bug))(request)).rejects.toMatchObject({
       example: 'internalError',

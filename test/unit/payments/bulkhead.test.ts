@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { bulkhead } from '../../../src/payments/bulkhead.ts';
 import type { CreatedIntent, IntentOrder, PaymentGateway } from '../../../src/payments/gateway.ts';
 
-/** A provider that ends its orders when it is told to. */
+/** A provider whose orders end when the test ends them. */
 class SlowGateway implements PaymentGateway {
   readonly open: { order: IntentOrder; end: () => void; fail: () => void }[] = [];
   readonly begun: string[] = [];
@@ -43,28 +43,28 @@ const order = (idempotencyKey: string, tenant = idempotencyKey): IntentOrder => 
 });
 const SIZES = { maxInFlight: 50, maxQueued: 100, maxWaitMs: 500 };
 
-/** So many orders at once, each of another tenant. */
-function crowd(size: number, sizes = SIZES) {
-  const { gateway, house } = street(sizes);
-  const orders = Array.from({ length: size }, (_, index) => house.createIntent(order(`key-${index}`)));
+/** Sends so many orders at once, each of another tenant. */
+function sendMany(size: number, sizes = SIZES) {
+  const { gateway, limited } = startBulkhead(sizes);
+  const orders = Array.from({ length: size }, (_, index) => limited.createIntent(order(`key-${index}`)));
   const settled = Promise.allSettled(orders);
-  return { gateway, house, orders, settled };
+  return { gateway, limited, orders, settled };
 }
 
-/** A bulkhead for tenants who order by name: `send('a', 3)` are the orders a1, a2 and a3. */
-function street(sizes = SIZES) {
+/** A bulkhead for named tenants: `send('a', 3)` sends the orders a1, a2 and a3. */
+function startBulkhead(sizes = SIZES) {
   const gateway = new SlowGateway();
-  const house = bulkhead(gateway, sizes);
+  const limited = bulkhead(gateway, sizes);
   const sent = new Map<string, number>();
   const results: Promise<string>[] = [];
   return {
     gateway,
-    house,
+    limited,
     send: (tenant: string, count = 1, more: Partial<IntentOrder> = {}) => {
       for (let i = 0; i < count; i++) {
         const number = (sent.get(tenant) ?? 0) + 1;
         sent.set(tenant, number);
-        const intent = house.createIntent({ ...order(`${tenant}${number}`, tenant), ...more });
+        const intent = limited.createIntent({ ...order(`${tenant}${number}`, tenant), ...more });
         results.push(
           intent.then(
             ({ clientSecret }) => clientSecret,
@@ -79,7 +79,7 @@ function street(sizes = SIZES) {
       gateway.open.find(({ order: one }) => one.tenant === tenant)!.end();
       await settle();
     },
-    /** What became of each order, its client secret or why it failed, once nothing is with the provider any more. */
+    /** The client secret of each order, or the message of its error, once the provider has ended all of them. */
     results: async () => {
       await endAll(gateway, (entry) => entry.end());
       return Promise.all(results);
@@ -87,12 +87,12 @@ function street(sizes = SIZES) {
   };
 }
 
-/** Lets everything run that waits for nothing but its turn. */
+/** Lets all pending callbacks run. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 const outcomes = (results: PromiseSettledResult<CreatedIntent>[]) => ({
-  made: results.filter(({ status }) => status === 'fulfilled').length,
-  away: results.filter((result) => result.status === 'rejected' && result.reason.fault === 'unavailable').length,
+  created: results.filter(({ status }) => status === 'fulfilled').length,
+  rejected: results.filter((result) => result.status === 'rejected' && result.reason.fault === 'unavailable').length,
   failed: results.filter((result) => result.status === 'rejected' && result.reason.message === 'failed').length,
 });
 
@@ -107,88 +107,88 @@ async function endAll({ open }: SlowGateway, how: (entry: SlowGateway['open'][nu
 describe('the bulkhead', () => {
   afterEach(() => void vi.useRealTimers());
 
-  it('lets 50 orders through at once, 100 wait, and sends the rest away at once', async () => {
-    const { gateway, house, orders, settled } = crowd(400);
+  it('sends 50 orders at once, queues 100, and rejects the rest at once', async () => {
+    const { gateway, limited, orders, settled } = sendMany(400);
     await Promise.allSettled(orders.slice(150));
-    expect(house).toMatchObject({ inFlight: 50, queued: 100, rejected: 250 });
+    expect(limited).toMatchObject({ inFlight: 50, queued: 100, rejected: 250 });
     await endAll(gateway, (entry) => entry.end());
-    expect(outcomes(await settled)).toEqual({ made: 150, away: 250, failed: 0 });
+    expect(outcomes(await settled)).toEqual({ created: 150, rejected: 250, failed: 0 });
     expect(gateway.maxAtOnce).toBe(50);
   });
 
-  it('never lets an order through that it sent away', async () => {
-    const { gateway, orders, settled } = crowd(400);
+  it('never sends an order that it rejected', async () => {
+    const { gateway, orders, settled } = sendMany(400);
     await Promise.allSettled(orders.slice(150));
     await endAll(gateway, (entry) => entry.end());
     await settled;
     expect(gateway.begun).toHaveLength(150);
   });
 
-  it('lets those who wait through in the order in which they came', async () => {
-    const { gateway, settled } = crowd(150);
+  it('sends queued orders in the order in which they came', async () => {
+    const { gateway, settled } = sendMany(150);
     await endAll(gateway, (entry) => entry.end());
     await settled;
     expect(gateway.begun).toEqual(Array.from({ length: 150 }, (_, index) => `key-${index}`));
   });
 
-  it('lets nobody wait longer than 500 ms', async () => {
+  it('queues no order for longer than 500 ms', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const { gateway, house, settled } = crowd(150);
+    const { gateway, limited, settled } = sendMany(150);
     vi.advanceTimersByTime(499);
-    expect(house.queued).toBe(100);
+    expect(limited.queued).toBe(100);
     vi.advanceTimersByTime(1);
-    expect(house).toMatchObject({ inFlight: 50, queued: 0, rejected: 100 });
+    expect(limited).toMatchObject({ inFlight: 50, queued: 0, rejected: 100 });
     await endAll(gateway, (entry) => entry.end());
-    expect(outcomes(await settled)).toEqual({ made: 50, away: 100, failed: 0 });
+    expect(outcomes(await settled)).toEqual({ created: 50, rejected: 100, failed: 0 });
   });
 
-  it('keeps no timer of an order that got its turn', async () => {
+  it('keeps no timer of an order that was sent', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const { gateway, settled } = crowd(150);
+    const { gateway, settled } = sendMany(150);
     await endAll(gateway, (entry) => entry.end());
     await settled;
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('hands a place on when its order fails, and gives it back at the end', async () => {
-    const { gateway, house, settled } = crowd(150);
+  it('releases the place of an order that fails', async () => {
+    const { gateway, limited, settled } = sendMany(150);
     await endAll(gateway, (entry, turn) => (turn % 2 === 0 ? entry.fail() : entry.end()));
-    expect(outcomes(await settled)).toEqual({ made: 75, away: 0, failed: 75 });
-    expect(house).toMatchObject({ inFlight: 0, queued: 0, rejected: 0 });
+    expect(outcomes(await settled)).toEqual({ created: 75, rejected: 0, failed: 75 });
+    expect(limited).toMatchObject({ inFlight: 0, queued: 0, rejected: 0 });
     expect(gateway.maxAtOnce).toBe(50);
   });
 
-  it('gives a place back when the gateway throws at once', async () => {
+  it('releases the place where the gateway throws synchronously', async () => {
     const throwing: PaymentGateway = {
       createIntent() {
         throw new Error('at once');
       },
       close: async () => {},
     };
-    const house = bulkhead(throwing, SIZES);
-    await expect(house.createIntent(order('key'))).rejects.toThrow('at once');
-    expect(house.inFlight).toBe(0);
+    const limited = bulkhead(throwing, SIZES);
+    await expect(limited.createIntent(order('key'))).rejects.toThrow('at once');
+    expect(limited.inFlight).toBe(0);
   });
 
-  it('gives every order its own answer', async () => {
-    const { gateway, orders } = crowd(20, { ...SIZES, maxInFlight: 3 });
+  it('returns its own intent to every order', async () => {
+    const { gateway, orders } = sendMany(20, { ...SIZES, maxInFlight: 3 });
     await endAll(gateway, (entry) => entry.end());
     const secrets = (await Promise.all(orders)).map(({ clientSecret }) => clientSecret);
     expect(secrets).toEqual(Array.from({ length: 20 }, (_, index) => `key-${index}`));
   });
 
-  it('is as open as before after a crowd', async () => {
-    const { gateway, house, settled } = crowd(400);
+  it('has all its places again after a burst', async () => {
+    const { gateway, limited, settled } = sendMany(400);
     await endAll(gateway, (entry) => entry.end());
     await settled;
-    const next = Array.from({ length: 50 }, (_, index) => house.createIntent(order(`next-${index}`)));
+    const next = Array.from({ length: 50 }, (_, index) => limited.createIntent(order(`next-${index}`)));
     await endAll(gateway, (entry) => entry.end());
     await expect(Promise.all(next)).resolves.toHaveLength(50);
   });
 
-  it('says for the log why it sent an order away', async () => {
+  it('says in the error why it rejected an order', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const { orders } = crowd(3, { maxInFlight: 1, maxQueued: 1, maxWaitMs: 500 });
+    const { orders } = sendMany(3, { maxInFlight: 1, maxQueued: 1, maxWaitMs: 500 });
     const [, waiting, tooMany] = orders.map((one) => one.catch((error: unknown) => error));
     vi.advanceTimersByTime(500);
     expect(await waiting).toMatchObject({ message: 'timed out waiting in the queue' });
@@ -196,17 +196,17 @@ describe('the bulkhead', () => {
   });
 
   it('gives one tenant two thirds of the places, and leaves the rest to others', async () => {
-    const { house, send, inFlight } = street();
+    const { limited, send, inFlight } = startBulkhead();
     send('a', 60);
-    expect(house).toMatchObject({ inFlight: 34, queued: 26 });
+    expect(limited).toMatchObject({ inFlight: 34, queued: 26 });
     send('b', 16);
     await settle();
     expect(inFlight('b')).toBe(16);
-    expect(house).toMatchObject({ inFlight: 50, queued: 26 });
+    expect(limited).toMatchObject({ inFlight: 50, queued: 26 });
   });
 
-  it('leaves places to a tenant that comes after many who take all they can', async () => {
-    const { send, inFlight } = street();
+  it('leaves places to a tenant that comes after many busy ones', async () => {
+    const { send, inFlight } = startBulkhead();
     for (let round = 0; round < 10; round++) {
       for (let i = 0; i < 10; i++) send(`busy-${i}-`);
     }
@@ -216,11 +216,11 @@ describe('the bulkhead', () => {
   });
 
   it('keeps two thirds of the places for a tenant for as long as it has orders', async () => {
-    const { house, gateway, send, results } = street();
+    const { limited, gateway, send, results } = startBulkhead();
     send('a', 134);
     const open: number[] = [];
-    while (house.queued > 0) {
-      open.push(house.inFlight);
+    while (limited.queued > 0) {
+      open.push(limited.inFlight);
       gateway.open[0]!.end();
       await settle();
     }
@@ -229,8 +229,8 @@ describe('the bulkhead', () => {
     expect(gateway.maxAtOnce).toBe(34);
   });
 
-  it('hands the next place to the tenant that has the fewest', async () => {
-    const { gateway, send, end } = street({ ...SIZES, maxInFlight: 6 });
+  it('gives the next place to the tenant with the fewest in flight', async () => {
+    const { gateway, send, end } = startBulkhead({ ...SIZES, maxInFlight: 6 });
     send('a', 9);
     send('b', 9);
     send('c', 2);
@@ -241,8 +241,8 @@ describe('the bulkhead', () => {
     expect(gateway.begun.slice(6)).toEqual(['c1', 'c2']);
   });
 
-  it('takes turns among tenants that have equally many places', async () => {
-    const { gateway, send, results } = street({ ...SIZES, maxInFlight: 1 });
+  it('alternates among tenants with equally many in flight', async () => {
+    const { gateway, send, results } = startBulkhead({ ...SIZES, maxInFlight: 1 });
     send('x');
     send('a', 3);
     send('b', 2);
@@ -251,16 +251,16 @@ describe('the bulkhead', () => {
     expect(gateway.begun).toEqual(['x1', 'a1', 'b1', 'c1', 'a2', 'b2', 'a3']);
   });
 
-  it("makes room in a full queue: the newest order of the tenant with the longest is sent away for another's", async () => {
-    const { house, send, results } = street({ ...SIZES, maxInFlight: 1, maxQueued: 3 });
+  it('makes room in a full queue by rejecting the newest order of the tenant with the most queued', async () => {
+    const { limited, send, results } = startBulkhead({ ...SIZES, maxInFlight: 1, maxQueued: 3 });
     send('a', 4);
     send('b');
-    expect(house).toMatchObject({ queued: 3, rejected: 1 });
+    expect(limited).toMatchObject({ queued: 3, rejected: 1 });
     expect(await results()).toEqual(['a1', 'a2', 'a3', 'the queue is full', 'b1']);
   });
 
-  it('sends an order away from a full queue, where nobody has two more waiting than its tenant', async () => {
-    const { send, results } = street({ ...SIZES, maxInFlight: 1, maxQueued: 3 });
+  it('rejects an order at a full queue where no other tenant has two more queued', async () => {
+    const { send, results } = startBulkhead({ ...SIZES, maxInFlight: 1, maxQueued: 3 });
     send('x');
     send('b');
     send('a', 2);
@@ -268,15 +268,15 @@ describe('the bulkhead', () => {
     expect(await results()).toEqual(['x1', 'b1', 'a1', 'a2', 'the queue is full']);
   });
 
-  it('has no queue where none may wait', async () => {
-    const { send, results } = street({ ...SIZES, maxInFlight: 1, maxQueued: 0 });
+  it('queues nothing with maxQueued 0', async () => {
+    const { send, results } = startBulkhead({ ...SIZES, maxInFlight: 1, maxQueued: 0 });
     send('a');
     send('b');
     expect(await results()).toEqual(['a1', 'the queue is full']);
   });
 
-  it('forgets tenants that have no orders: they make nobody else smaller', async () => {
-    const { gateway, send, inFlight } = street();
+  it('forgets tenants without orders, which take no places from others', async () => {
+    const { gateway, send, inFlight } = startBulkhead();
     for (let i = 0; i < 400; i++) send(`gone-${i}-`);
     await endAll(gateway, (entry) => entry.end());
     send('a', 60);
@@ -285,11 +285,11 @@ describe('the bulkhead', () => {
     expect([inFlight('a'), inFlight('b')]).toEqual([34, 16]);
   });
 
-  describe('whose client has left', () => {
+  describe('an order whose client has left', () => {
     const GONE = 'the client disconnected while the order was queued';
 
-    it('while the order waited: does not call the provider for it, and hands the place on', async () => {
-      const { gateway, house, send, results } = street({ ...SIZES, maxInFlight: 1 });
+    it('while it was queued is not sent, and its place goes to the next', async () => {
+      const { gateway, limited, send, results } = startBulkhead({ ...SIZES, maxInFlight: 1 });
       let isAbandoned = false;
       send('a');
       send('b', 30, { isAbandoned: () => isAbandoned });
@@ -297,37 +297,37 @@ describe('the bulkhead', () => {
       isAbandoned = true;
       expect(await results()).toEqual(['a1', ...Array.from({ length: 30 }, () => GONE), 'c1']);
       expect(gateway.begun).toEqual(['a1', 'c1']);
-      expect(house).toMatchObject({ inFlight: 0, queued: 0, rejected: 0 });
+      expect(limited).toMatchObject({ inFlight: 0, queued: 0, rejected: 0 });
     });
 
-    it('as it seems: an order that finds a place at once is sent, for a client may close its side and read on', async () => {
-      const { send, results } = street();
+    it('is sent where a place is free, because a client may close its side and still read', async () => {
+      const { send, results } = startBulkhead();
       send('a', 1, { isAbandoned: () => true });
       expect(await results()).toEqual(['a1']);
     });
 
-    it('once the provider was called: goes on, for what became of the order is not known', async () => {
+    it('after it was sent goes on, because its effect is not known', async () => {
       let isAbandoned = false;
-      const { send, results } = street();
+      const { send, results } = startBulkhead();
       send('a', 1, { isAbandoned: () => isAbandoned });
       isAbandoned = true;
       expect(await results()).toEqual(['a1']);
     });
 
-    it('keeps nobody else out of a full queue', async () => {
+    it('takes no place in a full queue', async () => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-      const { house, send, results } = street({ ...SIZES, maxInFlight: 1, maxQueued: 2 });
+      const { limited, send, results } = startBulkhead({ ...SIZES, maxInFlight: 1, maxQueued: 2 });
       send('a');
       send('b', 1, { isAbandoned: () => true });
       send('c');
       send('d');
-      expect(house).toMatchObject({ inFlight: 1, queued: 2, rejected: 0 });
+      expect(limited).toMatchObject({ inFlight: 1, queued: 2, rejected: 0 });
       expect(await results()).toEqual(['a1', GONE, 'c1', 'd1']);
       expect(vi.getTimerCount()).toBe(0);
     });
   });
 
-  it('keeps its promises whoever comes, leaves and ends in whatever order', async () => {
+  it('keeps its limits in any sequence of orders sent, ended and abandoned', async () => {
     const step = fc.oneof(
       {
         weight: 3,
@@ -346,40 +346,40 @@ describe('the bulkhead', () => {
     });
     await fc.assert(
       fc.asyncProperty(sizes, fc.array(step, { maxLength: 60 }), async (size, steps) => {
-        const { gateway, house, send, inFlight, results } = street(size);
-        const gone = new Set<number>();
+        const { gateway, limited, send, inFlight, results } = startBulkhead(size);
+        const left = new Set<number>();
         let isPassedOver = false;
         for (const one of steps) {
           if (one.kind === 'end') gateway.open[one.which % gateway.open.length]?.end();
-          if (one.kind === 'leave') gone.add(one.tenant);
+          if (one.kind === 'leave') left.add(one.tenant);
           if (one.kind === 'send') {
             const before = inFlight(`t${one.tenant}-`);
-            const isFree = house.inFlight < size.maxInFlight;
-            gone.delete(one.tenant);
-            send(`t${one.tenant}-`, 1, { isAbandoned: () => gone.has(one.tenant) });
-            // Who has none gets any place that is free.
+            const isFree = limited.inFlight < size.maxInFlight;
+            left.delete(one.tenant);
+            send(`t${one.tenant}-`, 1, { isAbandoned: () => left.has(one.tenant) });
+            // A tenant without orders in flight gets any free place.
             isPassedOver ||= before === 0 && isFree && inFlight(`t${one.tenant}-`) !== 1;
           }
           await settle();
-          expect(gateway.open.length).toBe(house.inFlight);
-          expect(house.inFlight).toBeLessThanOrEqual(size.maxInFlight);
-          expect(house.queued).toBeLessThanOrEqual(size.maxQueued);
-          // Nobody waits while so much is free that they could have more.
-          isPassedOver ||= house.queued > 0 && house.inFlight <= size.maxInFlight / 2;
+          expect(gateway.open.length).toBe(limited.inFlight);
+          expect(limited.inFlight).toBeLessThanOrEqual(size.maxInFlight);
+          expect(limited.queued).toBeLessThanOrEqual(size.maxQueued);
+          // No order is queued while more than half of the places are free.
+          isPassedOver ||= limited.queued > 0 && limited.inFlight <= size.maxInFlight / 2;
         }
         expect(isPassedOver).toBe(false);
         const all = await results();
-        expect(house).toMatchObject({ inFlight: 0, queued: 0 });
-        expect(all.filter((result) => result === 'the queue is full')).toHaveLength(house.rejected);
+        expect(limited).toMatchObject({ inFlight: 0, queued: 0 });
+        expect(all.filter((result) => result === 'the queue is full')).toHaveLength(limited.rejected);
         expect(gateway.begun).toHaveLength(all.filter((result) => /^t\d-/.test(result)).length);
       }),
       { numRuns: 200 },
     );
   });
 
-  it('closes the gateway behind it', async () => {
-    const { gateway, house } = crowd(0);
-    await house.close();
+  it('closes its gateway', async () => {
+    const { gateway, limited } = sendMany(0);
+    await limited.close();
     expect(gateway.isClosed).toBe(true);
   });
 });

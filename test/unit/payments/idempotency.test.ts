@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { intentReference, parseClientKey, providerKey } from '../../../src/payments/idempotency.ts';
 
 describe('providerKey', () => {
-  it('never changes for a tenant, an operation and a key: retries cross deploys', () => {
+  it('never changes for a tenant, an operation and a key, because retries cross deploys', () => {
     // printf 'acme\0createPaymentIntent\0order-1' | sha256sum
     expect(providerKey('acme', 'createPaymentIntent', 'order-1')).toBe(
       '79d55287e07c6c3edc068af7bc16e2bd6f6aed75c4f9da4688e9b30ddbe2c7fb',
@@ -18,18 +18,18 @@ describe('providerKey', () => {
     expect(other).not.toBe(providerKey('acme', 'createPaymentIntent', 'order-1'));
   });
 
-  it('keeps what the client chose to itself', () => {
+  it('does not contain the key of the client', () => {
     expect(providerKey('acme', 'createPaymentIntent', 'jane@example.com')).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  it('is another one for each request without a key', () => {
+  it('is a new one for each request without a key', () => {
     const keys = Array.from({ length: 100 }, () => providerKey('acme', 'createPaymentIntent', undefined));
     expect(new Set(keys).size).toBe(100);
   });
 });
 
 describe('intentReference', () => {
-  it('never changes for a key of the provider: intents are searched for by it', () => {
+  it('never changes for a provider key, because intents are searched for by it', () => {
     // printf key-1 | sha256sum | cut -c1-32
     expect(intentReference('key-1')).toBe('be2974546978e3739e6d6da85c4be9f3');
   });

@@ -43,7 +43,7 @@ describe('dollarsToCents', () => {
     },
   );
 
-  it('names the amount it refuses and what it expects', () => {
+  it('names the refused amount and what was expected', () => {
     expect(() => dollarsToCents(1.155)).toThrow('expected whole US cents, from 0.01 to 999999.99 dollars, got 1.155');
   });
 
@@ -55,7 +55,7 @@ describe('dollarsToCents', () => {
     );
   });
 
-  it('refuses what has more than two decimals', () => {
+  it('refuses more than two decimals', () => {
     const tooPrecise = fc
       .tuple(fc.nat(999_999), fc.nat(99), fc.integer({ min: 1, max: 9 }))
       .map(([dollars, cents, more]) => Number(`${dollars}.${String(cents).padStart(2, '0')}${more}`));

@@ -7,11 +7,11 @@ import {
   type Failure,
 } from '../../../../src/payments/stripe/errors.ts';
 
-type Answer = Pick<Failure, 'statusCode' | 'type' | 'code' | 'param'>;
+type ErrorResponse = Pick<Failure, 'statusCode' | 'type' | 'code' | 'param'>;
 
 const refused = { outcome: 'refused', reason: '', headers: {} } as const;
 
-describe('faultOf', () => {
+describe('classifyFailure', () => {
   it.each([
     [{ statusCode: 400, code: 'amount_too_small', param: 'amount' }, 'amountTooSmall'],
     [{ statusCode: 400, code: 'amount_too_large', param: 'amount' }, 'amountTooLarge'],
@@ -45,7 +45,7 @@ describe('faultOf', () => {
     [{ statusCode: 404, code: 'amount_too_small' }, 'broken'],
     [{ statusCode: 422 }, 'broken'],
     [{ statusCode: 302 }, 'broken'],
-  ] satisfies [Answer, string][])('takes %o for %s', (response, fault) => {
+  ] satisfies [ErrorResponse, string][])('classifies %o as %s', (response, fault) => {
     expect(classifyFailure({ outcome: 'refused', ...response })).toBe(fault);
   });
 
@@ -68,7 +68,7 @@ describe('faultOf', () => {
     ['unusable', 403, 'broken'],
     ['unusable', 429, 'unavailable'],
     ['unusable', 502, 'unavailable'],
-  ] as const)('takes %s (%s) for %s', (outcome, statusCode, fault) => {
+  ] as const)('classifies %s (%s) as %s', (outcome, statusCode, fault) => {
     expect(classifyFailure({ outcome, statusCode })).toBe(fault);
   });
 });
@@ -82,7 +82,7 @@ describe('isRetriable', () => {
     { statusCode: 400, code: 'idempotency_key_in_use' },
     { statusCode: 429, headers: { 'stripe-should-retry': 'true' } },
     { statusCode: 400, headers: { 'stripe-should-retry': 'true' } },
-  ])('repeats a refusal that can pass: %o', (response) => {
+  ])('repeats a temporary refusal: %o', (response) => {
     expect(isRetriable({ ...refused, ...response })).toBe(true);
   });
 
@@ -93,7 +93,7 @@ describe('isRetriable', () => {
     { statusCode: 429 },
     { statusCode: 500, headers: { 'stripe-should-retry': 'false' } },
     { statusCode: 409, headers: { 'stripe-should-retry': 'false' } },
-  ])('does not repeat a refusal that stands: %o', (response) => {
+  ])('does not repeat a final refusal: %o', (response) => {
     expect(isRetriable({ ...refused, ...response })).toBe(false);
   });
 
@@ -126,14 +126,11 @@ describe('isRetriable', () => {
     [{ statusCode: 429 }, false],
     [{ statusCode: 429, code: 'lock_timeout' }, true],
     [{ statusCode: 429, headers: { 'stripe-should-retry': 'true' } }, true],
-  ])(
-    'an error that does not echo our idempotency key proves nothing, but for the wish to be asked less: %o %s',
-    (error, repeated) => {
-      expect(isRetriable({ outcome: 'unattributed', reason: '', headers: {}, ...error })).toBe(repeated);
-    },
-  );
+  ])('repeats an error that does not name our key, except for a rate limit: %o %s', (error, repeated) => {
+    expect(isRetriable({ outcome: 'unattributed', reason: '', headers: {}, ...error })).toBe(repeated);
+  });
 
-  it("repeats a lost answer although its header says that Stripe's answer would not change", () => {
+  it('repeats after a response that was cut, even where its header says not to retry', () => {
     const headers = { 'stripe-should-retry': 'false' };
     expect(isRetriable({ outcome: 'cut', reason: '', statusCode: 200, headers })).toBe(true);
   });
@@ -157,7 +154,7 @@ describe('isOutOfSync', () => {
   });
 });
 
-describe('loggable', () => {
+describe('logFields', () => {
   it('keeps identifiers', () => {
     const response = { statusCode: 400, type: 'invalid_request_error', code: 'parameter_unknown', param: 'amount' };
     expect(logFields({ ...refused, ...response, headers: { 'request-id': 'req_1' } })).toEqual({
@@ -166,15 +163,15 @@ describe('loggable', () => {
     });
   });
 
-  it('leaves out what there is not, rather than name it', () => {
+  it('has no keys for missing values', () => {
     expect(Object.keys(logFields(refused))).toEqual([]);
   });
 
-  it("keeps the caller's metadata keys out", () => {
+  it("drops the caller's metadata keys", () => {
     expect(logFields({ ...refused, param: 'metadata[jane@example.com]' })).toEqual({ param: 'metadata' });
   });
 
-  it('keeps sentences and line breaks out', () => {
+  it('drops sentences and line breaks', () => {
     const headers = { 'request-id': 'req_1\n{"level":60}' };
     expect(logFields({ ...refused, type: 'Invalid API Key: sk_test_****', code: 'a b', headers })).toEqual({});
   });

@@ -87,7 +87,7 @@ function raw(body: string, status = 200): Fault {
 }
 
 describe.concurrent('an order', () => {
-  it('becomes an intent, whose secret comes back', async () => {
+  it('creates an intent, and returns its secret', async () => {
     const { stripe, gateway, attempts } = await playing();
     const created = await gateway.createIntent(order);
 
@@ -127,7 +127,7 @@ describe.concurrent('an order', () => {
     ]);
   });
 
-  it('without types leaves the choice to Stripe', async () => {
+  it('without payment method types leaves the choice to Stripe', async () => {
     const { stripe, gateway } = await playing();
     const created = await gateway.createIntent({ tenant: 'acme', cents: 50, metadata: {}, idempotencyKey: 'key' });
     expect(created).toMatchObject({ droppedMethodTypes: [] });
@@ -136,14 +136,14 @@ describe.concurrent('an order', () => {
     );
   });
 
-  it('carries a metadata key named __proto__ like any other', async () => {
+  it('may have a metadata key named __proto__', async () => {
     const { stripe, gateway } = await playing();
     const metadata = JSON.parse('{"__proto__": "x"}') as Record<string, string>;
     await gateway.createIntent({ ...order, metadata });
     expect(stripe.ledger.requests[0]?.rawBody).toContain('metadata[__proto__]=x&');
   });
 
-  it('comes back as replayed when Stripe knew its key', async () => {
+  it('is replayed where Stripe knows its key', async () => {
     const { stripe, gateway } = await playing();
     const first = await gateway.createIntent(order);
     const second = await gateway.createIntent(order);
@@ -151,14 +151,14 @@ describe.concurrent('an order', () => {
     expect(stripe.ledger.intents).toHaveLength(1);
   });
 
-  it('names the types that Stripe dropped', async () => {
+  it('returns the payment method types that Stripe dropped', async () => {
     const { gateway } = await serving(
       rawServer(({ body }, socket) => socket.write(httpResponse(intentFor(body, 'pi_1')))),
     );
     await expect(gateway.createIntent(order)).resolves.toMatchObject({ droppedMethodTypes: ['link'] });
   });
 
-  it('names all types as dropped where Stripe does not say which it offers', async () => {
+  it('returns all types as dropped where Stripe does not list those it offers', async () => {
     const { gateway } = await serving(
       rawServer(({ body }, socket) =>
         socket.write(httpResponse({ ...intentFor(body, 'pi_1'), payment_method_types: undefined })),
@@ -167,7 +167,7 @@ describe.concurrent('an order', () => {
     await expect(gateway.createIntent(order)).resolves.toMatchObject({ droppedMethodTypes: order.methodTypes });
   });
 
-  it('tells Stripe who asks, and nothing of the calls before', async () => {
+  it('sends our name to Stripe, and no telemetry of earlier calls', async () => {
     const { stripe, gateway } = await playing();
     await gateway.createIntent(order);
     await gateway.createIntent(order);
@@ -177,7 +177,7 @@ describe.concurrent('an order', () => {
     expect(Object.keys(headers)).not.toContain('x-stripe-client-telemetry');
   });
 
-  it('leaves errors elsewhere their stacks', async () => {
+  it('does not change the stack traces of other errors', async () => {
     const { stackTraceLimit } = Error;
     const { gateway } = await playing();
     await gateway.createIntent(order);
@@ -194,7 +194,7 @@ describe.concurrent('an order', () => {
   });
 
   it.each(['', 'a\nb', 'ключ', 'ключ1', '1ключ', 'x'.repeat(256)])(
-    'with %j for a key is a fault of ours, not sent',
+    'with the idempotency key %j is a fault of ours, and not sent',
     async (key) => {
       const { stripe, gateway } = await playing();
       await expect(readFailure(gateway, { ...order, idempotencyKey: key })).resolves.toMatchObject({
@@ -205,7 +205,7 @@ describe.concurrent('an order', () => {
     },
   );
 
-  it('that cannot be written, for half a surrogate pair, is a fault of ours, not sent', async () => {
+  it('with half a surrogate pair is a fault of ours, and not sent', async () => {
     const { stripe, gateway, attempts } = await playing();
     await expect(readFailure(gateway, { ...order, metadata: { a: '\ud800' } })).resolves.toMatchObject({
       fault: 'broken',
@@ -218,12 +218,12 @@ describe.concurrent('an order', () => {
 
 describe.concurrent('one order makes one intent, with the same request again, after', () => {
   it.each<[string, Fault]>([
-    ['no answer', { kind: 'hang', effect: 'none' }],
-    ['no answer, but the effect', { kind: 'hang', effect: 'kept' }],
+    ['no response', { kind: 'hang', effect: 'none' }],
+    ['no response, but the effect', { kind: 'hang', effect: 'kept' }],
     ['a reset', { kind: 'reset', effect: 'none' }],
     ['a reset after the effect', { kind: 'reset', effect: 'kept' }],
     ['a closed connection', { kind: 'close', effect: 'kept' }],
-    ['a dripping answer', { kind: 'drip', part: 'all', bytes: 1, everyMs: 20 }],
+    ['a dripping response', { kind: 'drip', part: 'all', bytes: 1, everyMs: 20 }],
     ['a dripping body', { kind: 'drip', part: 'body', bytes: 1, everyMs: 20 }],
     ['a cut body', { kind: 'truncated' }],
     ['a body longer than announced', { kind: 'wrongLength' }],
@@ -233,10 +233,10 @@ describe.concurrent('one order makes one intent, with the same request again, af
     ['null', raw('null')],
     ['{}', raw('{}')],
     ['[]', raw('[]')],
-    ['nothing', raw('')],
+    ['an empty body', raw('')],
     ['half a JSON', raw('{"id": "pi_')],
     ['an error with status 200', raw('{"error": {"type": "api_error"}}')],
-    ['an error in a word', raw('{"error": "invalid_request"}')],
+    ['an error that is a string', raw('{"error": "invalid_request"}')],
     ['an intent with status 500', raw('{"object": "payment_intent"}', 500)],
     ['HTML', { kind: 'raw', status: 502, contentType: 'text/html', body: '<h1>Bad gateway</h1>', effect: 'none' }],
     ["another customer's intent", { kind: 'anotherIntent', sameAmount: false }],
@@ -247,7 +247,10 @@ describe.concurrent('one order makes one intent, with the same request again, af
     ['500 after the effect', { kind: 'status', status: 500, effect: 'kept' }],
     ['503', { kind: 'status', status: 503, effect: 'none' }],
     ['a lock', { kind: 'status', status: 429, code: 'lock_timeout', effect: 'none' }],
-    ['429 that wants it', { kind: 'status', status: 429, effect: 'none', headers: { 'Stripe-Should-Retry': 'true' } }],
+    [
+      '429 with Stripe-Should-Retry',
+      { kind: 'status', status: 429, effect: 'none', headers: { 'Stripe-Should-Retry': 'true' } },
+    ],
   ])('%s', async (_what, fault) => {
     const { stripe, gateway, attempts } = await playing(fault);
     const { clientSecret } = await gateway.createIntent(order);
@@ -261,7 +264,7 @@ describe.concurrent('one order makes one intent, with the same request again, af
     expect(new Set(sent.map(({ rawBody }) => rawBody)).size).toBe(1);
   });
 
-  it('a slow first call of our own, which still holds the key', async () => {
+  it('a slow first attempt of our own, which still holds the key', async () => {
     const { stripe, gateway, attempts } = await playing({ kind: 'delay', delayMs: 1_400, effect: 'none' });
     await expect(gateway.createIntent(order)).resolves.toMatchObject({ replayed: true });
     const [first, ...later] = outcomes(attempts);
@@ -290,13 +293,13 @@ describe.concurrent('a failure', () => {
     ['404', { kind: 'status', status: 404, effect: 'none' }, 'broken', { statusCode: 404 }],
     ['429', { kind: 'status', status: 429, effect: 'none' }, 'unavailable', { statusCode: 429 }],
     [
-      '500 that forbids it',
+      '500 that forbids a retry',
       { kind: 'status', status: 500, effect: 'none', headers: { 'Stripe-Should-Retry': 'false' } },
       'unavailable',
       { statusCode: 500 },
     ],
     [
-      '503 for longer than the deadline',
+      '503 with a Retry-After beyond the deadline',
       { kind: 'status', status: 503, effect: 'none', headers: { 'Retry-After': '60' } },
       'unavailable',
       { statusCode: 503 },
@@ -321,14 +324,14 @@ describe.concurrent('a failure', () => {
     expect(stripe.ledger.requests).toHaveLength(3);
   });
 
-  it('is the key in other use: nothing is created for it', async () => {
+  it('is keyReused for another order under the same key, and creates nothing', async () => {
     const { stripe, gateway } = await playing();
     await gateway.createIntent(order);
     await expect(readFailure(gateway, { ...order, cents: 2000 })).resolves.toMatchObject({ fault: 'keyReused' });
     expect(stripe.ledger.intents).toHaveLength(1);
   });
 
-  it("is not the caller's when the call that holds the key is an earlier attempt of our own", async () => {
+  it('is unavailable, not keyInUse, where an earlier attempt of our own holds the key', async () => {
     const { gateway, attempts } = await playing({ kind: 'delay', delayMs: 60_000, effect: 'none' });
     await expect(readFailure(gateway)).resolves.toMatchObject({ fault: 'unavailable' });
     const [first, ...later] = outcomes(attempts);
@@ -336,7 +339,7 @@ describe.concurrent('a failure', () => {
     expect(new Set(later)).toEqual(new Set(['refused']));
   });
 
-  it("holds no word of Stripe's, no key and no data of the customer", async () => {
+  it("contains no message of Stripe's, no key and no data of the customer", async () => {
     const message = `Invalid API Key provided: ${secretKey}. Sent for ${order.metadata['email']}`;
     const { gateway } = await playing({ kind: 'status', status: 401, message, effect: 'none' });
     const error = await readFailure(gateway);
@@ -346,7 +349,7 @@ describe.concurrent('a failure', () => {
     expect(error.message).toBe('refused: a Stripe API error');
   });
 
-  it('holds no secret of the customer whose answer came instead', async () => {
+  it('contains no secret of the customer whose intent came instead', async () => {
     const fault: Fault = { kind: 'anotherIntent', sameAmount: true };
     const { gateway } = await playing(fault, fault, fault);
     const error = await readFailure(gateway);
@@ -354,7 +357,7 @@ describe.concurrent('a failure', () => {
     expect(error.message).toBe('mismatched: another reference');
   });
 
-  it('of connecting says which', async () => {
+  it('to connect has the error code', async () => {
     const server = await rawServer(() => {});
     await server.close();
     const { gateway, attempts } = gatewayTo(server.url);
@@ -364,8 +367,8 @@ describe.concurrent('a failure', () => {
   });
 });
 
-describe.concurrent('a connection one answer behind', () => {
-  it("does not bring the next customer the previous one's secret when the stray answer is early", async () => {
+describe.concurrent('a connection one response behind', () => {
+  it("does not return the previous customer's secret where the stray response is early", async () => {
     const { stripe, gateway } = await playing({
       kind: 'strayResponse',
       stray: { sameAmount: true, echo: 'another' },
@@ -376,7 +379,7 @@ describe.concurrent('a connection one answer behind', () => {
     expect(second.clientSecret).toContain(`${stripe.ledger.intents[1]?.id}_secret_`);
   });
 
-  it("does not bring the next customer the previous one's secret, and is not used again", async () => {
+  it("does not return the previous customer's secret, and is not used again", async () => {
     let previous = '';
     const { gateway, attempts } = await serving(
       rawServer(({ body, before, beforeOnSocket }, socket) => {
@@ -398,7 +401,7 @@ describe.concurrent('a connection one answer behind', () => {
   it.each<[string, string]>([
     ["another customer's intent", httpResponse(intentFor('amount=1999&currency=usd', 'pi_9'))],
     ['a refusal that names no key', httpResponse({ error: { code: 'amount_too_small' } }, 400)],
-  ])('is closed when %s arrives while it is idle, and the next customer gets a new one', async (_what, stray) => {
+  ])('is closed where %s arrives while it is idle, and the next order uses a new one', async (_what, stray) => {
     const idle = Promise.withResolvers<Socket>();
     const { gateway, attempts } = await serving(
       rawServer(({ body, before }, socket) => {
@@ -441,14 +444,14 @@ const UNKNOWN = ['unavailable', 'broken'];
 const strays = STRAYS.flatMap((stray) => (['none', 'another'] as const).map((echo) => [echo, stray] as const));
 
 describe.concurrent('a stray response, while our intent comes to exist,', () => {
-  it.each(strays)('that names %s key is not taken for ours: %j', async (echo, content) => {
+  it.each(strays)('with the idempotency key %s, is not taken for ours: %j', async (echo, content) => {
     const stray: Fault = { kind: 'strayResponse', stray: { ...content, echo }, when: 'before' };
     const { stripe, gateway } = await playingPatiently(stray);
     const { clientSecret } = await gateway.createIntent(order);
     expect(stripe.ledger.intents.map((intent) => intent.clientSecret)).toEqual([clientSecret]);
   });
 
-  it.each(strays)('each time, that names %s key, is never a refusal: %j', async (echo, content) => {
+  it.each(strays)('each time, with the idempotency key %s, is never a refusal: %j', async (echo, content) => {
     const stray: Fault = { kind: 'strayResponse', stray: { ...content, echo }, when: 'before' };
     const { stripe, gateway } = await playingPatiently(stray, stray, stray);
     const { fault } = await readFailure(gateway);
@@ -457,7 +460,7 @@ describe.concurrent('a stray response, while our intent comes to exist,', () => 
     expect(stripe.ledger.intents.map((intent) => intent.clientSecret)).toEqual([clientSecret]);
   });
 
-  it('is final at once where it asks for less, and is no refusal', async () => {
+  it('is final at once where it is a rate limit, and is no refusal', async () => {
     const limit: StrayContent = { error: { status: 429 } };
     const { stripe, gateway } = await playingPatiently({
       kind: 'strayResponse',
@@ -504,7 +507,7 @@ describe.concurrent('an error that does not echo our idempotency key', () => {
     expect(connections).toBe(expected);
   });
 
-  it('does not forbid to ask again', async () => {
+  it('can not forbid a retry', async () => {
     const forbids = { kind: 'status', effect: 'kept', headers: { 'Stripe-Should-Retry': 'false' } } as const;
     const { gateway, attempts } = await playingPatiently({ ...forbids, status: 500, echo: 'none' });
     await expect(gateway.createIntent(order)).resolves.toMatchObject({ replayed: true });
@@ -517,9 +520,9 @@ describe.concurrent('the deadline holds', () => {
   const drips: Fault = { kind: 'drip', part: 'body', bytes: 1, everyMs: 30 };
 
   it.each<[string, () => Promise<{ url: URL; close: () => Promise<void> }>]>([
-    ['nobody accepts the connection', blackHole],
-    ['nobody answers', () => faked(hangs, hangs, hangs)],
-    ['the answer drips', () => faked(drips, drips, drips)],
+    ['the connection is not accepted', blackHole],
+    ['no response comes', () => faked(hangs, hangs, hangs)],
+    ['the response drips', () => faked(drips, drips, drips)],
     ['headers never end', () => rawServer((_request, socket) => dripHeaders(socket))],
     ['every connection is reset', () => rawServer((_request, socket) => void socket.resetAndDestroy())],
     ['only 1xx come', () => rawServer((_request, socket) => void socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'))],
@@ -545,20 +548,20 @@ describe.concurrent('the deadline holds', () => {
 });
 
 describe.concurrent('close', () => {
-  it('cuts a call under way, which then fails without another attempt', async () => {
-    const asked = Promise.withResolvers<void>();
+  it('cuts a call in flight, which then fails without a retry', async () => {
+    const received = Promise.withResolvers<void>();
     const { gateway, attempts } = await serving(
-      rawServer(() => asked.resolve()),
+      rawServer(() => received.resolve()),
       { attemptTimeoutMs: 2_000 },
     );
     const failure = readFailure(gateway);
-    await asked.promise;
+    await received.promise;
     await gateway.close();
     await expect(failure).resolves.toMatchObject({ fault: 'unavailable' });
     expect(outcomes(attempts)).toEqual(['cut']);
   });
 
-  it('ends the pause between two attempts, and may be called twice', async () => {
+  it('ends the pause before a retry, and may be called twice', async () => {
     const { url, close } = await rawServer((_request, socket) => void socket.resetAndDestroy());
     closers.push(close);
     const paused = Promise.withResolvers<void>();
@@ -579,14 +582,14 @@ it.concurrent.each([
   ['our name for the reference', { cv_reference: '' }],
   ['both names for the reference', { cv_reference: '', cv_reference_2: '' }],
   ['all 50 keys, with empty values', blank],
-])("gives nobody another customer's secret when the caller takes %s", async (_what, metadata) => {
+])("never returns another customer's secret where the caller uses %s", async (_what, metadata) => {
   const fault: Fault = { kind: 'anotherIntent', sameAmount: true, echo: 'another' };
   const { stripe, gateway } = await playing(fault);
   const { clientSecret } = await gateway.createIntent({ ...order, metadata });
   expect(stripe.ledger.intents.map((intent) => intent.clientSecret)).toEqual([clientSecret]);
 });
 
-it.concurrent('takes no intent for its own where neither its metadata nor a header says whose it is', async () => {
+it.concurrent('refuses an intent where neither its metadata nor a header identifies the order', async () => {
   const { gateway } = await serving(
     rawServer(({ body }, socket) => socket.write(httpResponse(intentFor(body, 'pi_1')))),
   );
@@ -598,7 +601,7 @@ it.concurrent('takes no intent for its own where neither its metadata nor a head
   });
 });
 
-it.concurrent('waits for its own earlier call, as long as there is time', async () => {
+it.concurrent('waits for its own earlier attempt until the deadline', async () => {
   const { stripe } = await playing({ kind: 'delay', delayMs: 2_500, effect: 'none' });
   const { gateway } = gatewayTo(new URL(stripe.url), { deadlineMs: 10_000 });
   const { clientSecret } = await gateway.createIntent(order);
@@ -618,11 +621,9 @@ describe('isStripeSecretKey', () => {
   );
 });
 
-// Stands last: it looks back on all tests above. The SDK's way to fail on an answer it did not expect ends the process.
-describe('whatever Stripe answers', () => {
-  it('no rejection is left unhandled', () => {
-    expect(strayRejections).toEqual([]);
-  });
+// Last, because it covers all tests above. An SDK that fails on an unexpected response can end the process.
+it('leaves no rejection unhandled, whatever the response of Stripe', () => {
+  expect(strayRejections).toEqual([]);
 });
 
 async function faked(...faults: Fault[]): Promise<Server> {

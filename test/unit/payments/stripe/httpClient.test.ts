@@ -18,9 +18,9 @@ afterEach(async () => {
   await Promise.all(closers.splice(0).map((close) => close()));
 });
 
-/** A client of a server, and one call with it. */
-async function calling(...[answer]: Parameters<typeof rawServer>) {
-  const { url, close } = await rawServer(answer);
+/** A client of a server, and a function that makes one call with it. */
+async function startClient(...[respond]: Parameters<typeof rawServer>) {
+  const { url, close } = await rawServer(respond);
   const client = stripeHttpClient({ connectTimeoutMs: 200 });
   closers.push(close, () => client.close());
   return { client, call: () => callTo(url, client) };
@@ -31,8 +31,8 @@ function callTo(url: URL, client: StripeHttpClient, timeoutMs = 5_000) {
   return client.makeRequest(url.hostname, url.port, '/v1/things', 'POST', headers, 'amount=1', 'http', timeoutMs);
 }
 
-/** A server that never gets as far as TLS: it takes the first bytes, and says nothing. */
-async function silent() {
+/** A server that accepts connections and sends nothing, so that no TLS handshake completes. */
+async function startSilentServer() {
   const connected = Promise.withResolvers<Socket>();
   const server = createServer((socket) => connected.resolve(socket.on('error', () => {})));
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -55,14 +55,14 @@ const MISMATCH = 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH';
 const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
 
 describe('stripeHttpClient', () => {
-  it("lets in an error's type, code and parameter, and none of its words", async () => {
+  it('keeps the type, code and parameter of an error, and not its message', async () => {
     const error = {
       type: 'invalid_request_error',
       code: 'x',
       param: 'y',
       message: 'Invalid API Key provided: sk_test_1',
     };
-    const { call } = await calling((_request, socket) => {
+    const { call } = await startClient((_request, socket) => {
       socket.write(httpResponse({ error: { ...error, doc_url: 'https://', code_of: {} } }, 401));
     });
     const response = await call();
@@ -71,14 +71,14 @@ describe('stripeHttpClient', () => {
     });
   });
 
-  it('lets in the headers that are read, in lower case, and no other', async () => {
+  it('keeps only the headers that are read, in lower case', async () => {
     const headers = {
       'Request-Id': 'req_1',
       'IDEMPOTENT-REPLAYED': 'true',
       'Stripe-Notice': 'on stderr',
       'Set-Cookie': 'a',
     };
-    const { call } = await calling((_request, socket) => socket.write(httpResponse({}, 200, headers)));
+    const { call } = await startClient((_request, socket) => socket.write(httpResponse({}, 200, headers)));
     const response = await call();
     expect(response.getHeaders()).toEqual({ 'request-id': 'req_1', 'idempotent-replayed': 'true' });
   });
@@ -87,19 +87,19 @@ describe('stripeHttpClient', () => {
     ['a parameter', { param: 7 }],
     ['a code', { code: { words: 'sk_test_1' } }],
     ['a type', { type: ['sk_test_1'] }],
-  ])("leaves out %s that is no name: it is none of Stripe's", async (_what, error) => {
-    const { call } = await calling((_request, socket) => socket.write(httpResponse({ error }, 400)));
+  ])('drops %s that is no string', async (_what, error) => {
+    const { call } = await startClient((_request, socket) => socket.write(httpResponse({ error }, 400)));
     await expect((await call()).toJSON()).resolves.toEqual({ error: {} });
   });
 
-  it('sends what it is given, and returns what comes back', async () => {
-    const asked = Promise.withResolvers<object>();
-    const { call } = await calling((request, socket) => {
-      asked.resolve(request);
+  it('sends the request as given, and returns the response', async () => {
+    const received = Promise.withResolvers<object>();
+    const { call } = await startClient((request, socket) => {
+      received.resolve(request);
       socket.write(httpResponse({ id: 'x' }, 201, { 'Request-Id': 'req_1' }));
     });
     const response = await call();
-    expect(await asked.promise).toMatchObject({
+    expect(await received.promise).toMatchObject({
       head: expect.stringMatching(/^POST \/v1\/things HTTP\/1\.1\r\n[^]*\r\ncontent-length: 8/i),
       body: 'amount=1',
     });
@@ -108,8 +108,8 @@ describe('stripeHttpClient', () => {
     await expect(response.toJSON()).resolves.toEqual({ id: 'x' });
   });
 
-  it('streams nothing: the end of a stream would come behind any deadline', async () => {
-    const { call } = await calling((_request, socket) => socket.write(httpResponse({})));
+  it('offers no stream, because its end could come after the deadline', async () => {
+    const { call } = await startClient((_request, socket) => socket.write(httpResponse({})));
     const response = await call();
     expect(() => response.toStream(() => {})).toThrow('Streaming is not supported.');
   });
@@ -118,14 +118,14 @@ describe('stripeHttpClient', () => {
     ['a number', 200, 42],
     ['null', 200, null],
     ['a list', 200, []],
-    ['an error that calls itself a success', 200, { error: { type: 'api_error' } }],
+    ['an error with a success status', 200, { error: { type: 'api_error' } }],
     ['a redirect', 300, {}],
     ['a failure without an error', 500, { id: 'x' }],
-    ['a failure whose error is a word', 400, { error: 'no' }],
+    ['a failure whose error is a string', 400, { error: 'no' }],
     ['a failure whose error is a list', 400, { error: [] }],
     ['a failure whose error is null', 400, { error: null }],
-  ])('takes %s for not a Stripe API response, and says whose it was', async (_what, status, body) => {
-    const { call } = await calling((_request, socket) => {
+  ])('refuses %s as a response, and keeps the request ID', async (_what, status, body) => {
+    const { call } = await startClient((_request, socket) => {
       socket.write(httpResponse(body, status, { 'Request-Id': 'req_1' }));
     });
     await expect(call()).rejects.toEqual(
@@ -179,7 +179,7 @@ describe('stripeHttpClient', () => {
   });
 
   it('reads the response behind early hints', async () => {
-    const { call } = await calling((_request, socket) => {
+    const { call } = await startClient((_request, socket) => {
       socket.write(`HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n${httpResponse({ id: 'x' })}`);
     });
     await expect((await call()).toJSON()).resolves.toEqual({ id: 'x' });
@@ -203,19 +203,19 @@ describe('stripeHttpClient', () => {
     expect(received).toEqual([]);
   });
 
-  it('closes a connection whose answer came too late', async () => {
-    const asked = Promise.withResolvers<Socket>();
-    const { url, close } = await rawServer((_request, socket) => asked.resolve(socket));
+  it('closes a connection whose response is too late', async () => {
+    const received = Promise.withResolvers<Socket>();
+    const { url, close } = await rawServer((_request, socket) => received.resolve(socket));
     const client = stripeHttpClient({ connectTimeoutMs: 200 });
     closers.push(close, () => client.close());
     const call = callTo(url, client, 100);
-    const closed = once(await asked.promise, 'close');
+    const closed = once(await received.promise, 'close');
     await expect(call).rejects.toMatchObject({ kind: 'timeout' });
     await closed;
   });
 
-  it('asks for one call at a time on a connection, and gives a handshake up in time', { timeout: 2_000 }, async () => {
-    const { port, connected } = await silent();
+  it('negotiates HTTP/1.1 only, and gives up a TLS handshake in time', { timeout: 2_000 }, async () => {
+    const { port, connected } = await startSilentServer();
     const client = stripeHttpClient({ connectTimeoutMs: 100 });
     closers.push(() => client.close());
     const call = client.makeRequest('127.0.0.1', String(port), '/', 'POST', {}, '', 'https', 5_000);
@@ -228,19 +228,19 @@ describe('stripeHttpClient', () => {
     expect(await failed).toEqual(new TransportError('unreachable', 'connecting timed out'));
   });
 
-  it('is timed out where it may take longer to connect than for the whole', async () => {
-    const { port } = await silent();
+  it('ends at the total timeout where the connect timeout is longer', async () => {
+    const { port } = await startSilentServer();
     const client = stripeHttpClient({ connectTimeoutMs: 5_000 });
     closers.push(() => client.close());
     const call = client.makeRequest('127.0.0.1', String(port), '/', 'POST', {}, '', 'https', 100);
     await expect(call).rejects.toEqual(new TransportError('unreachable', 'timed out'));
   });
 
-  it('says who it is', () => {
+  it('has the name of its library', () => {
     expect(stripeHttpClient({ connectTimeoutMs: 1 }).getClientName()).toBe('undici');
   });
 
-  it('leaves no timer behind, however its calls end', async () => {
+  it('leaves no timer, however its calls end', async () => {
     const { url, close } = await rawServer(({ before }, socket) => {
       if (before % 2 === 0) socket.write(httpResponse({}));
       else socket.destroy();
@@ -254,7 +254,7 @@ describe('stripeHttpClient', () => {
       for (const where of [url, url, gone.url]) {
         outcomes.push(
           await callTo(where, client).then(
-            () => 'answered',
+            () => 'responded',
             ({ kind }: TransportError) => kind,
           ),
         );
@@ -267,9 +267,9 @@ describe('stripeHttpClient', () => {
     expect(timers()).toBeLessThan(before + 5);
   });
 
-  it('gives an answer more time than connecting, on a connection that is open', async () => {
+  it('does not apply the connect timeout to a call on an open connection', async () => {
     let delayed = 0;
-    const { call } = await calling(({ beforeOnSocket }, socket) => {
+    const { call } = await startClient(({ beforeOnSocket }, socket) => {
       delayed += beforeOnSocket > 0 ? 1 : 0;
       setTimeout(() => socket.write(httpResponse({})), beforeOnSocket > 0 ? 350 : 0);
     });
@@ -280,9 +280,9 @@ describe('stripeHttpClient', () => {
     expect(delayed).toBe(1);
   });
 
-  it('keeps a connection for the next call', async () => {
+  it('reuses a connection for the next call', async () => {
     const places: number[] = [];
-    const { call } = await calling(({ beforeOnSocket }, socket) => {
+    const { call } = await startClient(({ beforeOnSocket }, socket) => {
       places.push(beforeOnSocket);
       socket.write(httpResponse({}));
     });
@@ -291,11 +291,11 @@ describe('stripeHttpClient', () => {
     expect(Math.max(...places)).toBeGreaterThan(0);
   });
 
-  it('never sends a call that was given up while it waited for a connection', async () => {
+  it('never sends a call that timed out while it waited for a connection', async () => {
     const held: Socket[] = [];
     const allHeld = Promise.withResolvers<void>();
     let requests = 0;
-    const { client, call } = await calling((_request, socket) => {
+    const { client, call } = await startClient((_request, socket) => {
       requests++;
       if (held.push(socket) === 64) allHeld.resolve();
       if (requests > 64) socket.write(httpResponse({}));
@@ -311,7 +311,7 @@ describe('stripeHttpClient', () => {
     await client.close();
   });
 
-  it('takes no longer to connect than it may, which is less than undici takes', async () => {
+  it('applies the connect timeout exactly, which undici does not', async () => {
     const { url, close } = await rawServer(() => {});
     const client = stripeHttpClient({ connectTimeoutMs: 100 });
     closers.push(close, () => client.close());
@@ -322,7 +322,7 @@ describe('stripeHttpClient', () => {
     expect(performance.now() - startedAt).toBeLessThan(400);
   });
 
-  it('says why it could not connect', async () => {
+  it('reports why it could not connect', async () => {
     const { url, close } = await rawServer(() => {});
     await close();
     const client = stripeHttpClient({ connectTimeoutMs: 1_000 });
@@ -330,25 +330,25 @@ describe('stripeHttpClient', () => {
     await expect(callTo(url, client)).rejects.toEqual(new TransportError('unreachable', 'ECONNREFUSED'));
   });
 
-  it('fails with NoAnswer once it is closed', async () => {
-    const { client, call } = await calling(() => {});
+  it('fails with a TransportError once it is closed', async () => {
+    const { client, call } = await startClient(() => {});
     await client.close();
     await expect(call()).rejects.toEqual(new TransportError('unreachable', 'closed'));
   });
 
-  it('lets calls under way end when it takes new connections', async () => {
-    const asked = Promise.withResolvers<Socket>();
-    const { client, call } = await calling((_request, socket) => asked.resolve(socket));
+  it('lets calls in flight finish when connections are renewed', async () => {
+    const received = Promise.withResolvers<Socket>();
+    const { client, call } = await startClient((_request, socket) => received.resolve(socket));
     const response = call();
-    const socket = await asked.promise;
+    const socket = await received.promise;
     client.renewConnections();
     socket.write(httpResponse({ id: 'x' }));
     await expect((await response).toJSON()).resolves.toEqual({ id: 'x' });
   });
 
-  it('uses no connection again that is older', async () => {
+  it('reuses no connection from before a renewal', async () => {
     const places: number[] = [];
-    const { client, call } = await calling(({ beforeOnSocket }, socket) => {
+    const { client, call } = await startClient(({ beforeOnSocket }, socket) => {
       places.push(beforeOnSocket);
       socket.write(httpResponse({}));
     });
@@ -360,11 +360,11 @@ describe('stripeHttpClient', () => {
     expect(places).toEqual([0, 0, 0]);
   });
 
-  it('cuts calls under way on renewed connections, too, when it closes', async () => {
-    const asked = Promise.withResolvers<void>();
-    const { client, call } = await calling(() => asked.resolve());
+  it('cuts calls in flight on old connections, too, when it closes', async () => {
+    const received = Promise.withResolvers<void>();
+    const { client, call } = await startClient(() => received.resolve());
     const response = call();
-    await asked.promise;
+    await received.promise;
     client.renewConnections();
     await Promise.all([expect(response).rejects.toMatchObject({ kind: 'cut' }), client.close()]);
   });

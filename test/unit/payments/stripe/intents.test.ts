@@ -21,13 +21,13 @@ function readMetadata(keys: number): Record<string, string> {
 }
 
 describe('intentParams', () => {
-  it('asks for the cents, in US dollars, and leaves the types to Stripe', () => {
+  it('has the cents in US dollars, and leaves the payment method types to Stripe', () => {
     const { metadata, ...rest } = intentParams(order);
     expect(rest).toEqual({ amount: 1999, currency: 'usd' });
     expect(metadata).toMatchObject(order.metadata);
   });
 
-  it('asks for these types alone, where there are some', () => {
+  it('allows only these payment method types, where there are some', () => {
     const { metadata: _metadata, ...rest } = intentParams({ ...order, methodTypes: ['card', 'klarna'] });
     expect(rest).toEqual({ amount: 1999, currency: 'usd', allowed_payment_method_types: ['card', 'klarna'] });
   });
@@ -48,18 +48,18 @@ describe('intentParams', () => {
     expect(ours).toEqual([['cv_reference', 'cv_tenant'], ['cv_reference'], []]);
   });
 
-  it("leaves the caller's own cv_reference alone, and refers by another name", () => {
+  it("keeps the caller's own cv_reference, and adds ours under another name", () => {
     const metadata = { cv_reference: 'mine' };
     const { cv_reference_2: reference, cv_tenant: _tenant, ...theirs } = intentParams({ ...order, metadata }).metadata;
     expect(theirs).toEqual(metadata);
     expect(reference).toMatch(/^[0-9a-f]{32}$/);
   });
 
-  it("leaves the caller's own cv_tenant alone", () => {
+  it("keeps the caller's own cv_tenant", () => {
     expect(intentParams({ ...order, metadata: { cv_tenant: 'mine' } }).metadata['cv_tenant']).toBe('mine');
   });
 
-  it('sends the metadata in one order, however the caller, say with an unordered map, came by it', () => {
+  it('has the metadata in one order, whatever the order of the caller', () => {
     const entries = Object.entries({
       é: '1',
       b: '2',
@@ -88,13 +88,13 @@ describe('intentParams', () => {
 describe('mismatchIn', () => {
   const params = intentParams(order);
 
-  it('knows it by our reference, whatever became of the rest of the metadata', () => {
+  it('accepts an intent with our reference, whatever the rest of its metadata', () => {
     const { cv_reference } = params.metadata;
     const response = { ...respondTo(params), metadata: { cv_reference, added: 'by Stripe' } };
     expect(mismatchIn(response, params, order.idempotencyKey, false)).toBeUndefined();
   });
 
-  it('accepts the answer to the order', () => {
+  it('accepts the response to the order', () => {
     expect(mismatchIn(respondTo(params), params, order.idempotencyKey, false)).toBeUndefined();
   });
 
@@ -124,7 +124,7 @@ describe('mismatchIn', () => {
   it.each([
     ['both names', { cv_reference: 'mine', cv_reference_2: 'mine' }],
     ['both names and the tenant', { cv_reference: 'mine', cv_reference_2: 'mine', cv_tenant: 'mine' }],
-  ])('knows it by all of the metadata where the caller takes %s', (_what, metadata) => {
+  ])('compares all of the metadata where the caller uses %s', (_what, metadata) => {
     const taken = { ...order, metadata };
     const takenParams = intentParams(taken);
     const stored = respondTo(takenParams);
@@ -142,7 +142,7 @@ describe('mismatchIn', () => {
       expect(mismatchIn(respondTo(fullParams), fullParams, full.idempotencyKey, true)).toBeUndefined();
     });
 
-    it('believes nothing that does not name our idempotency key, however alike the metadata', () => {
+    it('refuses a response without our idempotency key, even with the same metadata', () => {
       expect(mismatchIn(respondTo(fullParams), fullParams, full.idempotencyKey, false)).toBe('another reference');
     });
 

@@ -53,19 +53,19 @@ const ECHO = { 'Idempotency-Key': order.idempotencyKey };
 const down = (retryAfter?: string) =>
   httpResponse(API_ERROR, 503, { ...ECHO, ...(retryAfter !== undefined && { 'Retry-After': retryAfter }) });
 const keyInUse = () => httpResponse(KEY_IN_USE, 409, ECHO);
-/** Closes without an answer: its effect is unknown. */
+/** Closes without a response: the effect is unknown. */
 const cut = undefined;
 
-/** A gateway to a Stripe that answers with these in turn, and with an intent behind them; and when it was asked. */
-async function answering(responses: (string | undefined)[], options: Partial<StripeGatewayOptions> = {}) {
-  const askedAt: number[] = [];
+/** A gateway to a Stripe that sends these responses in turn and then intents, with the times of its requests. */
+async function respondingWith(responses: (string | undefined)[], options: Partial<StripeGatewayOptions> = {}) {
+  const requestedAt: number[] = [];
   const server = await rawServer(({ body, before }, socket) => {
-    askedAt.push(performance.now());
+    requestedAt.push(performance.now());
     const response = before < responses.length ? responses[before] : httpResponse(intentFor(body, 'pi_1'));
     if (response === cut) socket.destroy();
     else socket.write(response);
   });
-  return { askedAt, ...gatewayTo(server, options) };
+  return { requestedAt, ...gatewayTo(server, options) };
 }
 
 function gatewayTo({ url, close }: Server, options: Partial<StripeGatewayOptions> = {}) {
@@ -83,37 +83,40 @@ function gatewayTo({ url, close }: Server, options: Partial<StripeGatewayOptions
 
 const always = (response: string | undefined) => Array.from({ length: 100 }, () => response);
 
-/** What lies between one call and the next, as Stripe sees it. */
-const gaps = (askedAt: readonly number[]) => askedAt.slice(1).map((at, index) => at - askedAt[index]!);
+/** The milliseconds between one request and the next. */
+const gaps = (requestedAt: readonly number[]) => requestedAt.slice(1).map((at, index) => at - requestedAt[index]!);
 
-describe('between two attempts', () => {
+describe('the pause before a retry', () => {
   it.each([
     ['at least', 0, 300, 600],
     ['at most', 0.999_999, 500, 1000],
-  ])('lie %s so many milliseconds, and twice as many before the third', async (_what, random, first, second) => {
-    vi.spyOn(Math, 'random').mockReturnValue(random);
-    const { askedAt, gateway } = await answering([down(), down()]);
-    await gateway.createIntent(order);
-    expect(gaps(askedAt).map(Math.round)).toEqual([first, second]);
-  });
+  ])(
+    'lasts %s so many milliseconds, and twice as many before the third attempt',
+    async (_what, random, first, second) => {
+      vi.spyOn(Math, 'random').mockReturnValue(random);
+      const { requestedAt, gateway } = await respondingWith([down(), down()]);
+      await gateway.createIntent(order);
+      expect(gaps(requestedAt).map(Math.round)).toEqual([first, second]);
+    },
+  );
 
-  it('lies no more before the fourth than before the third', async () => {
+  it('is no longer before the fourth attempt than before the third', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0);
-    const { askedAt, gateway } = await answering([cut, keyInUse(), keyInUse(), keyInUse()]);
+    const { requestedAt, gateway } = await respondingWith([cut, keyInUse(), keyInUse(), keyInUse()]);
     await gateway.createIntent(order);
-    expect(gaps(askedAt)).toEqual([300, 600, 600, 600]);
+    expect(gaps(requestedAt)).toEqual([300, 600, 600, 600]);
   });
 
-  it('lies what Stripe asks for', async () => {
-    const { askedAt, gateway } = await answering([down('7')]);
+  it('lasts as long as Retry-After says', async () => {
+    const { requestedAt, gateway } = await respondingWith([down('7')]);
     await gateway.createIntent(order);
-    expect(gaps(askedAt)[0]).toBe(7_000);
+    expect(gaps(requestedAt)[0]).toBe(7_000);
   });
 
-  it('lies no less than ours where Stripe asks for nothing that makes sense', async () => {
-    const { askedAt, gateway } = await answering([down('soon')]);
+  it('is ours where Retry-After is invalid', async () => {
+    const { requestedAt, gateway } = await respondingWith([down('soon')]);
     await gateway.createIntent(order);
-    expect(gaps(askedAt)[0]).toBeGreaterThanOrEqual(300);
+    expect(gaps(requestedAt)[0]).toBeGreaterThanOrEqual(300);
   });
 });
 
@@ -121,10 +124,10 @@ describe('the deadline', () => {
   it.each([
     ['leaves time for one more attempt', 1_400, 2],
     ['would come before one more could be of use', 1_200, 1],
-  ])('decides whether a pause is worth it: it %s', async (_what, deadlineMs, attempts) => {
-    const { askedAt, gateway } = await answering(always(down('1')), { deadlineMs });
+  ])('limits the attempts: it %s', async (_what, deadlineMs, attempts) => {
+    const { requestedAt, gateway } = await respondingWith(always(down('1')), { deadlineMs });
     await expect(gateway.createIntent(order)).rejects.toThrow(GatewayError);
-    expect(askedAt).toHaveLength(attempts);
+    expect(requestedAt).toHaveLength(attempts);
   });
 
   it('cuts the last attempt short', async () => {
@@ -138,21 +141,21 @@ describe('the deadline', () => {
     expect(attempts[1]!.durationMs).toBeLessThan(900);
   });
 
-  it('is all the time that a call of our own has to end in, which still holds the key', async () => {
-    const { askedAt, failure } = await answering([cut, ...always(keyInUse())], { deadlineMs: 10_000 });
+  it('is how long we wait for an earlier attempt of our own that still holds the key', async () => {
+    const { requestedAt, failure } = await respondingWith([cut, ...always(keyInUse())], { deadlineMs: 10_000 });
     await expect(failure()).resolves.toMatchObject({ fault: 'unavailable' });
-    expect(askedAt.length).toBeGreaterThan(8);
+    expect(requestedAt.length).toBeGreaterThan(8);
   });
 });
 
-describe('a call that holds the key', () => {
+describe('a key in use', () => {
   it.each([
     ['was refused', down()],
     ['was refused in the same way', keyInUse()],
-  ])('is none of ours where ours %s: three attempts, and the caller hears of it', async (_what, first) => {
-    const { askedAt, failure } = await answering([first, ...always(keyInUse())]);
+  ])('is reported as keyInUse after three attempts where our own attempt %s', async (_what, first) => {
+    const { requestedAt, failure } = await respondingWith([first, ...always(keyInUse())]);
     await expect(failure()).resolves.toMatchObject({ fault: 'keyInUse' });
-    expect(askedAt).toHaveLength(3);
+    expect(requestedAt).toHaveLength(3);
   });
 
   it.each([
@@ -160,20 +163,20 @@ describe('a call that holds the key', () => {
     ['a refusal', httpResponse(API_ERROR, 400)],
     ["an error to another's key", httpResponse(API_ERROR, 500, { 'Idempotency-Key': 'other' })],
   ])(
-    'may be ours after %s that does not echo our idempotency key: the caller is told of nothing',
+    'is reported as unavailable after %s that does not name our key, because it may be our own',
     async (_what, first) => {
-      const { failure } = await answering([first, ...always(keyInUse())]);
+      const { failure } = await respondingWith([first, ...always(keyInUse())]);
       await expect(failure()).resolves.toMatchObject({ fault: 'unavailable' });
     },
   );
 
-  it('is not waited for where the response that says so does not echo our idempotency key', async () => {
-    const { askedAt, failure } = await answering([cut, ...always(httpResponse(KEY_IN_USE, 409))]);
+  it('is not waited for where the 409 does not name our key', async () => {
+    const { requestedAt, failure } = await respondingWith([cut, ...always(httpResponse(KEY_IN_USE, 409))]);
     await expect(failure()).resolves.toMatchObject({ fault: 'unavailable' });
-    expect(askedAt).toHaveLength(3);
+    expect(requestedAt).toHaveLength(3);
   });
 
-  it('is none of ours where ours was never sent', async () => {
+  it('is reported as keyInUse where our own attempt was never sent', async () => {
     const gone = await rawServer(() => {});
     await gone.close();
     const { attempts, failure } = gatewayTo(gone);
@@ -202,33 +205,33 @@ describe('a failure', () => {
     ['soon', undefined],
     ['Fri, 01 Jan 2100 00:00:00 GMT', undefined],
     [undefined, undefined],
-  ])('passes on the wish of Stripe, within reason: Retry-After %s is %s', async (wish, seconds) => {
-    const { failure } = await answering(always(down(wish)), { deadlineMs: 500 });
+  ])('passes on a valid Retry-After of at most 60 seconds: %s is %s', async (retryAfter, seconds) => {
+    const { failure } = await respondingWith(always(down(retryAfter)), { deadlineMs: 500 });
     await expect(failure()).resolves.toMatchObject({ fault: 'unavailable', retryAfterSeconds: seconds });
   });
 
-  it('says that the answer was to another key', async () => {
+  it('says that the response was to another key', async () => {
     const other = httpResponse(API_ERROR, 400, { 'Idempotency-Key': 'other' });
-    const { failure } = await answering(always(other));
+    const { failure } = await respondingWith(always(other));
     await expect(failure()).resolves.toMatchObject({ message: 'mismatched: a response to another idempotency key' });
   });
 });
 
 describe('close', () => {
   it('ends a pause', { timeout: 2_000 }, async () => {
-    const asked = Promise.withResolvers<void>();
-    const { gateway, failure } = await answering(always(down()), { onAttempt: () => asked.resolve() });
+    const attempted = Promise.withResolvers<void>();
+    const { gateway, failure } = await respondingWith(always(down()), { onAttempt: () => attempted.resolve() });
     time.stands = true;
     const failed = failure();
-    await asked.promise;
+    await attempted.promise;
     await nextTurn();
     await gateway.close();
     await expect(failed).resolves.toMatchObject({ message: 'unreachable: closed' });
   });
 });
 
-/** Where a gateway connects to, on a machine whose name server knows nobody. */
-async function whereTo(baseUrl?: URL): Promise<object[]> {
+/** The addresses that a gateway connects to, on a machine that can resolve none. */
+async function connectTargets(baseUrl?: URL): Promise<object[]> {
   vi.spyOn(dns, 'lookup').mockImplementation(((_host: string, _options: object, done: (error: Error) => void) =>
     done(Object.assign(new Error('nobody'), { code: 'ENOTFOUND' }))) as never);
   const places: object[] = [];
@@ -244,17 +247,17 @@ async function whereTo(baseUrl?: URL): Promise<object[]> {
   return places;
 }
 
-describe('Stripe', () => {
-  it('is the real one, over TLS, unless another is named', async () => {
+describe('the address of Stripe', () => {
+  it('is the real one, over TLS, by default', async () => {
     const place = { protocol: 'https:', hostname: 'api.stripe.com', port: '' };
-    expect(await whereTo()).toEqual([place, place, place]);
+    expect(await connectTargets()).toEqual([place, place, place]);
   });
 
   it.each([
     ['http://stripe.test', { protocol: 'http:', hostname: 'stripe.test', port: '' }],
     ['https://stripe.test', { protocol: 'https:', hostname: 'stripe.test', port: '' }],
     ['https://stripe.test:8443', { protocol: 'https:', hostname: 'stripe.test', port: '8443' }],
-  ])('is at the port of its scheme, or at its own: %s', async (url, place) => {
-    expect(await whereTo(new URL(url))).toEqual([place, place, place]);
+  ])('has the port of its scheme or its own: %s', async (url, place) => {
+    expect(await connectTargets(new URL(url))).toEqual([place, place, place]);
   });
 });
