@@ -134,7 +134,8 @@ describe('a server whose log can not be written', () => {
     expect(await server.end('SIGTERM')).toEqual([0, null]);
     const after = linesIn(readFileSync(file, 'utf8').trimStart());
     expect(after.filter(({ stripeRequestId }) => stripeRequestId).length).toBeGreaterThanOrEqual(10);
-    expect(after.slice(-2)).toMatchObject([{ msg: 'draining' }, { msg: 'closed' }]);
+    // In either order: the end writes at once what an earlier write, in a thread of its own, may still be in front of.
+    expect(after.slice(-2).map(({ msg }) => msg)).toEqual(expect.arrayContaining(['draining', 'closed']));
   });
 
   it('answers while the reader has stopped, and keeps the lines until the reader goes on', async () => {
