@@ -159,7 +159,8 @@ describe.concurrent('a server', () => {
     ['node src/server.ts', 'SIGHUP', withoutPreload, itself],
     ...ifPid1(['the command of npm start', 'SIGTERM', production, itself]),
   ])('started by %s, responds, frees its port and ends with 0 on %s', async (_how, signal, command, pidOf) => {
-    const child = runCommand(command, settings({ DRAIN_MS: '200', npm_config_update_notifier: 'false' }));
+    // Long enough for a busy machine to send the rest of the request in it.
+    const child = runCommand(command, settings({ DRAIN_MS: '2000', npm_config_update_notifier: 'false' }));
     const output = ended(child);
     const [, port] = /"url":"[^"]+:(\d+)"/.exec(await printed(child, '"msg":"listening"'))!;
     const socket = connect(Number(port), '127.0.0.1');
