@@ -124,6 +124,7 @@ export async function openContract(document: object, options: EngineOptions): Pr
   const router = new IndexedRouter({ definition: api.definition, ignoreTrailingSlashes: false });
   api.router = router;
   api.validator.router = router;
+
   function runHandler(handler: AnyHandler) {
     return (context: Context, call: Call) =>
       call.runOperation(async () => {

@@ -68,21 +68,11 @@ export class RequestLogs {
     const problem = refusal ? Problem.named(refusal.problem) : log.problem;
     const status = refusal?.status ?? (headersSent ? reply.statusCode : 0);
     const durationMs = performance.now() - log.startedAt;
+    const isAborted = !refusal && !writableFinished;
+    const logged = { requestId, method, operation, tenant, problem, logFields, span, status, durationMs, isAborted };
     const isUnauthenticatedError = tenant === undefined && problem !== undefined && status < 500;
     if (!isUnauthenticatedError || this.#refusals.isFirst({ status, problem: problem.example })) {
-      const isAborted = !refusal && !writableFinished;
-      logRequest(logger, {
-        requestId,
-        method,
-        operation,
-        tenant,
-        problem,
-        logFields,
-        span,
-        status,
-        durationMs,
-        isAborted,
-      });
+      logRequest(logger, logged);
     }
     const { label } = request.routeOptions.config;
     metrics?.countRequest({ operation: operation ?? label, status, durationMs });

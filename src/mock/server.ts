@@ -104,8 +104,9 @@ async function buildMockApp(document: object, options: MockOptions): Promise<Fas
       const response = chooseResponse(directives, operation);
       const isDynamic = response.status < 300 && (directives.dynamic ?? config.dynamic);
       if (!isDynamic) return response;
-      const key = headers['idempotency-key'];
-      return { ...response, body: dynamicBody(operation, response, key?.toString()) };
+      const { schema } = operation.responses[response.status]!.content!['application/json']!;
+      const body = createDynamicData(response.body, schema, headers['idempotency-key']?.toString());
+      return { ...response, body: body as object };
     },
   });
   contract.compile();
@@ -147,11 +148,6 @@ async function buildMockApp(document: object, options: MockOptions): Promise<Fas
     registerDocs(app, { document, server: { url: '/', description: 'This mock' }, apiKey });
   }
   return app;
-}
-
-function dynamicBody(operation: Operation, { status, body }: OperationResponse, seed: string | undefined): object {
-  const { schema } = operation.responses[status]!.content!['application/json']!;
-  return createDynamicData(body, schema, seed) as object;
 }
 
 const acceptKey =
