@@ -118,9 +118,8 @@ function checkParameter(
 
 /** Keywords that can't fail themselves: descriptions and containers of other schemas. */
 const NEVER_FAIL = new Set(
-  'title description example examples default deprecated readOnly writeOnly externalDocs properties items allOf'.split(
-    ' ',
-  ),
+  `title description example examples default deprecated readOnly writeOnly externalDocs
+  properties items allOf`.split(/\s+/),
 );
 
 /**

@@ -1,5 +1,8 @@
+import type Stripe from 'stripe';
 import { Refusal } from './errors.ts';
 import { readList, type Form, type FormValue } from './form.ts';
+
+type Type = Stripe.PaymentIntentCreateParams.AllowedPaymentMethodType;
 
 /** The SDK's AllowedPaymentMethodType. The tests compare it with the SDK's own list. */
 export const PAYMENT_METHOD_TYPES: readonly string[] = `
@@ -28,7 +31,7 @@ const USABLE_IN_USD: readonly string[] = `
   .split(/\s+/);
 
 /** Enabled in the account's dashboard: offered if the request names no types. */
-const OFFERED_BY_DEFAULT = ['card', 'klarna', 'affirm', 'link', 'cashapp', 'us_bank_account'];
+const OFFERED_BY_DEFAULT = ['card', 'klarna', 'affirm', 'link', 'cashapp', 'us_bank_account'] satisfies Type[];
 
 /**
  * Reads `allowed_payment_method_types`: the types `allowed` by the request, if any, and those that Stripe has `offered`.
