@@ -29,9 +29,7 @@ export interface LiveServer {
   stopsWithinMs: number;
 }
 
-/**
- * Starts the live server. `stripeUrl` replaces the real Stripe; `playground` configures where the API reference sends requests.
- */
+/** Starts the live server. `stripeUrl` replaces the real Stripe; `playground` configures where the API reference sends requests. */
 export async function serve(
   config: Config,
   logger: FastifyBaseLogger,
@@ -78,12 +76,7 @@ export async function serve(
   });
   // The start has not yielded to the event loop so far. A signal received until now ends the process here, before any client connects.
   await nextTurn();
-  const admin = await serveAdmin({
-    host: config.adminHost,
-    port: config.adminPort,
-    metrics,
-    isReady: () => !stopping,
-  });
+  const admin = await serveAdmin({ host: config.adminHost, port: config.adminPort, metrics, isReady: () => !stopping });
   limitConnections(app.server, config.maxConnections, logger, metrics);
   const url = await app.listen({ host: config.host, port: config.port });
   logger.info({ url, adminUrl: admin.url }, 'listening');
@@ -97,12 +90,7 @@ export async function serve(
     logger.info('closed');
   }
 
-  return {
-    url,
-    adminUrl: admin.url,
-    stop: () => (stopping ??= stop()),
-    stopsWithinMs: stopTimeoutMs(config.drainMs),
-  };
+  return { url, adminUrl: admin.url, stop: () => (stopping ??= stop()), stopsWithinMs: stopTimeoutMs(config.drainMs) };
 }
 
 /** Closes connections above the limit without reading them, so that they cost no memory. */

@@ -22,7 +22,7 @@ export function trustRanges(ranges: readonly string[]): (address: string | undef
   return (text) => {
     const address = parseAddress(text);
     if (address === undefined) return false;
-    const family = familyOf(address);
+    const family = readFamily(address);
     return lists[family].check(address, family);
   };
 }
@@ -46,11 +46,11 @@ export function parseRange(text: string): AddressRange | undefined {
   const bits = Number(prefix ?? maxBits);
   if (bits > maxBits) return undefined;
   const address = parseAddress(notation)!;
-  const family = familyOf(address);
+  const family = readFamily(address);
   return { address, family, bits: family === 'ipv4' ? Math.max(0, bits - (maxBits - 32)) : bits };
 }
 
-const familyOf = (address: string) => (isIP(address) === 4 ? 'ipv4' : 'ipv6');
+const readFamily = (address: string) => (isIP(address) === 4 ? 'ipv4' : 'ipv6');
 
 /** An address as proxies write it: alone, with a port, or quoted (RFC 7239). With a port, IPv6 is in brackets. */
 const PROXY_NOTATION = /^("?)(?:\[([^\]]*)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?\1$/;

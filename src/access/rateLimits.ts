@@ -57,11 +57,7 @@ function findNetwork(address: string): string {
   return [...head, ...omitted, ...tail].slice(0, 4).join(':');
 }
 
-function createLimiter(
-  keyPrefix: string,
-  points: number,
-  redis: RedisConnection | undefined,
-): (caller: string) => Promise<void> {
+function createLimiter(keyPrefix: string, points: number, redis?: RedisConnection): RateLimits['countRequest'] {
   const local = new LocalCounts(points);
   if (!redis) return async (caller) => local.count(caller);
   const shared = new RateLimiterRedis({

@@ -41,14 +41,14 @@ export async function sendWithRetries(request: Request, fetch: Fetch, limits: Re
 }
 
 async function attempt(request: Request, fetch: Fetch, timeoutMs: number): Promise<Attempt> {
-  const ending = new AbortController();
-  const end = () => ending.abort(request.signal.reason);
-  const timer = setTimeout(() => ending.abort(new Error(`No response within ${timeoutMs} ms`)), timeoutMs);
+  const controller = new AbortController();
+  const end = () => controller.abort(request.signal.reason);
+  const timer = setTimeout(() => controller.abort(new Error(`No response within ${timeoutMs} ms`)), timeoutMs);
   request.signal.addEventListener('abort', end);
   if (request.signal.aborted) end();
   try {
     // A redirect would send the API key and the payment to another origin.
-    const response = await fetch(new Request(request.clone(), { signal: ending.signal, redirect: 'manual' }));
+    const response = await fetch(new Request(request.clone(), { signal: controller.signal, redirect: 'manual' }));
     if (response.type === 'opaqueredirect') return { cause: new OpaqueRedirect() };
     const text = await response.text();
     // A success with an incomplete or invalid body is retried.

@@ -61,17 +61,17 @@ export interface EngineOptions {
  *
  * Throws one ContractError that lists every rule that would not be checked and every missing response.
  */
-export async function openContract(
-  document: object,
-  { handlers = {}, notImplemented }: EngineOptions,
-): Promise<Contract> {
+export async function openContract(document: object, options: EngineOptions): Promise<Contract> {
+  const { handlers = {}, notImplemented } = options;
   const definition = dereference(document);
   const operations = readOperations(definition);
   const issues = lint(definition, operations, (id) => notImplemented !== undefined || Object.hasOwn(handlers, id));
   if (issues.length > 0) throw new ContractError("The contract can't be served", issues);
   const responses = indexResponses(operations);
   const byId = new Map<string | undefined, Operation>(operations.map((operation) => [operation.id, operation]));
-  const operationOf = (context: Context) => byId.get(context.operation.operationId)!;
+  const apiKeyHeader = definition.components!.securitySchemes![API_KEY_SCHEME]!.name!;
+  const lowerCaseHeader = apiKeyHeader.toLowerCase();
+  const findOperation = (context: Context) => byId.get(context.operation.operationId)!;
 
   const api = new OpenAPIBackend({
     definition: definition as object as Document,
@@ -86,9 +86,7 @@ export async function openContract(
         .addFormat('usd', { type: 'number', validate: isWholeCents })
         .addFormat('unicode', (text: string) => text.isWellFormed()),
     // 401, or 429
-    securityHandlers: {
-      [API_KEY_SCHEME]: (_context: Context, call: Call) => call.authenticate(apiKeyHeader.toLowerCase()),
-    },
+    securityHandlers: { [API_KEY_SCHEME]: (_context: Context, call: Call) => call.authenticate(lowerCaseHeader) },
     handlers: {
       // 404, and 405 with Allow
       notFound: () => {
@@ -98,7 +96,7 @@ export async function openContract(
         throw new Problem('methodNotAllowed', { headers: { Allow: router.allowedMethods(request.path).join(', ') } });
       },
       postRoutingHandler: (context: Context, call: Call) => {
-        if (context.operation) call.onOperation(operationOf(context));
+        if (context.operation) call.onOperation(findOperation(context));
       },
       // The error that authenticate() threw: 401, 429 or an internal error.
       unauthorizedHandler: ({ security }: Context) => {
@@ -106,19 +104,19 @@ export async function openContract(
       },
       // 415, 413, 400: the body is read only after authentication.
       postSecurityHandler: async (context: Context, call: Call) => {
-        const { requestBody } = operationOf(context);
+        const { requestBody } = findOperation(context);
         if (!context.security['authorized'] || !requestBody) return;
         const { schema } = requestBody.content['application/json']!;
         context.request.requestBody = truncate(readJson(await call.readBody(requestBody), requestBody), schema);
       },
       // 400
       validationFail: (context: Context) => {
-        throw violationProblem(context.validation.errors as ErrorObject[], operationOf(context));
+        throw violationProblem(context.validation.errors as ErrorObject[], findOperation(context));
       },
       ...Object.fromEntries(Object.entries(handlers).map(([id, handler]) => [id, runHandler(handler as AnyHandler)])),
       ...(notImplemented && {
         notImplemented: (context: Context, call: Call) =>
-          call.runOperation(() => notImplemented(operationRequest(context, call), operationOf(context))),
+          call.runOperation(() => notImplemented(operationRequest(context, call), findOperation(context))),
       }),
     },
   });
@@ -126,13 +124,12 @@ export async function openContract(
   const router = new IndexedRouter({ definition: api.definition, ignoreTrailingSlashes: false });
   api.router = router;
   api.validator.router = router;
-  const apiKeyHeader = definition.components!.securitySchemes![API_KEY_SCHEME]!.name!;
 
   function runHandler(handler: AnyHandler) {
     return (context: Context, call: Call) =>
       call.runOperation(async () => {
         const { example, fields, headers, logFields } = await handler(operationRequest(context, call) as never);
-        const documented = responses.success(operationOf(context), example);
+        const documented = responses.success(findOperation(context), example);
         return {
           status: documented.status,
           headers: { ...documented.headers, ...headers },
@@ -162,13 +159,7 @@ function readJson(bytes: Uint8Array, { required }: RequestBody): unknown {
 
 function operationRequest({ operation, request, security }: Context, call: Call): OperationRequest<OperationId> {
   const { requestBody: body, params, query, headers } = request;
-  return {
-    operationId: operation.operationId,
-    tenant: security[API_KEY_SCHEME],
-    body,
-    params,
-    query,
-    headers,
-    isAbandoned: () => call.isAbandoned(),
-  } as never;
+  const { operationId } = operation;
+  const isAbandoned = () => call.isAbandoned();
+  return { operationId, tenant: security[API_KEY_SCHEME], body, params, query, headers, isAbandoned } as never;
 }

@@ -77,14 +77,9 @@ function checkOperation(
   ];
 }
 
-const examplePath = (status: number, name: string): string[] => [
-  'responses',
-  String(status),
-  'content',
-  'application/json',
-  'examples',
-  name,
-];
+function examplePath(status: number, name: string): string[] {
+  return ['responses', String(status), 'content', 'application/json', 'examples', name];
+}
 
 function isApiKey({ components }: Dereferenced, { security }: Operation): boolean {
   const [requirement, ...alternatives] = security;
@@ -123,9 +118,8 @@ function checkParameter(
 
 /** Keywords that can't fail themselves: descriptions and containers of other schemas. */
 const NEVER_FAIL = new Set(
-  'title description example examples default deprecated readOnly writeOnly externalDocs properties items allOf'.split(
-    ' ',
-  ),
+  `title description example examples default deprecated readOnly writeOnly externalDocs
+  properties items allOf`.split(/\s+/),
 );
 
 /**
@@ -140,12 +134,7 @@ const ENFORCED = new Set(
 /** Formats that the engine checks: our own two, and those of openapi-backend that can fail. */
 const FORMATS = ['usd', 'unicode', 'int32', 'int64', 'byte'];
 
-function checkSchema(
-  schema: Schema,
-  place: string,
-  path: readonly string[],
-  badRequests: readonly string[],
-): ContractIssue[] {
+function checkSchema(schema: Schema, place: string, path: string[], badRequests: readonly string[]): ContractIssue[] {
   const problems = schema['x-problems'] ?? {};
   const keywords = Object.keys(schema).filter((keyword) => !keyword.startsWith('x-') && !NEVER_FAIL.has(keyword));
   const issueAt = (keyword: string, text: string) => issue(`${place}: ${text}`, ...path, keyword);
@@ -176,13 +165,12 @@ function checkSchema(
   ];
 }
 
-function innerSchemas(schema: Schema): [keys: string[], schema: Schema | boolean | undefined][] {
+type InnerSchema = [keys: string[], schema: Schema | boolean | undefined];
+
+function innerSchemas(schema: Schema): InnerSchema[] {
   return [
-    ...Object.entries(schema.properties ?? {}).map(([name, inner]): [string[], Schema | boolean] => [
-      ['properties', name],
-      inner,
-    ]),
-    ...(schema.allOf ?? []).map((inner, index): [string[], Schema] => [['allOf', String(index)], inner]),
+    ...Object.entries(schema.properties ?? {}).map(([name, inner]): InnerSchema => [['properties', name], inner]),
+    ...(schema.allOf ?? []).map((inner, index): InnerSchema => [['allOf', String(index)], inner]),
     [['items'], schema.items],
     [['propertyNames'], schema.propertyNames],
     [['additionalProperties'], schema.additionalProperties],

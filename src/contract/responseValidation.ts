@@ -49,10 +49,7 @@ export function createResponseValidator(
 
 export const VIOLATION = 'response violates the contract';
 
-function compileRules(
-  ajv: Ajv2020,
-  { content, headers = {} }: DocumentedResponse,
-): (response: SentResponse) => string[] {
+function compileRules(ajv: Ajv2020, { content, headers = {} }: DocumentedResponse) {
   const validateBody = ajv.compile(content?.['application/json']?.schema ?? {});
   const headerRules = Object.entries(headers).map(([name, { required, schema }]) => {
     const validate = ajv.compile(schema ?? {});
@@ -62,7 +59,7 @@ function compileRules(
       return findViolations(validate, parseHeader(schema?.type, String(value))).map((rule) => `header ${name}${rule}`);
     };
   });
-  return (response) => [
+  return (response: SentResponse): string[] => [
     ...(/^application\/json(;|$)/.test(String(response.headers['content-type']))
       ? []
       : ['header Content-Type: not JSON']),

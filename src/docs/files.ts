@@ -40,15 +40,11 @@ export function docsFiles(docs: Docs) {
   const document = referenceDocument(docs.document, docs.server);
   const { title, summary = '' } = document.info;
   const policy = contentSecurityPolicy(document.servers);
+  const values = { policy, title, summary, scalar: SCALAR_FILE, apiKey: docs.apiKey };
   return {
     /** The page's Content-Security-Policy. */
     policy,
-    page: once(async () =>
-      textFile(
-        'text/html',
-        fillTemplate(await ownFile('page.html'), { policy, title, summary, scalar: SCALAR_FILE, apiKey: docs.apiKey }),
-      ),
-    ),
+    page: once(async () => textFile('text/html', fillTemplate(await ownFile('page.html'), values))),
     /** By name, relative to `docs/`. */
     assets: new Map<string, ReadDocsFile>([
       ['openapi.json', once(async () => textFile('application/json', JSON.stringify(document, null, 2)))],
@@ -103,10 +99,8 @@ const scalar = once(async () => {
   const { body } = await app.inject('/reference/js/scalar.js');
   await app.close();
   // Its source map is not served.
-  return {
-    ...(await textFile('text/javascript', body.replace(/\n\/\/# sourceMappingURL=.*/, ''))),
-    isImmutable: true,
-  };
+  const file = await textFile('text/javascript', body.replace(/\n\/\/# sourceMappingURL=.*/, ''));
+  return { ...file, isImmutable: true };
 });
 
 const fillTemplate = (page: string, values: Record<string, string>): string =>

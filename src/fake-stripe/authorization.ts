@@ -27,20 +27,15 @@ const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="Stripe"' };
 
 function readCredentials(authorization = ''): string | undefined {
   const [, scheme = '', credentials = ''] = /^(\w+) +(\S+)$/.exec(authorization) ?? [];
-  switch (scheme.toLowerCase()) {
-    case 'bearer':
-      return credentials;
-    case 'basic':
-      // The key is the user name; the password is empty.
-      return Buffer.from(credentials, 'base64').toString('utf8').split(':', 1)[0] || undefined;
-    default:
-      return undefined;
-  }
+  if (/^bearer$/i.test(scheme)) return credentials;
+  if (!/^basic$/i.test(scheme)) return undefined;
+  // The key is the user name; the password is empty.
+  return Buffer.from(credentials, 'base64').toString('utf8').split(':', 1)[0] || undefined;
 }
 
 /** `sk_live_****************abcd`, as in Stripe's own messages. */
 function maskKey(key: string): string {
   const shown = Math.min(8, Math.floor(key.length / 2));
-  const ending = key.length > 16 ? key.slice(-4) : '';
-  return key.slice(0, shown) + '*'.repeat(key.length - shown - ending.length) + ending;
+  const suffix = key.length > 16 ? key.slice(-4) : '';
+  return key.slice(0, shown) + '*'.repeat(key.length - shown - suffix.length) + suffix;
 }

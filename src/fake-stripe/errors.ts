@@ -29,21 +29,15 @@ export class Refusal extends Error {
   }
 }
 
-export function unrecognizedUrl(method: string, path: string): Refusal {
-  const help = 'Please see https://stripe.com/docs or we can help at https://support.stripe.com/.';
-  return new Refusal(404, `Unrecognized request URL (${method}: ${path}). ${help}`);
-}
-
-export function errorBody(fields: StripeErrorFields, requestId: string): string {
+/** Fields without a value are left out. */
+export function errorBody({ type, message, code, param }: StripeErrorFields, requestId: string): string {
   const error = {
-    ...(fields.code !== undefined && {
-      code: fields.code,
-      doc_url: `https://stripe.com/docs/error-codes/${fields.code.replaceAll('_', '-')}`,
-    }),
-    message: fields.message,
-    ...(fields.param !== undefined && { param: fields.param }),
+    code,
+    doc_url: code && `https://stripe.com/docs/error-codes/${code.replaceAll('_', '-')}`,
+    message,
+    param,
     request_log_url: `https://dashboard.stripe.com/test/logs/${requestId}?t=${Math.floor(Date.now() / 1000)}`,
-    type: fields.type,
+    type,
   };
   return JSON.stringify({ error }, null, 2);
 }

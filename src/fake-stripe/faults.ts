@@ -14,14 +14,10 @@ import { otherCustomersIntent } from './paymentIntents.ts';
  */
 export type Effect = 'none' | 'kept';
 
-/**
- * The `Idempotency-Key` of a response, if it is not the request's: that of `another` request, or `none`, as from a proxy.
- */
+/** The `Idempotency-Key` of a response, if it is not the request's: that of `another` request, or `none`, as from a proxy. */
 type Echo = 'another' | 'none';
 
 /** A response to another customer's request: their intent, or a Stripe error. */
-type Stray = { echo: Echo } & StrayContent;
-
 export type StrayContent = { sameAmount: boolean } | { error: ErrorFields };
 
 /** A failure of one creation, by Stripe or the network. */
@@ -50,7 +46,7 @@ export type Fault =
    * The correct response and a stray one on the same kept-alive connection. The stray one is sent `before` the correct one, and
    * mistaken for it, `with` it in the same write, or later, when the connection is idle or has its next request.
    */
-  | { kind: 'strayResponse'; stray: Stray; when: 'before' | 'with' | { laterMs: number } }
+  | { kind: 'strayResponse'; stray: { echo: Echo } & StrayContent; when: 'before' | 'with' | { laterMs: number } }
   /** The correct response with a huge description. */
   | { kind: 'huge'; mebibytes: number }
   | { kind: 'redirect'; status: 301 | 302 | 303 | 307 | 308; location: string }
@@ -58,13 +54,7 @@ export type Fault =
   | { kind: 'headersFlood'; kibibytes: number };
 
 /** A Stripe error. */
-interface ErrorFields {
-  status: number;
-  type?: ErrorType;
-  code?: string;
-  param?: string;
-  message?: string;
-}
+type ErrorFields = { status: number } & Partial<StripeErrorFields>;
 
 /** A Stripe error, or `body` instead. */
 interface StatusFault extends ErrorFields {
@@ -144,10 +134,8 @@ export async function playFault(fault: Fault, scene: Scene): Promise<number | un
       const flood = Array.from({ length: fault.kibibytes }, (_, i) => [`X-Flood-${i}`, 'x'.repeat(1024)]);
       return sendResponse(scene, withHeaders(await work(), Object.fromEntries(flood)));
     }
-    default: {
-      const unknown: never = fault;
-      return unknown;
-    }
+    default:
+      return fault satisfies never;
   }
 }
 
@@ -168,7 +156,7 @@ async function workIf(effect: Effect, work: Work): Promise<void> {
 
 async function playDelay(fault: Fault & { kind: 'delay' }, scene: Scene): Promise<number> {
   const isKept = fault.effect === 'kept';
-  const wait = (): Promise<void> => pause(fault.delayMs, scene.closing);
+  const wait = () => pause(fault.delayMs, scene.closing);
   const response = await scene.work(async (create) => {
     if (!isKept) await wait();
     return create();
@@ -178,23 +166,18 @@ async function playDelay(fault: Fault & { kind: 'delay' }, scene: Scene): Promis
 }
 
 async function playDrip(fault: Fault & { kind: 'drip' }, scene: Scene): Promise<number> {
-  const { response, socket, closing } = scene;
+  const { response, socket } = scene;
   const result = await scene.work();
   if (fault.part === 'all') {
-    await drip(wireBytes(scene, result, { Connection: 'close' }), socket, fault, closing);
+    await drip(wireBytes(scene, result, { Connection: 'close' }), socket, fault, scene);
   } else {
     response.writeHead(result.status, allHeaders(scene, result)).flushHeaders();
-    await drip(Buffer.from(result.body), response, fault, closing);
+    await drip(Buffer.from(result.body), response, fault, scene);
   }
   return result.status;
 }
 
-async function drip(
-  bytes: Buffer,
-  out: Writable,
-  fault: Fault & { kind: 'drip' },
-  closing: AbortSignal,
-): Promise<void> {
+async function drip(bytes: Buffer, out: Writable, fault: Fault & { kind: 'drip' }, { closing }: Scene): Promise<void> {
   for (let at = 0; at < bytes.length; at += fault.bytes) {
     if (out.destroyed) return;
     out.write(bytes.subarray(at, at + fault.bytes));
@@ -229,14 +212,9 @@ function strayResponse(stray: StrayContent, mine: StripeResponse, requestId: str
   return 'error' in stray ? errorResponse(stray.error, requestId) : otherCustomersResponse(mine, stray.sameAmount);
 }
 
-function errorResponse(error: ErrorFields, requestId: string): StripeResponse {
-  const fields: StripeErrorFields = {
-    type: error.type ?? usualType(error.status),
-    message: error.message ?? `Stripe's message for status ${error.status}, which must not be passed on.`,
-    code: error.code,
-    param: error.param,
-  };
-  return { status: error.status, headers: {}, body: errorBody(fields, requestId) };
+function errorResponse({ status, ...error }: ErrorFields, requestId: string): StripeResponse {
+  const message = `Stripe's message for status ${status}, which must not be passed on.`;
+  return { status, headers: {}, body: errorBody({ type: usualType(status), message, ...error }, requestId) };
 }
 
 /** Stripe's 429 has the type `invalid_request_error`, for rate limits and for locks. */
@@ -264,23 +242,13 @@ function withHeaders(response: StripeResponse, headers: Readonly<Record<string, 
   return { ...response, headers: { ...response.headers, ...headers } };
 }
 
-function byteLength(response: StripeResponse): number {
-  return Buffer.byteLength(response.body);
+const byteLength = ({ body }: StripeResponse): number => Buffer.byteLength(body);
+
+function wireBytes(scene: Scene, response: StripeResponse, more: Record<string, string | number> = {}): Buffer {
+  const { status, body } = response;
+  const headers = Object.entries({ ...allHeaders(scene, response), ...more });
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return Buffer.from(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines}\r\n${body}`);
 }
 
-function wireBytes(
-  scene: Scene,
-  response: StripeResponse,
-  more: Readonly<Record<string, string | number>> = {},
-): Buffer {
-  const lines = Object.entries({ ...allHeaders(scene, response), ...more }).map(
-    ([name, value]) => `${name}: ${value}\r\n`,
-  );
-  return Buffer.from(
-    `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ''}\r\n${lines.join('')}\r\n${response.body}`,
-  );
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal, ref: false });
-}
+const pause = (ms: number, signal: AbortSignal): Promise<void> => sleep(ms, undefined, { signal, ref: false });

@@ -68,10 +68,6 @@ export class Memory implements Ledger {
   requestCount = 0;
   readonly #intentsByOwner = new Map<string, PaymentIntent>();
 
-  nextFault(): Fault | undefined {
-    return this.faults.shift() ?? this.chooseFault?.();
-  }
-
   openRequest(request: Pick<LedgerRequest, 'requestId' | 'method' | 'path' | 'headers'>): OpenRequest {
     const open = { ...request, rawBody: '', form: emptyForm(), outcome: {} };
     append(this.requests, open);
@@ -104,6 +100,4 @@ export function readIdempotencyKey(request: LedgerRequest): string | undefined {
   return typeof key === 'string' && key !== '' ? key : undefined;
 }
 
-function ownedBy(secretKey: string, id: string): string {
-  return `${secretKey}\0${id}`;
-}
+const ownedBy = (secretKey: string, id: string): string => `${secretKey}\0${id}`;

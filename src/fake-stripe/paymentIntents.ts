@@ -2,19 +2,7 @@ import type Stripe from 'stripe';
 import { Refusal } from './errors.ts';
 import { isBareList, type Form, type FormValue } from './form.ts';
 import { newClientSecret, newIntentId } from './ids.ts';
-import { emptyParameter, readMethodTypes, type MethodTypes } from './paymentMethodTypes.ts';
-
-/** An accepted `POST /v1/payment_intents`. */
-interface IntentOrder {
-  /** US cents. */
-  amount: number;
-  currency: 'usd';
-  metadata: Record<string, string>;
-  methodTypes: MethodTypes;
-  allowRedirects: 'always' | 'never';
-  description: string | null;
-  receiptEmail: string | null;
-}
+import { emptyParameter, readMethodTypes } from './paymentMethodTypes.ts';
 
 /** Stripe's type, with the client secret that responses to a secret key always have. */
 export type PaymentIntent = Stripe.PaymentIntent & { client_secret: string };
@@ -44,8 +32,9 @@ const KNOWN_PARAMETERS: readonly string[] = [
 ] satisfies (keyof Stripe.PaymentIntentCreateParams | 'payment_method_types')[];
 
 /** Reads the parameters of a creation. Throws Stripe's 400 for the first invalid one. */
-export function readOrder(form: Form): IntentOrder {
-  rejectUnknown(form);
+export function readOrder(form: Form) {
+  const unknown = Object.keys(form).filter((name) => !KNOWN_PARAMETERS.includes(name));
+  if (unknown.length > 0) throw unknownParameters(unknown);
   return {
     amount: readAmount(form['amount']),
     currency: readCurrency(form['currency']),
@@ -58,7 +47,7 @@ export function readOrder(form: Form): IntentOrder {
 }
 
 /** A new intent with all required fields of the SDK's PaymentIntent. */
-export function newPaymentIntent(order: IntentOrder): PaymentIntent {
+export function newPaymentIntent(order: ReturnType<typeof readOrder>): PaymentIntent {
   const id = newIntentId();
   const { allowed, offered } = order.methodTypes;
   return {
@@ -120,11 +109,7 @@ export function otherCustomersIntent(mine: PaymentIntent, sameAmount: boolean): 
   return { ...mine, id, client_secret: newClientSecret(id), amount, metadata };
 }
 
-function rejectUnknown(form: Form): void {
-  const unknown = Object.keys(form).filter((name) => !KNOWN_PARAMETERS.includes(name));
-  if (unknown.length > 0) throw unknownParameters(unknown);
-}
-
+/** In US cents. */
 function readAmount(value: FormValue | undefined): number {
   if (value === undefined) throw missing('amount');
   if (value === '') throw emptyParameter('amount');
@@ -192,9 +177,7 @@ function readText(form: Form, param: string, maxLength = Infinity): string | nul
 }
 
 /** Stripe counts Unicode characters, not UTF-16 units. */
-function characters(text: string): number {
-  return Array.from(text).length;
-}
+const characters = (text: string): number => Array.from(text).length;
 
 /** Stripe's message quotes the customer's data: it must not be passed on or logged. */
 function tooLong(what: 'key' | 'value', limit: number, text: string, param: string): Refusal {
@@ -209,10 +192,7 @@ function unknownParameters(params: readonly string[]): Refusal {
   return new Refusal(400, message, { code: 'parameter_unknown', param: params[0] });
 }
 
-function missing(param: string): Refusal {
-  return new Refusal(400, `Missing required param: ${param}.`, { code: 'parameter_missing', param });
-}
+const missing = (param: string): Refusal =>
+  new Refusal(400, `Missing required param: ${param}.`, { code: 'parameter_missing', param });
 
-function badAmount(code: string, message: string): Refusal {
-  return new Refusal(400, message, { code, param: 'amount' });
-}
+const badAmount = (code: string, message: string): Refusal => new Refusal(400, message, { code, param: 'amount' });

@@ -1,8 +1,9 @@
-import { setMaxListeners } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { once, setMaxListeners } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { maskedAuthorization, readSecretKey } from './authorization.ts';
-import { errorBody, Refusal, unrecognizedUrl } from './errors.ts';
-import { playFault, sendResponse, type Fault, type Scene, type Work } from './faults.ts';
+import { errorBody, Refusal } from './errors.ts';
+import { playFault, sendResponse, type Fault, type Work } from './faults.ts';
 import { canonicalForm, decodeForm } from './form.ts';
 import type { StripeResponse } from './idempotency.ts';
 import { newRequestId } from './ids.ts';
@@ -47,15 +48,11 @@ export async function startFakeStripe({ port = 0 }: { port?: number } = {}): Pro
   // Longer than any client's: tests must not fail because an idle connection was closed.
   server.keepAliveTimeout = 120_000;
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, '127.0.0.1', resolve);
-  });
-  const closed = new Promise<void>((resolve) => {
-    server.once('close', resolve);
-  });
+  await once(server.listen(port, '127.0.0.1'), 'listening');
+  const closed = once(server, 'close');
 
   return {
-    url: `http://127.0.0.1:${readPort(server)}`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     get ledger() {
       return memory;
     },
@@ -85,12 +82,6 @@ const API_VERSION = '2026-10-28.endive';
 /** Far above the largest valid creation. A larger body closes the connection. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-function readPort(server: Server): number {
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('The server has no port.');
-  return address.port;
-}
-
 async function handleRequest(
   incoming: IncomingMessage,
   response: ServerResponse,
@@ -99,39 +90,25 @@ async function handleRequest(
 ): Promise<void> {
   const request = memory.openRequest(ledgerEntry(incoming));
   const { socket } = incoming;
-  const scene = { response, socket, requestId: request.requestId, commonHeaders: commonHeaders(request), closing };
-  if (request.method === 'POST' && request.path === COLLECTION) {
-    await handleCreation(incoming, request, scene, memory);
-    return;
-  }
-  const body = await readBody(incoming);
-  if (body === undefined) return;
-  request.rawBody = body.toString('utf8');
-  const found = await catchRefusal(request, async () => handleRetrieval(request, incoming, memory));
-  request.outcome.status = sendResponse(scene, found);
-}
-
-async function handleCreation(
-  incoming: IncomingMessage,
-  request: OpenRequest,
-  scene: Omit<Scene, 'work'>,
-  memory: Memory,
-): Promise<void> {
-  const fault = memory.nextFault();
+  const { requestId, method, path } = request;
+  const isCreation = method === 'POST' && path === COLLECTION;
+  const fault = isCreation ? (memory.faults.shift() ?? memory.chooseFault?.()) : undefined;
   if (fault !== undefined) request.outcome.fault = fault;
   if (fault?.kind === 'reset' && fault.effect === 'none') {
-    incoming.socket.resetAndDestroy();
+    socket.resetAndDestroy();
     return;
   }
   const body = await readBody(incoming);
   if (body === undefined) return;
   request.rawBody = body.toString('utf8');
   const work: Work = async (execute) => {
+    if (!isCreation) return catchRefusal(request, async () => retrieve(incoming, request, memory));
     const done = await catchRefusal(request, async () => create(incoming, request, body, memory, execute));
     request.outcome.replayed = done.headers['Idempotent-Replayed'] === 'true';
     return done;
   };
-  const status = fault === undefined ? sendResponse(scene, await work()) : await playFault(fault, { ...scene, work });
+  const scene = { response, socket, requestId, commonHeaders: commonHeaders(request), work, closing };
+  const status = fault === undefined ? sendResponse(scene, await work()) : await playFault(fault, scene);
   if (status !== undefined) request.outcome.status = status;
 }
 
@@ -159,9 +136,12 @@ async function create(
   return memory.keys.once({ account, key, content, requestId: request.requestId }, executeOrder);
 }
 
-function handleRetrieval(request: LedgerRequest, incoming: IncomingMessage, memory: Memory): StripeResponse {
-  const [, id] = /^\/v1\/payment_intents\/([^/]+)$/.exec(request.path) ?? [];
-  if (request.method !== 'GET' || id === undefined) throw unrecognizedUrl(request.method, request.path);
+function retrieve(incoming: IncomingMessage, { method, path }: LedgerRequest, memory: Memory): StripeResponse {
+  const [, id] = /^\/v1\/payment_intents\/([^/]+)$/.exec(path) ?? [];
+  if (method !== 'GET' || id === undefined) {
+    const help = 'Please see https://stripe.com/docs or we can help at https://support.stripe.com/.';
+    throw new Refusal(404, `Unrecognized request URL (${method}: ${path}). ${help}`);
+  }
   const intent = memory.find(readSecretKey(incoming.headers.authorization), id);
   if (intent !== undefined) return createIntentResponse(intent);
   throw new Refusal(404, `No such payment_intent: '${id}'`, { code: 'resource_missing', param: 'intent' });

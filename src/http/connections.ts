@@ -62,11 +62,8 @@ export const isLastInPipeline = (response: ServerResponse): boolean =>
  * The rest of the request is not read.
  */
 export function closeAfter(response: ServerResponse): void {
-  const { req } = response;
-  closing.add(req.socket);
-  // Node sends `Connection: close`.
-  response.shouldKeepAlive = false;
-  if (hasUnreadBody(req)) stopReading(req);
+  acceptNoMoreRequests(response);
+  if (hasUnreadBody(response.req)) stopReading(response.req);
 }
 
 /** Unfinished responses to complete requests, which may have had an effect. Incomplete requests never reach a handler. */
@@ -92,11 +89,8 @@ export function closeGracefully(server: Server): void {
   server.closeIdleConnections();
   for (const socket of openConnections.get(server) ?? []) {
     if (!socket.writable) continue;
-    server.emit(
-      'clientError',
-      Object.assign(new Error('The server is closing'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }),
-      socket,
-    );
+    const error = Object.assign(new Error('The server is closing'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    server.emit('clientError', error, socket);
     if (findDueResponses(socket).length === 0) setTimeout(() => socket.destroy(), LAST_LINGER_MS).unref();
   }
 }
@@ -167,6 +161,7 @@ function setKeepAliveHint(response: ServerResponse, keepAliveMs: number): void {
 /** Closes the connection after this response, as closeAfter does, but reads the rest of its request. */
 function acceptNoMoreRequests(response: ServerResponse): void {
   closing.add(response.req.socket);
+  // Node sends `Connection: close`.
   response.shouldKeepAlive = false;
 }
 

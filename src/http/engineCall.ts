@@ -38,7 +38,7 @@ export class EngineCall implements Call {
   }
 
   onOperation(operation: Operation): void {
-    this.#request.requestLog.routed(operation);
+    this.#request.requestLog.operation = operation;
   }
 
   async authenticate(header: string): Promise<string> {
@@ -71,7 +71,7 @@ export class EngineCall implements Call {
       if (error instanceof Problem) checkMediaType();
       throw error;
     });
-    if (requestLog.isRefused || !raw.socket.writable) throw CONNECTION_ENDED;
+    if (requestLog.refusal || !raw.socket.writable) throw CONNECTION_ENDED;
     // A chunked body may turn out to be empty, so it is checked after reading.
     if (length === 0 && body.length > 0) checkMediaType();
     return body;

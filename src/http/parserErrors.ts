@@ -18,10 +18,8 @@ import type { ProblemName } from '../contract/problems.ts';
  * Responds to requests that never reach Fastify: malformed HTTP, oversized headers, request timeouts, unsupported expectations,
  * CONNECT. Node's own responses have no body.
  */
-export function handleParserErrors(
-  server: Server,
-  { contract, createHeaders, onRefused, validateResponse }: Options,
-): void {
+export function handleParserErrors(server: Server, options: Options): void {
+  const { contract, createHeaders, onRefused, validateResponse } = options;
   trackConnections(server);
 
   const problemHead = (example: ProblemName, tracked?: TrackedRequest) => {

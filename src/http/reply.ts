@@ -24,7 +24,7 @@ export function sendResponse(
   // An address above its failure limit must reconnect for each request.
   const isOverFailureLimit = status === 429 && requestLog.tenant === undefined;
   if (isOverFailureLimit && isLastInPipeline(reply.raw)) closeAfter(reply.raw);
-  requestLog.responded(body);
+  requestLog.responseBody = body;
   return reply
     .code(status)
     .headers({ ...headers, ...ownHeaders })
@@ -41,10 +41,10 @@ export function errorHandlers(contract: Contract) {
     if (error === request.raw.errored || error === CONNECTION_ENDED) return void reply.hijack();
     const { requestLog } = request;
     // An error while sending a response may recur with the same headers.
-    if (requestLog.hasResponse) return sendInternalError(error, request, reply);
+    if (requestLog.responseBody) return sendInternalError(error, request, reply);
     try {
       const problem = toProblem(error);
-      requestLog.failed(problem);
+      requestLog.problem = problem;
       void sendResponse(reply, contract.problemResponse(problem.example, requestLog.operation), problem.headers);
     } catch (fault) {
       sendInternalError(fault, request, reply);
@@ -55,8 +55,8 @@ export function errorHandlers(contract: Contract) {
   function sendInternalError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const { raw } = reply.hijack();
     if (raw.headersSent) return void raw.destroy();
-    request.requestLog.failed(new Problem('internalError', { cause: error }));
-    request.requestLog.responded(internalErrorBody);
+    request.requestLog.problem = new Problem('internalError', { cause: error });
+    request.requestLog.responseBody = internalErrorBody;
     for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
     const headers = {
       ...commonHeaders(request.id),

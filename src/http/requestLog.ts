@@ -61,14 +61,18 @@ export class RequestLogs {
 
   #end(log: RequestLog, request: FastifyRequest, reply: FastifyReply): void {
     const { logger, metrics, validateResponse } = this.#options;
-    const ended = log.end();
-    const { operation, tenant, problem, logFields, refusal, durationMs, span, responseBody } = ended;
+    const { refusal, tenant, span, logFields, responseBody } = log;
+    const { id: requestId, method } = request;
     const { headersSent, writableFinished } = reply.raw;
+    const operation = log.operation?.id;
+    const problem = refusal ? Problem.named(refusal.problem) : log.problem;
     const status = refusal?.status ?? (headersSent ? reply.statusCode : 0);
+    const durationMs = performance.now() - log.startedAt;
+    const isAborted = !refusal && !writableFinished;
+    const logged = { requestId, method, operation, tenant, problem, logFields, span, status, durationMs, isAborted };
     const isUnauthenticatedError = tenant === undefined && problem !== undefined && status < 500;
     if (!isUnauthenticatedError || this.#refusals.isFirst({ status, problem: problem.example })) {
-      const isAborted = !refusal && !writableFinished;
-      logRequest(logger, { ...ended, requestId: request.id, method: request.method, status, isAborted });
+      logRequest(logger, logged);
     }
     const { label } = request.routeOptions.config;
     metrics?.countRequest({ operation: operation ?? label, status, durationMs });
@@ -76,64 +80,40 @@ export class RequestLogs {
     if (span) endSpan(span, status);
     const isContractResponse = label === undefined && !isPreflight(request);
     if (isContractResponse && !refusal && headersSent) {
-      validateResponse?.({ requestId: request.id, operation, status, headers: reply.getHeaders(), body: responseBody });
+      validateResponse?.({ requestId, operation, status, headers: reply.getHeaders(), body: responseBody });
     }
   }
 }
 
 /** Collects the data of one request for its log line, metrics and span. */
 export class RequestLog {
-  readonly #startedAt = performance.now();
+  readonly startedAt = performance.now();
+  /** Undefined until the request is routed. */
+  operation: Operation | undefined;
+  /** Undefined until the request is authenticated, as is the span. */
+  tenant: string | undefined;
+  span: Span | undefined;
+  problem: Problem | undefined;
+  logFields: OperationLogFields | undefined;
+  /** Undefined until a response is sent. */
+  responseBody: object | undefined;
+  /** Settles with the operation. Undefined if none was started. */
+  operationDone: Promise<void> | undefined;
   readonly #tracked: TrackedRequest;
-  #operation: Operation | undefined;
-  #tenant: string | undefined;
-  #span: Span | undefined;
-  #problem: Problem | undefined;
-  #logFields: OperationLogFields | undefined;
-  #responseBody: object | undefined;
-  #operationDone: Promise<void> | undefined;
 
   constructor(tracked: TrackedRequest) {
     this.#tracked = tracked;
   }
 
-  get operation(): Operation | undefined {
-    return this.#operation;
-  }
-
-  get tenant(): string | undefined {
-    return this.#tenant;
-  }
-
-  get problem(): Problem | undefined {
-    return this.#problem;
-  }
-
-  /** Whether a parser error rejected this request. */
-  get isRefused(): boolean {
-    return this.#tracked.refusal !== undefined;
-  }
-
-  get hasResponse(): boolean {
-    return this.#responseBody !== undefined;
-  }
-
-  routed(operation: Operation): void {
-    this.#operation = operation;
+  /** Set if a parser error rejected this request. */
+  get refusal(): TrackedRequest['refusal'] {
+    return this.#tracked.refusal;
   }
 
   /** Starts the span, as a child of the caller's. Unauthenticated clients can neither choose our trace IDs nor cause exports. */
   authenticated(tenant: string, traceparent: unknown): void {
-    this.#tenant = tenant;
-    this.#span = requestSpan(this.#operation!.method, this.#operation!.path, traceparent);
-  }
-
-  failed(problem: Problem): void {
-    this.#problem = problem;
-  }
-
-  responded(body: object): void {
-    this.#responseBody = body;
+    this.tenant = tenant;
+    this.span = requestSpan(this.operation!.method, this.operation!.path, traceparent);
   }
 
   /** Runs the operation in the span. RequestLogs waits for it, even if the client disconnects. */
@@ -141,32 +121,12 @@ export class RequestLog {
     run: () => Promise<OperationResponse>,
     asProblem: (error: unknown) => Problem,
   ): Promise<OperationResponse> {
-    const response = runInSpan(this.#span, run);
-    this.#operationDone = response.then(
-      ({ logFields }) => void (this.#logFields = logFields),
+    const response = runInSpan(this.span, run);
+    this.operationDone = response.then(
+      ({ logFields }) => void (this.logFields = logFields),
       // If the client has disconnected, the line is logged before the error handler gets this error.
-      (error: unknown) => void (this.#problem = asProblem(error)),
+      (error: unknown) => void (this.problem = asProblem(error)),
     );
     return response;
-  }
-
-  /** Settles with the operation. Undefined if none was started. */
-  get operationDone(): Promise<void> | undefined {
-    return this.#operationDone;
-  }
-
-  /** All collected data. */
-  end() {
-    const { refusal } = this.#tracked;
-    return {
-      operation: this.#operation?.id,
-      tenant: this.#tenant,
-      problem: refusal ? Problem.named(refusal.problem) : this.#problem,
-      logFields: this.#logFields,
-      refusal,
-      durationMs: performance.now() - this.#startedAt,
-      span: this.#span,
-      responseBody: this.#responseBody,
-    };
   }
 }

@@ -28,21 +28,12 @@ export function banner(mock: Mock, config: MockConfig, paint: Paint): string {
 }
 
 /** A line for the terminal: `400 POST /api/v1/payments/intent amountTooSmall 3 ms body/amount must be >= 0.5`. */
-export function describeRequest(
-  { method, path, status, scenario, reason, durationMs }: HandledRequest,
-  paint: Paint,
-): string {
+export function describeRequest(request: HandledRequest, paint: Paint): string {
+  const { method, path, status, scenario, reason } = request;
   const colour = status < 300 ? 'green' : status < 500 ? 'yellow' : 'red';
-  return [
-    paint(colour, String(status)),
-    method,
-    path,
-    scenario && paint('bold', scenario),
-    paint('dim', `${Math.round(durationMs)} ms`),
-    reason,
-  ]
-    .filter((part) => part)
-    .join(' ');
+  const duration = paint('dim', `${Math.round(request.durationMs)} ms`);
+  const parts = [paint(colour, String(status)), method, path, scenario && paint('bold', scenario), duration, reason];
+  return parts.filter((part) => part).join(' ');
 }
 
 /** A log destination for the terminal: prints messages only, and no request lines, which describeRequest replaces. */

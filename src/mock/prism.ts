@@ -30,11 +30,8 @@ export async function prismResponses(document: object, operations: readonly Oper
   const issues: ContractIssue[] = [];
   for (const operation of operations) {
     for (const { status, name: example, headers } of operation.examples) {
-      const request = {
-        method: operation.method.toLowerCase() as Lowercase<'POST'>,
-        url: { path: operation.path },
-        headers: {},
-      };
+      const method = operation.method.toLowerCase() as Lowercase<'POST'>;
+      const request = { method, url: { path: operation.path }, headers: {} };
       const mock = { ...config.mock, code: status, exampleKey: example };
       const result = await prism.request(request, resources, { ...config, mock })();
       const issue = (message: string, path: readonly (string | number)[] = []): ContractIssue => ({

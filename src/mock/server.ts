@@ -72,9 +72,8 @@ export async function startMock(
       swapHandlers(next, app);
       logger.info('serving the edited contract');
     } catch (error) {
-      logger.error(
-        `The edited contract can't be served; still serving the last valid one.\n${(error as Error).message}`,
-      );
+      const { message } = error as Error;
+      logger.error(`The edited contract can't be served; still serving the last valid one.\n${message}`);
     }
   }
 
@@ -102,20 +101,17 @@ async function buildMockApp(document: object, options: MockOptions): Promise<Fas
   const contract = await openContract(document, {
     notImplemented: async ({ headers }, operation) => {
       const directives = readDirectives(headers);
-      const response = chooseResponse(directives, operation, config);
+      const response = chooseResponse(directives, operation);
       const isDynamic = response.status < 300 && (directives.dynamic ?? config.dynamic);
       if (!isDynamic) return response;
-      const key = headers['idempotency-key'];
-      return { ...response, body: dynamicBody(operation, response, key?.toString()) };
+      const { schema } = operation.responses[response.status]!.content!['application/json']!;
+      const body = createDynamicData(response.body, schema, headers['idempotency-key']?.toString());
+      return { ...response, body: body as object };
     },
   });
   contract.compile();
   const prism = await prismResponses(document, contract.operations);
-  const chooseResponse = (
-    directives: Directives,
-    operation: Operation,
-    { errorRate }: MockConfig,
-  ): OperationResponse => {
+  const chooseResponse = (directives: Directives, operation: Operation): OperationResponse => {
     const named = (name: string): OperationResponse => {
       const { status, headers, body } = prism(operation, name);
       return { status, headers: { ...headers, 'Mock-Scenario': name }, body };
@@ -123,7 +119,7 @@ async function buildMockApp(document: object, options: MockOptions): Promise<Fas
     const refuse = (message: string) => ({ ...named('invalidRequest'), body: { success: false, message } });
     if (directives.issues.length > 0) return refuse(directives.issues.join('; '));
     const isOpen = directives.code === undefined && directives.example === undefined;
-    if (isOpen && Math.random() < (directives.errorRate ?? errorRate)) {
+    if (isOpen && Math.random() < (directives.errorRate ?? config.errorRate)) {
       // Only errors that a client can retry.
       const failures = operation.examples.filter(({ status }) => status === 429 || status >= 500);
       const failure = failures[Math.floor(Math.random() * failures.length)];
@@ -154,22 +150,14 @@ async function buildMockApp(document: object, options: MockOptions): Promise<Fas
   return app;
 }
 
-function dynamicBody(operation: Operation, { status, body }: OperationResponse, seed: string | undefined): object {
-  const { schema } = operation.responses[status]!.content!['application/json']!;
-  return createDynamicData(body, schema, seed) as object;
-}
-
 const acceptKey =
   (acceptedKey: string | undefined): Authenticate =>
   (apiKey) =>
     acceptedKey === undefined || apiKey === acceptedKey ? 'mock' : undefined;
 
 /** Adds `Mock-Scenario` and `Mock-Reason` to every response, and delays it. */
-function addMockHeaders(
-  app: FastifyInstance,
-  operations: readonly Operation[],
-  { config, onResponse }: MockOptions,
-): void {
+function addMockHeaders(app: FastifyInstance, operations: readonly Operation[], options: MockOptions): void {
+  const { config, onResponse } = options;
   const known = operations.flatMap(({ examples }) => examples);
   app.addHook('onSend', async (request, reply, payload) => {
     if (isMockRoute(request)) return payload;

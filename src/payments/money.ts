@@ -31,6 +31,4 @@ export function isWholeCents(dollars: number): boolean {
   return cents / 100 === dollars && cents >= 1 && cents <= MAX_CENTS;
 }
 
-function nearestCents(dollars: number): number {
-  return Math.round(dollars * 100);
-}
+const nearestCents = (dollars: number): number => Math.round(dollars * 100);

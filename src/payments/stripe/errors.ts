@@ -108,9 +108,7 @@ export function isOutOfSync({ outcome, statusCode = 0 }: Pick<Failure, 'outcome'
   return outcome === 'mismatched' || (outcome === 'unattributed' && statusCode !== 429 && statusCode < 500);
 }
 
-function isRedirect({ statusCode = 0 }: Failure): boolean {
-  return statusCode >= 300 && statusCode < 400;
-}
+const isRedirect = ({ statusCode = 0 }: Failure): boolean => statusCode >= 300 && statusCode < 400;
 
 /** Stripe-Should-Retry decides. Without it, a 429 for rate is not retried. */
 function isTemporaryRefusal({ statusCode = 0, code, headers }: Failure): boolean {
@@ -138,6 +136,4 @@ export function safeIdentifier(value: string | undefined): string | undefined {
 }
 
 /** allowed_payment_method_types[0] → allowed_payment_method_types */
-function readParameterName(param: string | undefined): string | undefined {
-  return param?.split('[', 1)[0];
-}
+const readParameterName = (param: string | undefined): string | undefined => param?.split('[', 1)[0];

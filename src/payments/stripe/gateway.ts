@@ -101,12 +101,9 @@ export function stripeGateway({
       );
     const result = await callSpan('Stripe paymentIntents.create', call, ({ outcome }) => outcome === 'created');
     if (result.outcome !== 'created' && isOutOfSync(result)) http.renewConnections();
-    onAttempt({
-      outcome: result.outcome,
-      durationMs: performance.now() - startedAt,
-      statusCode: result.statusCode,
-      requestId: safeIdentifier(result.headers['request-id']),
-    });
+    const { outcome, statusCode, headers } = result;
+    const requestId = safeIdentifier(headers['request-id']);
+    onAttempt({ outcome, durationMs: performance.now() - startedAt, statusCode, requestId });
     return result;
   }
 
@@ -192,9 +189,7 @@ function readFailure(error: unknown, order: IntentOrder): Failure {
 }
 
 /** Whether a response echoes an idempotency key, as Stripe's do. keyMismatchIn has already excluded other keys. */
-function isEchoed(headers: ResponseHeaders): boolean {
-  return headers['idempotency-key'] !== undefined;
-}
+const isEchoed = (headers: ResponseHeaders): boolean => headers['idempotency-key'] !== undefined;
 
 function keyMismatchIn(headers: ResponseHeaders, { idempotencyKey }: IntentOrder): string | undefined {
   return (headers['idempotency-key'] ?? idempotencyKey) === idempotencyKey
@@ -213,21 +208,14 @@ function pauseAfter(attempt: number, headers: ResponseHeaders): number {
 }
 
 /** Whether Stripe may still be processing the failed attempt. */
-function mayBeInProgress({ outcome }: Failure): boolean {
-  return outcome !== 'refused' && outcome !== 'unreachable';
-}
+const mayBeInProgress = ({ outcome }: Failure): boolean => outcome !== 'refused' && outcome !== 'unreachable';
 
 function gatewayError(failure: Failure, isInProgress: boolean): GatewayError {
-  const fault = classifyFailure(failure);
+  const classified = classifyFailure(failure);
   // Our own earlier attempt holds the key. The caller, who may not have sent a key, is not at fault.
-  const isOwnAttempt = fault === 'keyInUse' && isInProgress;
+  const fault = classified === 'keyInUse' && isInProgress ? 'unavailable' : classified;
   const reason = `${failure.outcome}: ${failure.reason}`;
-  return new GatewayError(
-    isOwnAttempt ? 'unavailable' : fault,
-    reason,
-    logFields(failure),
-    retryAfterSeconds(failure.headers),
-  );
+  return new GatewayError(fault, reason, logFields(failure), retryAfterSeconds(failure.headers));
 }
 
 /** Stripe's Retry-After, capped, because a proxy in between could send any value. */

@@ -221,6 +221,4 @@ function withoutMessage({ type, code, param }: Record<string, unknown>) {
   return { type: readString(type), code: readString(code), param: readString(param) };
 }
 
-function readString(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
-}
+const readString = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -19,14 +19,10 @@ export type IntentParams = Stripe.PaymentIntentCreateParams & { metadata: Record
  */
 export function intentParams(order: IntentOrder): IntentParams {
   const { cents, methodTypes } = order;
-  const params = {
-    amount: cents,
-    currency: 'usd',
-    metadata: storedMetadata(order),
-  } satisfies Stripe.PaymentIntentCreateParams;
+  const params: IntentParams = { amount: cents, currency: 'usd', metadata: storedMetadata(order) };
   if (methodTypes === undefined) return params;
   // Never empty here: the SDK drops an empty list, and Stripe would then offer every type.
-  return { ...params, allowed_payment_method_types: [...methodTypes] } satisfies Stripe.PaymentIntentCreateParams;
+  return { ...params, allowed_payment_method_types: [...methodTypes] };
 }
 
 /**
