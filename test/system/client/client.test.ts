@@ -29,7 +29,7 @@ describe.each([
   ['the live server', () => live],
   ['the mock', () => mock],
 ])('on %s', (_name, target) => {
-  it('a payment is its secret', async () => {
+  it('a payment returns its secret', async () => {
     const result = await createClient(target()).createPaymentIntent(payment);
     expect(result).toMatchObject({
       ok: true,
@@ -39,13 +39,13 @@ describe.each([
     expect(result.requestId).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('a refusal is its name, its status and its words', async () => {
+  it('a refusal returns its name, its status and its body', async () => {
     const result = await createClient(target()).createPaymentIntent({ amount: 0.1 });
     const { status, body } = findProblem('amountTooSmall');
     expect(result).toMatchObject({ ok: false, problem: { name: 'amountTooSmall', status, body }, attempts: 1 });
   });
 
-  it('a wrong key is said so, once', async () => {
+  it('a wrong key is reported without a retry', async () => {
     const result = await createClient(target(), { apiKey: 'cv_wrong' }).createPaymentIntent(payment);
     expect(result).toMatchObject({ ok: false, problem: { name: 'invalidApiKey', status: 401 }, attempts: 1 });
   });
@@ -54,7 +54,7 @@ describe.each([
 describe('on the mock', () => {
   const failures = scenarios.filter(({ status }) => status >= 400);
 
-  it('knows every failure of the contract by its name', async () => {
+  it('recognizes every failure of the contract', async () => {
     const client = createClient(mock, { attempts: 1 });
     const seen = await Promise.all(
       failures.map(async ({ example }) => {
@@ -67,9 +67,9 @@ describe('on the mock', () => {
   });
 
   it.each(failures.map(({ example, status }) => [example, status] as const))(
-    'asks again after %s (%d) where the contract says so, and only there',
+    'retries after %s (%d) only where the contract says so',
     async (example, status) => {
-      const again = [
+      const retried = [
         'requestTimeout',
         'idempotencyKeyInUse',
         'tooManyRequests',
@@ -78,7 +78,7 @@ describe('on the mock', () => {
       ];
       const client = createClient(mock, { attempts: 2 });
       const result = await client.createPaymentIntent(payment, { headers: { 'Mock-Scenario': example } });
-      expect(result).toMatchObject({ problem: { status }, attempts: again.includes(example) ? 2 : 1 });
+      expect(result).toMatchObject({ problem: { status }, attempts: retried.includes(example) ? 2 : 1 });
     },
   );
 });
@@ -88,14 +88,14 @@ const outage = (count: number) =>
   Array.from({ length: count * 3 }, () => ({ kind: 'status', status: 500, effect: 'none' }) as const);
 
 describe('on the live server, with faults of Stripe', () => {
-  it('an outage is outlived, and the payment is made once', async () => {
+  it('a payment survives an outage, and is made once', async () => {
     live.stripe.play(...outage(1));
     const result = await createClient(live).createPaymentIntent(payment);
     expect(result).toMatchObject({ ok: true, attempts: 2 });
     expect(live.stripe.ledger.intentCount).toBe(1);
   });
 
-  it('one whose answer was lost is found again under its key, not made again', async () => {
+  it('a payment whose response was lost is replayed under its key, not made again', async () => {
     const client = createClient(live);
     const first = await client.createPaymentIntent(payment);
     const again = await client.createPaymentIntent(payment, { idempotencyKey: first.idempotencyKey });
@@ -109,7 +109,7 @@ describe('on the live server, with faults of Stripe', () => {
     expect(live.stripe.ledger.intentCount).toBe(2);
   });
 
-  it('a key for another payment is a refusal of its own', async () => {
+  it('a key of another payment is refused', async () => {
     const client = createClient(live);
     await client.createPaymentIntent(payment, { idempotencyKey: 'order-7' });
     const other = await client.createPaymentIntent({ amount: 5 }, { idempotencyKey: 'order-7' });
@@ -133,10 +133,10 @@ async function network(...plays: RequestListener[]) {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const said = (name: string) => request.headers[name]?.toString();
+      const header = (name: string) => request.headers[name]?.toString();
       seen.push({
-        key: said('idempotency-key'),
-        apiKey: said('cv-api-key'),
+        key: header('idempotency-key'),
+        apiKey: header('cv-api-key'),
         body: Buffer.concat(chunks).toString(),
       });
       plays[Math.min(seen.length, plays.length) - 1]!(request, response);
@@ -156,13 +156,13 @@ async function network(...plays: RequestListener[]) {
 }
 
 const created = scenarios.find(({ example }) => example === 'created')!.body;
-const answer =
+const respond =
   (status: number, body: object | string, headers: Record<string, string> = {}): RequestListener =>
   (_request, response) => {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(text);
   };
-const good = answer(200, created);
+const good = respond(200, created);
 const reset: RequestListener = (request) => request.socket.resetAndDestroy();
 const silent: RequestListener = () => {};
 const cut: RequestListener = (_request, response) => {
@@ -173,10 +173,10 @@ const cut: RequestListener = (_request, response) => {
 describe('on a network that fails', () => {
   it.each<[string, RequestListener]>([
     ['a reset', reset],
-    ['an answer that is cut', cut],
-    ['a success that is no JSON', answer(200, '<html>', { 'Content-Type': 'text/html' })],
-    ["a proxy's 502", answer(502, '<html>Bad gateway')],
-  ])('asks again after %s, with the same key and body', async (_what, failure) => {
+    ['a response that is cut', cut],
+    ['a success that is no JSON', respond(200, '<html>', { 'Content-Type': 'text/html' })],
+    ["a proxy's 502", respond(502, '<html>Bad gateway')],
+  ])('retries after %s, with the same key and body', async (_what, failure) => {
     const { seen, client } = await network(failure, failure, good);
     expect(await client().createPaymentIntent(payment)).toMatchObject({ ok: true, attempts: 3 });
     expect(new Set(seen.map(({ key, apiKey, body }) => `${key} ${apiKey} ${body}`)).size).toBe(1);
@@ -187,7 +187,7 @@ describe('on a network that fails', () => {
     });
   });
 
-  it('asks again after an attempt without an answer', async () => {
+  it('retries after an attempt without a response', async () => {
     const { client } = await network(silent, good);
     expect(await client({ attemptMs: 100 }).createPaymentIntent(payment)).toMatchObject({ ok: true, attempts: 2 });
   });
@@ -199,7 +199,7 @@ describe.each([301, 302, 303, 307, 308])('a redirect with %d', (status) => {
     ['a fetch of its own', { fetch: (request) => globalThis.fetch(request) }],
   ])('is a result, and nothing reaches the other origin by %s', async (_by, options) => {
     const other = await network(good);
-    const { seen, client } = await network(answer(status, 'moved', { Location: `${other.baseUrl}/elsewhere` }));
+    const { seen, client } = await network(respond(status, 'moved', { Location: `${other.baseUrl}/elsewhere` }));
     const result = await client(options).createPaymentIntent(payment);
     expect(result).toMatchObject({
       ok: false,
@@ -211,7 +211,7 @@ describe.each([301, 302, 303, 307, 308])('a redirect with %d', (status) => {
   });
 
   it('is not followed within its origin either', async () => {
-    const { seen, client } = await network(answer(status, '', { Location: '/elsewhere' }), good);
+    const { seen, client } = await network(respond(status, '', { Location: '/elsewhere' }), good);
     expect(await client().createPaymentIntent(payment)).toMatchObject({ ok: false, problem: { status }, attempts: 1 });
     expect(seen.length).toBe(1);
   });

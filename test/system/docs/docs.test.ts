@@ -1,4 +1,4 @@
-/** What is served at /docs, looked at without a browser; test/browser/ uses it with one. */
+/** The API reference of the whole server, without a browser; test/browser/ uses one. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ import { send } from '../../support/exchange.ts';
 import { liveTarget, mockTarget, type Target } from '../../support/targets.ts';
 import { respondWithFirstExample } from '../../support/engine.ts';
 
-const ask = (baseUrl: string, path: string, headers: Record<string, string> = {}, method = 'GET') =>
+const request = (baseUrl: string, path: string, headers: Record<string, string> = {}, method = 'GET') =>
   send(baseUrl, { method, path, headers: Object.entries({ Host: 'docs.test', ...headers }) });
 
 const SCALAR = `docs/scalar-${manifest.dependencies['@scalar/fastify-api-reference']}.js`;
@@ -33,21 +33,21 @@ describe.each(Object.entries(targets))('the reference of %s', (_name, start) => 
   let page: string;
   beforeAll(async () => {
     target = await start();
-    page = (await ask(target.baseUrl, '/docs')).text;
+    page = (await request(target.baseUrl, '/docs')).text;
   });
   afterAll(() => target.close());
 
-  it('is a page that names files of its own only, and all of them are there', async () => {
+  it('is a page of files of its own only, all of which exist', async () => {
     const named = [...page.matchAll(/(?:src|href|data-document)="([^"]+)"/g)].map(([, address]) => address!);
     expect(named).toEqual(expect.arrayContaining([SCALAR, 'docs/page.js', 'docs/page.css', 'docs/openapi.json']));
-    const responses = await Promise.all(named.map((name) => ask(target.baseUrl, `/${name}`)));
+    const responses = await Promise.all(named.map((name) => request(target.baseUrl, `/${name}`)));
     expect(responses.map(({ status }) => status)).toEqual(named.map(() => 200));
     // The policy allows no inline scripts and no handlers.
     expect(page).not.toMatch(/<script(?![^>]* src=)|<style| style=| on\w+=/);
   });
 
-  it('has every answer by name, with its message, and the change log last', async () => {
-    const { info } = JSON.parse((await ask(target.baseUrl, '/docs/openapi.json')).text);
+  it('lists every example with its message, and the change log last', async () => {
+    const { info } = JSON.parse((await request(target.baseUrl, '/docs/openapi.json')).text);
     const rows = scenarios.map(({ status, example, body }) => {
       const { message, error } = body as { message?: string; error?: string };
       return `| ${status} | \`${example}\` | **${message ?? error}**<br>`;
@@ -62,8 +62,8 @@ describe.each(Object.entries(targets))('the reference of %s', (_name, start) => 
     ['GET', '/docs/../package.json'],
     ['GET', '/docs/%2e%2e/package.json'],
     ['GET', '/'],
-  ])('changes nothing else: %s %s is not found', async (method, path) => {
-    expect(await ask(target.baseUrl, path, {}, method)).toMatchObject({
+  ])('leaves other paths alone: %s %s is not found', async (method, path) => {
+    expect(await request(target.baseUrl, path, {}, method)).toMatchObject({
       status: 404,
       text: '{"success":false,"message":"Not found"}',
     });
@@ -74,23 +74,23 @@ describe('the setting', () => {
   it('off: the live server knows no such path', async () => {
     const target = await liveTarget();
     const responses = await Promise.all(
-      ['/docs', '/docs/', '/docs/openapi.json'].map((path) => ask(target.baseUrl, path)),
+      ['/docs', '/docs/', '/docs/openapi.json'].map((path) => request(target.baseUrl, path)),
     );
     await target.close();
     expect(responses.map(({ status }) => status)).toEqual([404, 404, 404]);
   });
 
-  it("where Stripe's key is a live one, the playground asks the reader's own mock, until they choose another", async () => {
+  it("with a live key of Stripe, the playground sends requests to the reader's own mock by default", async () => {
     const target = await liveTarget({ DOCS: 'on', STRIPE_SECRET_KEY: 'sk_live_1' });
-    const { text } = await ask(target.baseUrl, '/docs/openapi.json');
-    const page = await ask(target.baseUrl, '/docs');
+    const { text } = await request(target.baseUrl, '/docs/openapi.json');
+    const page = await request(target.baseUrl, '/docs');
     await target.close();
     expect(JSON.parse(text).servers).toEqual([localMock.server, ...document.servers]);
     expect(page.text).toContain('data-api-key="YOUR_SECRET_KEY_HERE"');
   });
 });
 
-it('counts as one thing in the metrics, whatever is asked for', async () => {
+it('is one operation in the metrics, whatever file is requested', async () => {
   const measures = createMetrics();
   const contract = await openContract(document, { notImplemented: respondWithFirstExample });
   const app = await buildApp({
@@ -101,7 +101,7 @@ it('counts as one thing in the metrics, whatever is asked for', async () => {
   });
   registerDocs(app, { document, ...localMock });
   const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 });
-  for (const path of ['/docs', '/docs/page.css', '/docs/page.css?x=1', '/docs/none']) await ask(baseUrl, path);
+  for (const path of ['/docs', '/docs/page.css', '/docs/page.css?x=1', '/docs/none']) await request(baseUrl, path);
   const counts = async () =>
     (await measures.text()).split('\n').filter((line) => line.startsWith('http_requests_total{'));
   await expect
@@ -114,7 +114,7 @@ it('counts as one thing in the metrics, whatever is asked for', async () => {
   await app.close();
 });
 
-it('the static site holds the same files, and says where it stands', async () => {
+it('the static site has the same files, and prints its address', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'docs-site-'));
   const script = fileURLToPath(new URL('../../../src/tools/docsSite.ts', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [script, folder]);

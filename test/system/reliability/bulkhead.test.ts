@@ -52,8 +52,8 @@ it('a tenant with a payment each 200 ms is paid, beside one that uses its limit 
 
 const LONG_QUEUE = { STRIPE_MAX_IN_FLIGHT: '1', STRIPE_QUEUE_TIMEOUT_MS: '4000' };
 
-describe.concurrent('with one place and a long queue', () => {
-  it('30 clients that leave while their payments wait have no intent, and the log says so', async () => {
+describe.concurrent('with one place and a long queue time', () => {
+  it('payments of 30 clients that leave while they are queued create no intent, and are logged', async () => {
     const server = await observedServer(LONG_QUEUE);
     server.stripe.play({ kind: 'delay', delayMs: 3_000, effect: 'kept' });
     const first = server.pay();
@@ -80,7 +80,7 @@ describe.concurrent('with one place and a long queue', () => {
     expect(shed).toBe(0);
   });
 
-  it('a payment that waited long has its response within the deadline all the same', async () => {
+  it('a payment that was queued long still gets its response within the deadline', async () => {
     const server = await observedServer(LONG_QUEUE);
     server.stripe.play({ kind: 'delay', delayMs: 2_500, effect: 'kept' }, { kind: 'hang', effect: 'none' });
     const first = server.pay();

@@ -1,4 +1,4 @@
-/** A restart drops nobody: what was asked is answered, then the process ends, and in time. */
+/** A restart loses no request: every complete request gets its response, then the process exits, and in time. */
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it, onTestFinished, vi } from 'vitest';
@@ -39,29 +39,29 @@ async function connected(url: string): Promise<RawClient> {
 const outcomes = (client: RawClient) =>
   client.received().responses.map(({ status, headers }) => [status, headers['connection']]);
 
-/** Asks again and again, each time over the connection it has, until the balancer says stop. */
-async function askUntil(isOver: () => boolean, url: string): Promise<string[]> {
+/** Sends payments over one connection, and over a new one after each Connection: close, until it is told to stop. */
+async function payUntil(isOver: () => boolean, url: string): Promise<string[]> {
   const responses: string[] = [];
   let client = rawClient(url);
-  for (let asked = 1; !isOver(); asked += 1) {
+  for (let count = 1; !isOver(); count += 1) {
     client.send(good);
-    const { status, headers } = await client.response(asked);
+    const { status, headers } = await client.response(count);
     responses.push(`${status} ${headers['connection']}`);
     if (headers['connection'] === 'close') {
       await client.closed;
       client = rawClient(url);
-      asked = 0;
+      count = 0;
     }
   }
   client.socket.destroy();
   return responses;
 }
 
-it.concurrent('under load nobody fails, the answers say close, and readyz says 503 while the port still accepts', async () => {
+it.concurrent('under load no request fails, responses say Connection: close, and /readyz says 503 while the port still accepts', async () => {
   const live = await liveServer();
   slowly(live, 20);
   let isOver = false;
-  const load = Promise.all(Array.from({ length: 12 }, () => askUntil(() => isOver, live.url)));
+  const load = Promise.all(Array.from({ length: 12 }, () => payUntil(() => isOver, live.url)));
   await vi.waitUntil(() => live.stripe.ledger.intentCount > 100, PATIENT);
   expect((await fetch(`${live.adminUrl}/readyz`)).status).toBe(200);
 
@@ -85,7 +85,7 @@ it.concurrent('under load nobody fails, the answers say close, and readyz says 5
   expect(live.stripe.ledger.intentCount - before).toBeGreaterThan(50);
 });
 
-it.concurrent('requests that came together are all answered, and only the last answer says close', async () => {
+it.concurrent('pipelined requests all get a response, and only the last says Connection: close', async () => {
   const live = await liveServer();
   slowly(live, 100);
   const client = await connected(live.url);
@@ -100,7 +100,7 @@ it.concurrent('requests that came together are all answered, and only the last a
   await stopped;
 });
 
-it.concurrent('what came whole in time is finished: half-sent requests, and responses that take longer than the drain', async () => {
+it.concurrent('requests that are completed in time get a response, even one that takes longer than the drain', async () => {
   const live = await liveServer();
   const [inTime, slow, kept] = await Promise.all([1, 2, 3].map(() => connected(live.url)));
   kept!.send(good);
@@ -109,7 +109,7 @@ it.concurrent('what came whole in time is finished: half-sent requests, and resp
   const stopped = live.stop();
   await delay(DRAIN_MS / 2);
   slowly(live, DRAIN_MS);
-  // Behind the whole ones, so that nobody takes its refusal for theirs: it has none.
+  // Behind complete requests it gets no 408, which would be taken for their response.
   slow!.send(Buffer.concat([good, good, halfSent]));
   await vi.waitUntil(() => live.stripe.ledger.intentCount === 3, PATIENT);
   live.stripe.playWith(undefined);
@@ -130,7 +130,7 @@ it.concurrent('what came whole in time is finished: half-sent requests, and resp
   ]);
 });
 
-it.concurrent('half-sent requests get 408 when the drain is over, have no effect though the rest comes, and hold up nobody', async () => {
+it.concurrent('half-sent requests get 408 at the end of the drain, have no effect even if the rest comes, and do not delay the exit', async () => {
   const live = await liveServer();
   const [idle, silent, inHead, inBody, late] = await Promise.all([1, 2, 3, 4, 5].map(() => connected(live.url)));
   idle!.send(good);
@@ -161,7 +161,7 @@ it.concurrent('half-sent requests get 408 when the drain is over, have no effect
   expect(live.log.at(-1)).toMatchObject({ msg: 'closed' });
 });
 
-it.concurrent('a process ends with 0 behind its last answer, and a second SIGTERM cuts nobody', async () => {
+it.concurrent('a process exits with 0 after its last response, and a second SIGTERM cuts no request', async () => {
   const stripe = await startFakeStripe();
   const child = await observedProcess(stripe.url, settings({ DRAIN_MS: `${DRAIN_MS}` }));
   slowly({ stripe }, DRAIN_MS + 1_000);
@@ -179,7 +179,7 @@ it.concurrent('a process ends with 0 behind its last answer, and a second SIGTER
 });
 
 it.concurrent.each(['exception', 'rejection'] as const)(
-  'an unhandled %s is logged without its words, those who wait are answered, and the process ends with 1',
+  'an unhandled %s is logged without its message, requests in progress get their responses, and the process exits with 1',
   async (kind) => {
     const stripe = await startFakeStripe();
     const child = await observedProcess(stripe.url, settings({ DRAIN_MS: '300' }));
@@ -195,7 +195,7 @@ it.concurrent.each(['exception', 'rejection'] as const)(
   },
 );
 
-it.concurrent('a fault in the middle of a drain still ends with 1', async () => {
+it.concurrent('a fatal error in the middle of a drain still exits with 1', async () => {
   const stripe = await startFakeStripe();
   const child = await observedProcess(stripe.url, settings({ DRAIN_MS: '500' }));
   const ended = child.end();

@@ -1,4 +1,4 @@
-/** Any bytes get an answer of the contract's or a closed connection: never a 5xx, never an echo, never a call to Stripe. */
+/** Any bytes get a response of the contract or a closed connection: never a 5xx, an echo, or a call to Stripe. */
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openContract } from '../../../src/contract/engine.ts';
@@ -20,7 +20,7 @@ import {
 
 const intent = operations.find(({ operationId }) => operationId === 'createPaymentIntent')!;
 
-/** Stands in the odd part of a request, and must not stand in an answer. */
+/** Part of a malformed request, and never of a response. */
 const CANARY = 'zqcanary';
 
 const GOOD_BODY = '{"amount":100}';
@@ -54,7 +54,7 @@ const sized = (body: Uint8Array): Bytes => framed([`Content-Length: ${body.lengt
 const good = request({});
 const utf16 = Buffer.from(`\ufeff${GOOD_BODY}`, 'utf16le');
 
-/** What is sent, and the status of each answer. Behind them our side ends, and so must the server's. */
+/** What is sent, and the status of each response. Then our side closes, and so must the server's. */
 const rows: Record<string, [Bytes, ...statuses: number[]]> = {
   // Where a message ends
   'Content-Length beside Transfer-Encoding': [
@@ -75,30 +75,30 @@ const rows: Record<string, [Bytes, ...statuses: number[]]> = {
   'empty lines behind a request': [both(good, () => '\r\n\r\n'), 200],
   'a chunk extension': [chunked(`e;${CANARY}=1\r\n${GOOD_BODY}\r\n0\r\n\r\n`), 200],
   'a chunk extension of 20 KiB': [chunked(`e;${'x'.repeat(20 * 1024)}\r\n${GOOD_BODY}\r\n0\r\n\r\n`), 400],
-  'a chunk size that is none': [chunked(`${CANARY}\r\n${GOOD_BODY}\r\n0\r\n\r\n`), 400],
+  'a malformed chunk size': [chunked(`${CANARY}\r\n${GOOD_BODY}\r\n0\r\n\r\n`), 400],
   'a negative chunk size': [chunked(`-1\r\n${GOOD_BODY}\r\n0\r\n\r\n`), 400],
   'a chunk size beyond 64 bits': [chunked('fffffffffffffffff\r\n'), 400],
   'a chunk without its end': [chunked(`e\r\n${GOOD_BODY}0\r\n\r\n`), 400],
   'chunks with bare line feeds': [chunked(`e\n${GOOD_BODY}\n0\n\n`), 400],
   trailers: [chunked(`e\r\n${GOOD_BODY}\r\n0\r\nX-Trailer: ${CANARY}\r\n\r\n`), 200],
   'trailers of 20 KiB': [chunked(`e\r\n${GOOD_BODY}\r\n0\r\nX-Trailer: ${'x'.repeat(20 * 1024)}\r\n\r\n`), 431],
-  'chunks that never end': [chunked(`e\r\n${GOOD_BODY}\r\n`), 400],
+  'chunks without a last one': [chunked(`e\r\n${GOOD_BODY}\r\n`), 400],
   'the transfer coding identity': [framed(['Transfer-Encoding: identity', 'Content-Length: 14']), 400],
   'chunked, but not last': [framed(['Transfer-Encoding: chunked, gzip'], GOOD_CHUNKS), 400],
   'chunked twice': [framed(['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'], GOOD_CHUNKS), 400],
-  'a transfer coding that there is not': [framed([`Transfer-Encoding: ${CANARY}`], GOOD_CHUNKS), 400],
+  'an unknown transfer coding': [framed([`Transfer-Encoding: ${CANARY}`], GOOD_CHUNKS), 400],
 
   // Behind a good request
   'two requests at once': [both(good, good), 200, 200],
   'a good request and garbage': [both(good, () => `${CANARY}\r\n\r\n`), 200],
   'a good request and a bad length': [both(good, framed(['Content-Length: x'])), 200],
-  'a good request and a chunk size that is none': [both(good, chunked('zz\r\n')), 200],
+  'a good request and a malformed chunk size': [both(good, chunked('zz\r\n')), 200],
   'a good request and a header flood': [both(good, request({ more: [`X: ${'x'.repeat(100 * 1024)}`] })), 200],
   'a good request and CONNECT': [both(good, () => 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'), 200],
   'a good request that closes, and garbage': [both(request({ more: ['Connection: close'] }), () => CANARY), 200],
 
   // Encodings
-  'UTF-8 that is none': [sized(Buffer.from([...Buffer.from('{"amount":100,"a":"'), 0xff, 0x22, 0x7d])), 400],
+  'malformed UTF-8': [sized(Buffer.from([...Buffer.from('{"amount":100,"a":"'), 0xff, 0x22, 0x7d])), 400],
   'a byte order mark, which is ignored': [sized(Buffer.from(`\ufeff${GOOD_BODY}`)), 200],
   'UTF-16 in little endian': [sized(utf16), 400],
   'UTF-16 in big endian': [sized(Buffer.from(utf16).swap16()), 400],
@@ -131,7 +131,7 @@ const rows: Record<string, [Bytes, ...statuses: number[]]> = {
   'a target of 20 KiB': [request({ target: `/${CANARY.repeat(2560)}` }), 431],
 
   // Methods
-  'a method that there is not': [request({ method: CANARY.toUpperCase() }), 400],
+  'an unknown method': [request({ method: CANARY.toUpperCase() }), 400],
   'a method in lower case': [request({ method: 'post' }), 400],
   CONNECT: [request({ method: 'CONNECT', target: `${CANARY}:80` }), 400],
   TRACE: [request({ method: 'TRACE', more: [`X-A: ${CANARY}`] }), 405],
@@ -154,7 +154,7 @@ const rows: Record<string, [Bytes, ...statuses: number[]]> = {
     framed(['Content-Length: 10000000', 'Expect: 100-continue'], ''),
     413,
   ],
-  'an expectation that nobody meets': [request({ more: [`Expect: ${CANARY}`] }), 417],
+  'an unsupported expectation': [request({ more: [`Expect: ${CANARY}`] }), 417],
   'an upgrade to WebSocket, which is not taken': [
     request({ more: ['Connection: Upgrade', 'Upgrade: websocket'] }),
     200,
@@ -166,7 +166,7 @@ const rows: Record<string, [Bytes, ...statuses: number[]]> = {
   'empty lines': [() => '\r\n\r\n'],
 };
 
-/** Answers with a body; what HEAD and 100 get has none. */
+/** For responses with a body. */
 function expectEnvelope(response: RawResponse): void {
   expectDocumented(response, intent);
   expect(response.headers).toMatchObject({
@@ -187,20 +187,23 @@ describe.each([
   });
   afterAll(() => target.close());
 
-  it.each(Object.entries(rows))('answers in the envelope, and ends: %s', async (_title, [bytes, ...statuses]) => {
-    const before = target.stripe?.ledger.intentCount ?? 0;
-    const { responses, rest, ending } = await exchange(target.baseUrl, bytes(target.apiKey));
-    expect({ statuses: responses.map(({ status }) => status), rest, ending }).toEqual({
-      statuses,
-      rest: '',
-      ending: 'ended',
-    });
-    responses.filter(({ status }) => status !== 100).forEach(expectEnvelope);
-    const created = statuses.filter((status) => status === 200).length;
-    expect((target.stripe?.ledger.intentCount ?? created) - before).toBe(created);
-    const { responses: after } = await exchange(target.baseUrl, rawRequest(target.apiKey, { body: '{}' }));
-    expect(after[0]!.status).toBe(400);
-  });
+  it.each(Object.entries(rows))(
+    'gets the responses of the contract and a closed connection: %s',
+    async (_title, [bytes, ...statuses]) => {
+      const before = target.stripe?.ledger.intentCount ?? 0;
+      const { responses, rest, ending } = await exchange(target.baseUrl, bytes(target.apiKey));
+      expect({ statuses: responses.map(({ status }) => status), rest, ending }).toEqual({
+        statuses,
+        rest: '',
+        ending: 'ended',
+      });
+      responses.filter(({ status }) => status !== 100).forEach(expectEnvelope);
+      const created = statuses.filter((status) => status === 200).length;
+      expect((target.stripe?.ledger.intentCount ?? created) - before).toBe(created);
+      const { responses: after } = await exchange(target.baseUrl, rawRequest(target.apiKey, { body: '{}' }));
+      expect(after[0]!.status).toBe(400);
+    },
+  );
 });
 
 // At the same time: they wait for time limits.
@@ -279,7 +282,7 @@ describe('a body in tiny chunks', () => {
       body: CHUNK.repeat(count),
     });
 
-  it('disturbs nobody and takes little memory, from 60 connections of a tenant and 40 of strangers', async () => {
+  it('does not slow others and takes little memory, from 60 connections with a key and 40 without', async () => {
     const stripe = await startFakeStripe();
     const server = await observedProcess(stripe.url, settings({ NODE_OPTIONS: '--max-old-space-size=384' }));
     onTestFinished(async () => {
@@ -304,7 +307,7 @@ describe('a body in tiny chunks', () => {
     }
     latenciesMs.sort((one, other) => one - other);
     const metrics = async () => (await fetch(`${server.adminUrl}/metrics`)).text();
-    // Whoever sent too many has been told so; the others may still send the rest.
+    // Those with too many chunks have got their response; the others may still send the rest.
     const text = await vi.waitFor(async () => {
       const now = await metrics();
       expect([countOf(now, 413), countOf(now, 401)]).toEqual([30, 40]);
@@ -325,14 +328,15 @@ const countOf = (metrics: string, status: number) =>
 
 const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
 
-describe('hundreds of odd clients', () => {
-  it('leave nothing behind: no connection, no listener, no timer', async () => {
+describe('hundreds of malformed requests', () => {
+  it('leave no connection and no timer', async () => {
     const target = await liveTarget();
     const ends = serverEnds(target.baseUrl);
     await exchange(target.baseUrl, rawRequest(target.apiKey));
     const before = timers();
-    const odd = Object.values(rows).map(([bytes]) => bytes(target.apiKey));
-    for (let round = 0; round < 3; round += 1) await Promise.all(odd.map((bytes) => exchange(target.baseUrl, bytes)));
+    const requests = Object.values(rows).map(([bytes]) => bytes(target.apiKey));
+    for (let round = 0; round < 3; round += 1)
+      await Promise.all(requests.map((bytes) => exchange(target.baseUrl, bytes)));
     await vi.waitUntil(() => ends.open.size === 0, { timeout: 2_000 });
     expect(timers()).toBeLessThanOrEqual(before + 2);
     ends.stop();

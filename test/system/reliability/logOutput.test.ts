@@ -1,4 +1,4 @@
-/** The log as a process writes it: to standard output, which somebody reads, or doesn't, or whose disk is full. */
+/** The log of a process on standard output: with a reader, with a stopped or closed one, or on a full disk. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync } from 'node:fs';
@@ -15,10 +15,10 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const LOG = new URL('../../../src/observability/log.ts', import.meta.url).href;
 const SERVER = fileURLToPath(new URL('../../support/observedProcess.ts', import.meta.url));
 
-/** Slow starts of others must not fail a test. */
+/** For slow starts on a busy machine. */
 const PATIENT = { timeout: 40_000, interval: 20 };
 
-/** Takes nothing: each write fails with ENOSPC. Linux has it. */
+/** On Linux, a file to which each write fails with ENOSPC. */
 const FULL = '/dev/full';
 const hasFull = existsSync(FULL);
 
@@ -29,7 +29,7 @@ afterAll(() => Promise.all(cleanups.map((cleanUp) => cleanUp())));
 /** So many payments leave more lines than the pipe to a reader takes. */
 const STOPPED_AFTER = 1_000;
 
-/** Where a process writes: a descriptor, or a pipe that nobody reads until the test does. */
+/** Where a process writes: a descriptor, or a pipe that the test reads when it wants to. */
 type Output = number | 'pipe';
 
 /** Runs the script with `log` open. */
@@ -44,20 +44,20 @@ function run(script: string, { stdout = 'pipe', stderr = 'pipe' }: { stdout?: Ou
 }
 
 describe.concurrent('the log of a process', () => {
-  it('is there a moment later, however little it is', async () => {
+  it('is written a moment later, even one line', async () => {
     const { stdout } = run(`log.info('one'); setInterval(() => {}, 1000);`);
     const [line] = (await once(stdout!, 'data')) as [Buffer];
     expect(JSON.parse(line.toString())).toMatchObject({ msg: 'one' });
   });
 
-  it('has an error at once, with all that came before it, whatever the process does next', async () => {
+  it('is written at once for an error, with all lines before it, even if the process blocks', async () => {
     const { stdout } = run(`log.info('one'); log.error('two'); for (;;);`);
     const [lines] = (await once(stdout!, 'data')) as [Buffer];
     expect(linesIn(lines.toString())).toMatchObject([{ msg: 'one' }, { msg: 'two' }]);
   });
 
   it.each(['process.exit(3)', `setImmediate(() => { throw new Error('broken'); })`])(
-    'is whole when the process ends: %s',
+    'is complete when the process exits: %s',
     async (end) => {
       const { stdout } = run(`for (let line = 1; line <= 1000; line += 1) log.info({ line }, 'one of many'); ${end};`);
       const lines = (await text(stdout!)).trim().split('\n');
@@ -80,7 +80,7 @@ describe.concurrent('the log of a process', () => {
     expect(Number(await text(stderr!))).toBeLessThan(250);
   });
 
-  it('holds up the end of the process for a moment only, while its reader has stopped', async () => {
+  it('delays the exit of the process only briefly while its reader has stopped', async () => {
     const child = run(`
       for (let line = 0; line < 1000; line += 1) log.info('x'.repeat(1000));
       log.fatal('the last one');
@@ -93,7 +93,7 @@ describe.concurrent('the log of a process', () => {
   it.each([
     ...(hasFull ? [['full', () => ({ stdout: openSync(FULL, 'w'), stderr: openSync(FULL, 'w') })] as const] : []),
     ['gone', () => ({})] as const,
-  ])('takes no process with it when standard output and standard error are %s', async (_what, outputs) => {
+  ])('does not end the process when standard output and standard error are %s', async (_what, outputs) => {
     const child = run(
       `console.log('ours'); console.error('ours'); process.emitWarning('of Node');
       for (let line = 0; line < 1000; line += 1) log.error('line');
@@ -109,13 +109,16 @@ describe.concurrent('the log of a process', () => {
 
 // One after another: each has the machine for its payments.
 describe('a server whose log can not be written', () => {
-  it.runIf(hasFull)('answers every payment while the disk is full, counts the lines, and drains', async () => {
-    const server = await serveInto(openSync(FULL, 'w'));
-    expect(await server.payments(2_000)).toEqual({ 200: 2_000 });
-    expect(await server.isAlive()).toBe(true);
-    expect(await server.droppedLines()).toBeGreaterThan(1_500);
-    expect(await server.end('SIGTERM')).toEqual([0, null]);
-  });
+  it.runIf(hasFull)(
+    'responds to every payment while the disk is full, counts the dropped lines, and drains',
+    async () => {
+      const server = await serveInto(openSync(FULL, 'w'));
+      expect(await server.payments(2_000)).toEqual({ 200: 2_000 });
+      expect(await server.isAlive()).toBe(true);
+      expect(await server.droppedLines()).toBeGreaterThan(1_500);
+      expect(await server.end('SIGTERM')).toEqual([0, null]);
+    },
+  );
 
   it('writes lines again once the disk has room', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'log-'));
@@ -138,7 +141,7 @@ describe('a server whose log can not be written', () => {
     expect(after.slice(-2).map(({ msg }) => msg)).toEqual(expect.arrayContaining(['draining', 'closed']));
   });
 
-  it('answers while the reader has stopped, and keeps the lines until the reader goes on', async () => {
+  it('responds while the reader has stopped, and keeps the lines until it continues', async () => {
     const server = await serveInto('pipe');
     expect(await server.payments(STOPPED_AFTER)).toEqual({ 200: STOPPED_AFTER });
     expect(await server.isAlive()).toBe(true);
@@ -163,7 +166,7 @@ describe('a server whose log can not be written', () => {
       (server) => Array.from({ length: 100 }, () => server.child.send(['rejection', 'zqcanary'])),
       1,
     ],
-  ])('answers who waits, and ends in time, while the reader has stopped: %s', async (_what, breakIt, code) => {
+  ])('sends due responses, and exits in time, while the reader has stopped: %s', async (_what, breakIt, code) => {
     const server = await serveInto('pipe');
     expect(await server.payments(STOPPED_AFTER)).toEqual({ 200: STOPPED_AFTER });
     server.stripe.playWith(() => ({ kind: 'delay', delayMs: 500, effect: 'kept' }));
@@ -175,14 +178,14 @@ describe('a server whose log can not be written', () => {
     expect(await exit).toEqual([code, null]);
   });
 
-  it('ends by itself after an unhandled rejection, while the reader has stopped', async () => {
+  it('exits after an unhandled rejection while the reader has stopped', async () => {
     const server = await serveInto('pipe');
     expect(await server.payments(STOPPED_AFTER)).toEqual({ 200: STOPPED_AFTER });
     server.child.send(['rejection', 'zqcanary']);
     expect(await exitOf(server.child)).toEqual([1, null]);
   });
 
-  it('answers once the reader is gone, counts the lines, and drains', async () => {
+  it('responds after the reader has closed, counts the dropped lines, and drains', async () => {
     const server = await serveInto('pipe');
     server.child.stdout!.destroy();
     expect(await server.payments(500)).toEqual({ 200: 500 });
@@ -194,7 +197,7 @@ describe('a server whose log can not be written', () => {
 interface ServerInto {
   child: ChildProcess;
   stripe: FakeStripe;
-  /** Asks for so many, a few at a time; resolves with how often each status came. */
+  /** Sends so many, 16 at a time; resolves with the count of each status. */
   payments: (count: number) => Promise<Record<string, number>>;
   isAlive: () => Promise<boolean>;
   droppedLines: () => Promise<number | undefined>;

@@ -79,11 +79,11 @@ describe('traces', () => {
 
   const SERVER = 2;
   const CLIENT = 3;
-  it("go on where the tenant's own ends, down to the call to Stripe, and say nothing of either", async () => {
+  it('continue the trace of the tenant down to the call to Stripe, without data of either', async () => {
     const traced = await startTraced(tracedTo(collector.url));
     const [traceId, parentSpanId] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
     const headers = { traceparent: `00-${traceId}-${parentSpanId}-01`, tracestate: 'zq=canary', baggage: 'zq=canary' };
-    // A stranger's request makes no span, and is first: its own would have come with those of the payment.
+    // A request without a key makes no span. It is first: its span would have come with those of the payment.
     await pay(traced.url, { headers, key: 'stranger' });
     await pay(traced.url, { headers });
     await vi.waitFor(() => expect(collector.spans()).toHaveLength(2), { timeout: 5_000 });
@@ -100,14 +100,14 @@ describe('traces', () => {
     });
     expect(readAttributes(client)).toEqual({});
     await vi.waitFor(() => expect(traced.output()).toContain(`"traceId":"${traceId}"`));
-    // Stripe learns nothing of the caller's trace.
+    // The trace is not sent to Stripe.
     expect(stripe.ledger.requests[0]!.headers).not.toHaveProperty('traceparent');
   });
 
   it.each([
     ['away', async () => ({ port: await freePort(), close: async () => {} })],
     ['silent', () => startBabbler('')],
-  ])('disturb nobody while their collector is %s', async (_how, start) => {
+  ])('do not affect payments while their collector is %s', async (_how, start) => {
     const { port, close } = await start();
     const traced = await startTraced(tracedTo(`http://127.0.0.1:${port}`));
     const responses = await Promise.all(Array.from({ length: 20 }, () => pay(traced.url)));
@@ -124,7 +124,7 @@ describe('traces', () => {
     ['nothing', {}],
     ['empty variables', { OTEL_TRACES_EXPORTER: '', OTEL_EXPORTER_OTLP_ENDPOINT: '' }],
     ['none', { OTEL_TRACES_EXPORTER: 'none', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }],
-  ])('load nothing where %s is asked for', async (_what, env) => {
+  ])('load no SDK with %s configured', async (_what, env) => {
     expect(await loadedWith(env)).toBe(false);
   });
 
@@ -134,7 +134,7 @@ describe('traces', () => {
       'an endpoint beside an empty exporter',
       { OTEL_TRACES_EXPORTER: '', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' },
     ],
-  ])('load their SDK where %s is given', async (_what, env) => {
+  ])('load their SDK with %s configured', async (_what, env) => {
     expect(await loadedWith(env)).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-/** The real processes, from outside. */
+/** The real processes: their start, their output, their signals and their exit codes. */
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ afterAll(() => {
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** A process with nothing in its environment but this. */
+/** A process with this environment only. */
 function runCommand([command, ...args]: readonly string[], env: Record<string, string> = {}): ChildProcess {
   const child = spawn(command!, args, { cwd: ROOT, env: { PATH: process.env['PATH'], ...env } });
   started.add(child);
@@ -41,7 +41,7 @@ async function ended(child: ChildProcess) {
   return { exitCode: exitCode as number | null, stdout, stderr };
 }
 
-/** What a process prints until it has printed this, which is the last that it prints when it is ready. */
+/** The output of a process up to `last`, which it prints when it is ready. */
 async function printed(child: ChildProcess, last: string): Promise<string> {
   let output = '';
   return new Promise((resolve, reject) => {
@@ -56,7 +56,7 @@ async function printed(child: ChildProcess, last: string): Promise<string> {
 const LAST = "-d '";
 
 describe.concurrent('the production process', () => {
-  it('does not start without its configuration, and names all that is missing', async () => {
+  it('does not start without its configuration, and names all missing settings', async () => {
     expect(await ended(run('server.ts', { PORT: 'x' }))).toEqual({
       exitCode: 1,
       stdout: '',
@@ -68,7 +68,7 @@ describe.concurrent('the production process', () => {
     });
   });
 
-  it('can not be led to another Stripe', async () => {
+  it('has no setting for another Stripe', async () => {
     const env = {
       API_KEYS: `acme:${'0'.repeat(64)}`,
       STRIPE_SECRET_KEY: 'sk_test_1',
@@ -82,7 +82,7 @@ describe.concurrent('the production process', () => {
 });
 
 describe.concurrent.each(['dev.ts', 'mock.ts'])('%s', (file) => {
-  it('prints an address, a key and a command that works as it stands', async () => {
+  it('prints an address, a key and a command that works', async () => {
     const child = run(file, { PORT: '0', LOG_LEVEL: 'silent' });
     const output = await printed(child, LAST);
     expect(output).toMatch(/^(Live server|Mock) +http:\/\/127\.0\.0\.1:\d+$/m);
@@ -93,7 +93,7 @@ describe.concurrent.each(['dev.ts', 'mock.ts'])('%s', (file) => {
     expect(JSON.parse(stdout)).toMatchObject({ status: 200, success: true });
   });
 
-  it.each(['SIGINT', 'SIGHUP'] as const)('ends in order on %s', async (signal) => {
+  it.each(['SIGINT', 'SIGHUP'] as const)('exits with 0 on %s', async (signal) => {
     const child = run(file, { PORT: '0', LOG_LEVEL: 'silent' });
     await printed(child, LAST);
     child.kill(signal);
@@ -142,22 +142,22 @@ type Signalled = [
   pidOf: (child: ChildProcess) => number,
 ];
 
-const itself = ({ pid }: ChildProcess) => pid!;
-const itsChild = ({ pid }: ChildProcess) => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'));
+const ownPid = ({ pid }: ChildProcess) => pid!;
+const childPid = ({ pid }: ChildProcess) => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'));
 
 const ifPid1 = ([what, signal, command]: Signalled): Signalled[] =>
-  canBePid1 ? [[`${what} as PID 1`, signal, [...PID_1, ...command], itsChild]] : [];
+  canBePid1 ? [[`${what} as PID 1`, signal, [...PID_1, ...command], childPid]] : [];
 
 const production = [process.execPath, ...START];
 const withoutPreload = [process.execPath, 'src/server.ts'];
 
 describe.concurrent('a server', () => {
   it.each<Signalled>([
-    ['npm start', 'SIGTERM', ['npm', 'start'], itself],
-    ['the command of npm start', 'SIGTERM', production, itself],
-    ['the command of npm start', 'SIGHUP', production, itself],
-    ['node src/server.ts', 'SIGHUP', withoutPreload, itself],
-    ...ifPid1(['the command of npm start', 'SIGTERM', production, itself]),
+    ['npm start', 'SIGTERM', ['npm', 'start'], ownPid],
+    ['the command of npm start', 'SIGTERM', production, ownPid],
+    ['the command of npm start', 'SIGHUP', production, ownPid],
+    ['node src/server.ts', 'SIGHUP', withoutPreload, ownPid],
+    ...ifPid1(['the command of npm start', 'SIGTERM', production, ownPid]),
   ])('started by %s, responds, frees its port and ends with 0 on %s', async (_how, signal, command, pidOf) => {
     // Long enough for a busy machine to send the rest of the request in it.
     const child = runCommand(command, settings({ DRAIN_MS: '2000', npm_config_update_notifier: 'false' }));
@@ -198,7 +198,7 @@ describe.concurrent('a server', () => {
  * Whether a process has a listener for SIGHUP by now, and so for the other signals: for some of them, Node has listeners of its own.
  * False where the process is not there yet.
  */
-function hearsSignals(pid: number): boolean {
+function handlesSignals(pid: number): boolean {
   const status = existsSync(`/proc/${pid}/status`) ? readFileSync(`/proc/${pid}/status`, 'utf8') : '';
   const [, caught = '0'] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status) ?? [];
   return (BigInt(`0x${caught}`) & 1n) !== 0n;
@@ -207,10 +207,10 @@ function hearsSignals(pid: number): boolean {
 describe.concurrent('a signal in the middle of a start', () => {
   const dev = [...production.slice(0, -1), 'src/dev.ts'];
   const cases: Signalled[] = [
-    ['server.ts', 'SIGTERM', production, itself],
-    ['server.ts', 'SIGHUP', production, itself],
-    ['dev.ts', 'SIGTERM', dev, itself],
-    ...ifPid1(['server.ts', 'SIGTERM', production, itself]),
+    ['server.ts', 'SIGTERM', production, ownPid],
+    ['server.ts', 'SIGHUP', production, ownPid],
+    ['dev.ts', 'SIGTERM', dev, ownPid],
+    ...ifPid1(['server.ts', 'SIGTERM', production, ownPid]),
   ];
 
   // /proc says when a process listens to signals.
@@ -219,7 +219,7 @@ describe.concurrent('a signal in the middle of a start', () => {
     async (_what, signal, command, pidOf) => {
       const child = runCommand(command, settings());
       const output = ended(child);
-      await vi.waitUntil(() => hearsSignals(pidOf(child)), { timeout: 40_000, interval: 1 });
+      await vi.waitUntil(() => handlesSignals(pidOf(child)), { timeout: 40_000, interval: 1 });
       process.kill(pidOf(child), signal);
       expect(await output).toEqual({ exitCode: 0, stdout: '', stderr: '' });
     },
@@ -227,7 +227,7 @@ describe.concurrent('a signal in the middle of a start', () => {
 });
 
 describe.concurrent('a stop', () => {
-  it('loses no request: one under way is answered, and then the process ends well', async () => {
+  it('sends the response to a request in progress, and then the process exits with 0', async () => {
     const child = run('dev.ts', { PORT: '0', LOG_LEVEL: 'info', DRAIN_MS: '1000' });
     const output = await printed(child, LAST);
     const [, port] = /http:\/\/127\.0\.0\.1:(\d+)\n/.exec(output)!;

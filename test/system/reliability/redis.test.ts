@@ -1,4 +1,4 @@
-/** Redis makes instances count together, and is never needed. */
+/** With a real Redis, instances share their rate limits; without it, they go on. */
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { GLOBEX, observedServer, pay, readStatuses, type ObservedServer } from '../../support/observed.ts';
@@ -28,13 +28,13 @@ const aboutRedis = ({ log }: ObservedServer) => log.filter(({ msg }) => msg.star
 const LOST = 'Redis is unavailable: each instance counts its own rate limits';
 const FOUND = 'Redis is available: rate limits are shared';
 
-async function timed(ask: () => Promise<Response>): Promise<{ status: number; ms: number }> {
+async function timed(send: () => Promise<Response>): Promise<{ status: number; ms: number }> {
   const startedAt = performance.now();
-  const { status } = await ask();
+  const { status } = await send();
   return { status, ms: performance.now() - startedAt };
 }
 
-async function expectUndisturbed(observed: ObservedServer): Promise<void> {
+async function expectFastPayments(observed: ObservedServer): Promise<void> {
   for (let request = 0; request < 5; request++) {
     const { status, ms } = await timed(() => observed.pay());
     expect(status).toBe(200);
@@ -57,14 +57,14 @@ describe.skipIf(!hasRedis)(`with Redis${needsRedis}`, () => {
     expect(readStatuses(failed).toSorted((a, b) => a - b)).toEqual([401, 401, 429, 429, 429, 429]);
   });
 
-  it('a password in the URL is used', async () => {
+  it('the password in the URL is used', async () => {
     const { port } = await redis({ password: 'p@ss:w/rd' });
     const observed = await server(`redis://:${encodeURIComponent('p@ss:w/rd')}@127.0.0.1:${port}`);
     await whenShared(observed);
     expect(aboutRedis(observed)).toEqual([FOUND]);
   });
 
-  it('a window that its own clock, set back, has made longer begins anew', async () => {
+  it('a window made longer by the clock of Redis, set back, starts again', async () => {
     const { url } = await redis();
     const observed = await server(url, { TENANT_REQUESTS_PER_MINUTE: '1' });
     await whenShared(observed);
@@ -84,39 +84,42 @@ describe.skipIf(!hasRedis)(`with Redis${needsRedis}`, () => {
     ['frozen', (one) => one.freeze(), (one) => one.thaw()],
     ['killed', (one) => one.kill(), (one) => one.restart()],
   ];
-  it.each(failures)('requests go on while it is %s, are limited, and share again after', async (_how, fail, mend) => {
-    const shared = await redis();
-    const observed = await server(shared.url, { TENANT_REQUESTS_PER_MINUTE: '20' });
-    await whenShared(observed);
+  it.each(failures)(
+    'requests go on while it is %s, with local limits, and shared ones afterwards',
+    async (_how, fail, restore) => {
+      const shared = await redis();
+      const observed = await server(shared.url, { TENANT_REQUESTS_PER_MINUTE: '20' });
+      await whenShared(observed);
 
-    await fail(shared);
-    // Those that find out are counted as well.
-    const crowd = await Promise.all(Array.from({ length: 30 }, () => observed.pay({ key: GLOBEX })));
-    expect(readStatuses(crowd).filter((status) => status === 200)).toHaveLength(20);
-    await expectUndisturbed(observed);
-    expect(await isShared(observed)).toBe(false);
+      await fail(shared);
+      // Those that notice the failure are counted as well.
+      const crowd = await Promise.all(Array.from({ length: 30 }, () => observed.pay({ key: GLOBEX })));
+      expect(readStatuses(crowd).filter((status) => status === 200)).toHaveLength(20);
+      await expectFastPayments(observed);
+      expect(await isShared(observed)).toBe(false);
 
-    const mendedAt = performance.now();
-    await mend(shared);
-    await whenShared(observed);
-    console.log(`shared again ${Math.round(performance.now() - mendedAt)} ms after Redis was back`);
-    expect(aboutRedis(observed)).toEqual([FOUND, LOST, FOUND]);
-  });
+      const restoredAt = performance.now();
+      await restore(shared);
+      await whenShared(observed);
+      console.log(`shared again ${Math.round(performance.now() - restoredAt)} ms after Redis was back`);
+      expect(aboutRedis(observed)).toEqual([FOUND, LOST, FOUND]);
+    },
+  );
 
-  it('one that was absent at the start is found without a restart', async () => {
+  it('a Redis that was absent at the start is used without a restart', async () => {
     const shared = await redis();
     await shared.kill();
     const observed = await server(shared.url);
-    await expectUndisturbed(observed);
+    await expectFastPayments(observed);
     await shared.restart();
     await whenShared(observed);
     expect(aboutRedis(observed)).toEqual([LOST, FOUND]);
   });
 
-  it('a wrong password is as good as no Redis, and is not logged', async () => {
+  it('a wrong password is the same as no Redis, and is not logged', async () => {
     const { port } = await redis({ password: 'right' });
     const observed = await server(`redis://:canary-wrong-password@127.0.0.1:${port}`);
-    await expectUndisturbed(observed);
+    await expectFastPayments(observed);
     await vi.waitFor(() => expect(aboutRedis(observed)).toEqual([LOST]), { timeout: 5_000 });
     expect(JSON.stringify(observed.log)).not.toContain('canary-wrong-password');
   });

@@ -1,6 +1,6 @@
 /**
- * Nothing secret in any log, metric, trace or answer: strings that stand nowhere else are sent through every door, in good,
- * refused, failing and broken requests, to the real process, and all that comes out is searched for them.
+ * No secret appears in a log, metric, trace or response: unique strings are sent in every part of good, refused, failing and
+ * malformed requests to the real process, and its whole output is searched for them.
  */
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -67,13 +67,14 @@ const FAULTS: Fault[] = [
 const KEY = CANARIES['API key'];
 
 /** What came out: everything that was written, and every answer. */
-const found: { output: string; answers: string[]; secrets: string[]; ownSecrets: string[]; exitCode: number | null } = {
-  output: '',
-  answers: [],
-  secrets: [],
-  ownSecrets: [],
-  exitCode: 0,
-};
+const found: { output: string; responses: string[]; secrets: string[]; ownSecrets: string[]; exitCode: number | null } =
+  {
+    output: '',
+    responses: [],
+    secrets: [],
+    ownSecrets: [],
+    exitCode: 0,
+  };
 
 async function exchangeEverything(): Promise<void> {
   const [stripe, collector] = await Promise.all([startFakeStripe(), startCollector()]);
@@ -89,7 +90,7 @@ async function exchangeEverything(): Promise<void> {
     const { headers, text } = await response.then(async (one) => ({ headers: one.headers, text: await one.text() }));
     const secret = /"paymentIntentSecret":"([^"]+)"/.exec(text)?.[1];
     found.ownSecrets.push(...(secret === undefined ? [] : [secret]));
-    found.answers.push(JSON.stringify([...headers]) + text.replace(secret ?? '', ''));
+    found.responses.push(JSON.stringify([...headers]) + text.replace(secret ?? '', ''));
   };
   const order = (idempotencyKey: string) =>
     pay(url, { key: KEY, body: ORDER, headers: { ...HEADERS, 'Idempotency-Key': idempotencyKey } });
@@ -117,7 +118,7 @@ async function exchangeEverything(): Promise<void> {
     `GET http://user:${CANARIES['other header']}@host/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
     `GET / HTTP/1.1\r\nHost: x\r\nX-Flood: ${CANARIES['other header'].repeat(2_000)}\r\n\r\n`,
   ]) {
-    found.answers.push(JSON.stringify(await sendBytes(url, bytes)));
+    found.responses.push(JSON.stringify(await sendBytes(url, bytes)));
   }
   // A client that leaves in the middle of its body, and one that leaves before its answer.
   for (const body of [ORDER.slice(0, 60), ORDER]) {
@@ -130,8 +131,8 @@ async function exchangeEverything(): Promise<void> {
     socket.destroy();
   }
   await delay(400);
-  found.answers.push(await (await fetch(`${server.adminUrl}/metrics`)).text());
-  found.answers.push(await (await fetch(`${server.adminUrl}/${CANARIES.path}`)).text());
+  found.responses.push(await (await fetch(`${server.adminUrl}/metrics`)).text());
+  found.responses.push(await (await fetch(`${server.adminUrl}/${CANARIES.path}`)).text());
   server.crash('rejection', CANARIES['words of an exception']);
   server.crash('exception', `${CANARIES['words of an exception']}\n    at ${CANARIES['words of an exception']}`);
   found.exitCode = await server.exited;
@@ -140,25 +141,25 @@ async function exchangeEverything(): Promise<void> {
   await Promise.all([stripe.close(), collector.close()]);
 }
 
-describe('whatever happens', () => {
+describe('in no case', () => {
   beforeAll(exchangeEverything, 60_000);
 
-  it.each(Object.keys(CANARIES) as Kind[])('no %s is written', (kind) => {
+  it.each(Object.keys(CANARIES) as Kind[])('no %s is logged or traced', (kind) => {
     expect(found.output.split('\n').filter((line) => line.includes(CANARIES[kind]))).toEqual([]);
   });
 
-  it.each(Object.keys(CANARIES) as Kind[])('no %s is answered', (kind) => {
-    expect(found.answers.filter((response) => response.includes(CANARIES[kind]))).toEqual([]);
+  it.each(Object.keys(CANARIES) as Kind[])('no %s is sent in a response', (kind) => {
+    expect(found.responses.filter((response) => response.includes(CANARIES[kind]))).toEqual([]);
   });
 
-  it('no client secret is written, or answered to another request', () => {
+  it('no client secret is logged, or sent to another client', () => {
     expect(found.secrets.length).toBeGreaterThanOrEqual(8);
-    const everything = found.output + found.answers.join('\n');
+    const everything = found.output + found.responses.join('\n');
     expect(found.secrets.filter((secret) => everything.includes(secret.split('_secret_')[1]!))).toEqual([]);
     expect(everything).not.toMatch(/_secret_\w/);
   });
 
-  it('the requests got as far as they were meant to', () => {
+  it('the requests reached every status', () => {
     const statuses = [...found.output.matchAll(/"status":(\d+),"durationMs"/g)].map(([, status]) => Number(status));
     expect(new Set(statuses)).toEqual(new Set([200, 400, 401, 404, 405, 409, 415, 500, 503]));
     expect(found.ownSecrets.length).toBeGreaterThanOrEqual(5);
@@ -166,7 +167,7 @@ describe('whatever happens', () => {
     expect(found.output).toContain('resourceSpans');
   });
 
-  it('a process that can not be trusted any more says so and ends with 1', () => {
+  it('the process logs the fatal error and exits with 1', () => {
     expect(found.output).toContain('fatal error: draining, then exiting');
     expect(found.exitCode).toBe(1);
   });

@@ -24,12 +24,12 @@ describe('a result', () => {
       { ok: false, problem: { name: 'amountTooSmall', status, body }, requestId: 'r1' },
     ],
     [
-      'an answer that nobody knows',
+      'an unknown response',
       answer(418, 'short and stout'),
       { ok: false, problem: { name: 'unknownAnswer', status: 418, body: 'short and stout' } },
     ],
     [
-      'an answer without a body',
+      'a response without a body',
       answer(304, null),
       { ok: false, problem: { name: 'unknownAnswer', status: 304, body: '' } },
     ],
@@ -53,7 +53,7 @@ describe('a result', () => {
     });
   });
 
-  it('is no answer, and why, where a browser hides a redirect', async () => {
+  it('is noAnswer with a cause where a browser hides a redirect', async () => {
     const { client, seen } = clientOn([hiddenRedirect]);
     expect(await client.createPaymentIntent(payment, call)).toEqual({
       ok: false,
@@ -70,7 +70,7 @@ describe('a result', () => {
     expect(seen[0]!.redirect).toBe('manual');
   });
 
-  it('is no answer, and why, where none came', async () => {
+  it('is noAnswer with a cause where no response came', async () => {
     const { client } = clientOn([reset], { attempts: 1 });
     expect(await client.createPaymentIntent(payment, call)).toEqual({
       ok: false,
@@ -84,7 +84,7 @@ describe('a result', () => {
 
 describe('an API key', () => {
   it.each(['cv_canary\ncv_other', 'cv_canary\u2019'])(
-    'that no header can hold is refused without its words: %j',
+    'that is no valid header is refused, and not repeated: %j',
     (apiKey) => {
       expect(() => paymentsClient({ baseUrl: 'http://payments.test', apiKey })).toThrow(
         new TypeError('apiKey: expected characters that a header can hold, without line breaks'),
@@ -92,7 +92,7 @@ describe('an API key', () => {
     },
   );
 
-  it('may end with the line break of its file', async () => {
+  it('may end with a line break', async () => {
     const { client, seen } = clientOn([good], { apiKey: 'cv_x\n' });
     await client.createPaymentIntent(payment);
     expect(seen[0]!.headers.get('cv-api-key')).toBe('cv_x');
@@ -100,7 +100,7 @@ describe('an API key', () => {
 });
 
 describe('a request', () => {
-  it('has the key of the caller, the key of the payment, and what the call adds', async () => {
+  it('has the API key, the idempotency key, and the headers of the call', async () => {
     const { client, seen } = clientOn([good]);
     await client.createPaymentIntent(payment, { idempotencyKey: 'order-7', headers: { 'Mock-Scenario': 'created' } });
     expect(Object.fromEntries(seen[0]!.headers)).toMatchObject({
@@ -115,14 +115,14 @@ describe('a request', () => {
     });
   });
 
-  it('has a random key where none is given, which the result names', async () => {
+  it('has a random idempotency key by default, which the result returns', async () => {
     const { client, seen } = clientOn([good]);
     const results = [await client.createPaymentIntent(payment), await client.createPaymentIntent(payment)];
     expect(seen.map(({ headers }) => headers.get('idempotency-key'))).toEqual(results.map((one) => one.idempotencyKey));
     expect(new Set(results.map((one) => one.idempotencyKey)).size).toBe(2);
   });
 
-  it('ends with its signal, for the reason that it gives', async () => {
+  it('ends with its signal, and the reason of that', async () => {
     const { client, seen } = clientOn([good]);
     const reason = new Error('the customer left');
     const call = client.createPaymentIntent(payment, { signal: AbortSignal.abort(reason) });
@@ -130,7 +130,7 @@ describe('a request', () => {
     expect(seen.length).toBe(0);
   });
 
-  it('goes through the global fetch where no other is given, whoever has replaced it since', async () => {
+  it('uses the current global fetch by default', async () => {
     const client = paymentsClient({ baseUrl: 'http://payments.test', apiKey: 'cv_x' });
     const { fetch, seen } = network(good);
     vi.stubGlobal('fetch', fetch);
@@ -140,7 +140,7 @@ describe('a request', () => {
 });
 afterEach(() => void vi.unstubAllGlobals());
 
-/** What came of a payment, and how long it took. */
+/** The attempts and the duration of a payment. */
 async function paidOn(play: Play, options: Partial<PaymentsClientOptions> = {}) {
   vi.useFakeTimers({ now: 0, toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] });
   // The clock jumps to what is next whenever nothing else is to be done.
@@ -150,7 +150,7 @@ async function paidOn(play: Play, options: Partial<PaymentsClientOptions> = {}) 
   return { attempts: result.attempts, tookMs: Date.now() };
 }
 
-describe('where nothing else is said', () => {
+describe('by default', () => {
   afterEach(() => void vi.useRealTimers());
 
   it('there are four attempts', async () => {

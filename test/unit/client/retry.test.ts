@@ -17,7 +17,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** What came of a request, when each attempt began and when it was over, in milliseconds from the first. */
+/** The outcome of a request, with the times of its attempts and of its end in milliseconds. */
 async function sent(plays: Play[], some: Partial<RetryLimits> = {}) {
   const { fetch, seen } = network(...plays);
   const request = new Request('http://payments.test/', { method: 'POST', body: '{"amount":1}' });
@@ -26,13 +26,13 @@ async function sent(plays: Play[], some: Partial<RetryLimits> = {}) {
 }
 
 describe('sendWithRetries', () => {
-  it('asks once where the answer stands', async () => {
+  it('sends the request once where the response is final', async () => {
     const { outcome, begun } = await sent([good]);
     expect(outcome).toMatchObject({ attempts: 1, text: expect.stringContaining('pi_1_secret_2') });
     expect(begun).toEqual([0]);
   });
 
-  it('asks again where it does not, with the same body', async () => {
+  it('sends the same body again where it is not', async () => {
     const { outcome, seen } = await sent([unavailable(), reset, good]);
     expect(outcome.attempts).toBe(3);
     expect(seen.map(({ body }) => body)).toEqual(['{"amount":1}', '{"amount":1}', '{"amount":1}']);
@@ -42,11 +42,11 @@ describe('sendWithRetries', () => {
     ['is no JSON', answer(200, '<html>')],
     ['is cut', answer(200, '{"status":')],
     ['is empty', answer(200, '')],
-  ])('takes a success that %s for none', async (_what, play) => {
+  ])('retries after a success that %s', async (_what, play) => {
     expect((await sent([play, good])).outcome.attempts).toBe(2);
   });
 
-  it('lets an answer stand that says nothing of coming back', async () => {
+  it('does not retry after an unknown 404', async () => {
     expect((await sent([answer(404, '<html>'), good])).outcome).toMatchObject({ attempts: 1, text: '<html>' });
   });
 });
@@ -57,7 +57,7 @@ describe('the wait', () => {
     expect(begun).toEqual([0, 250, 750, 1_750, 3_750, 7_750, 11_750]);
   });
 
-  it('is any part of that, so that many clients do not come back at once', async () => {
+  it('is a random part of that, so that clients do not retry at the same time', async () => {
     vi.mocked(Math.random).mockReturnValue(0.5);
     expect((await sent([unavailable(), unavailable(), good])).begun).toEqual([0, 125, 375]);
   });
@@ -71,35 +71,32 @@ describe('the wait', () => {
     expect((await sent([unavailable({ 'Retry-After': value }), good])).begun).toEqual([0, ms]);
   });
 
-  it.each(['soon', 'in 7', '7 s', '1.5', '-1', 'tomorrow GMT'])(
-    'is as if nothing was said where Retry-After is %s',
-    async (value) => {
-      expect((await sent([unavailable({ 'Retry-After': value }), good])).begun).toEqual([0, 250]);
-    },
-  );
+  it.each(['soon', 'in 7', '7 s', '1.5', '-1', 'tomorrow GMT'])('ignores the invalid Retry-After %s', async (value) => {
+    expect((await sent([unavailable({ 'Retry-After': value }), good])).begun).toEqual([0, 250]);
+  });
 });
 
 const readCause = (outcome: Outcome) => ('cause' in outcome ? (outcome.cause as Error).message : 'an answer');
 
-describe('the end', () => {
-  it('comes after so many attempts, with what came of the last', async () => {
+describe('the limits', () => {
+  it('end after `attempts`, with the outcome of the last', async () => {
     const { outcome, begun } = await sent([reset], { attempts: 3 });
     expect({ attempts: outcome.attempts, cause: readCause(outcome) }).toEqual({ attempts: 3, cause: 'fetch failed' });
     expect(begun.length).toBe(3);
   });
 
-  it('of an attempt comes after so long', async () => {
+  it('end an attempt after `attemptMs`', async () => {
     const { outcome, endedAt } = await sent([silent], { attempts: 1, attemptMs: 300 });
     expect({ cause: readCause(outcome), endedAt }).toEqual({ cause: 'No response within 300 ms', endedAt: 300 });
   });
 
-  it('of all of them comes after so long, in the middle of the last', async () => {
+  it('end the last attempt after `totalMs`', async () => {
     const { outcome, begun, endedAt } = await sent([silent], { attemptMs: 300, totalMs: 700 });
     expect({ begun, endedAt }).toEqual({ begun: [0, 550], endedAt: 700 });
     expect(readCause(outcome)).toBe('No response within 150 ms');
   });
 
-  it('comes at once where the next attempt could only begin after it', async () => {
+  it('end at once where the next attempt could only start after `totalMs`', async () => {
     const late = unavailable({ 'Retry-After': '2' });
     expect(await sent([late, good], { totalMs: 2_000 })).toMatchObject({ outcome: { attempts: 1 }, endedAt: 0 });
     expect(await sent([late, good], { totalMs: 2_001 })).toMatchObject({ outcome: { attempts: 2 } });
@@ -108,7 +105,7 @@ describe('the end', () => {
   it.each([
     ['back', -3_600_000],
     ['forward', 3_600_000],
-  ])('comes no sooner and no later where the clock is set %s', async (_where, byMs) => {
+  ])('do not depend on the clock, set %s', async (_where, byMs) => {
     const setsClock: Play = async (request) => {
       vi.setSystemTime(Date.now() + byMs);
       return silent(request);
@@ -118,7 +115,7 @@ describe('the end', () => {
     expect({ attempts: outcome.attempts, tookMs: performance.now() - startedAt }).toEqual({ attempts: 2, tookMs: 700 });
   });
 
-  it('comes, too, where there was no time at all', async () => {
+  it('end also with a `totalMs` of 0', async () => {
     const { outcome } = await sent([silent], { totalMs: 0 });
     expect(readCause(outcome)).toBe('No response within 1 ms');
   });
@@ -130,25 +127,25 @@ async function sentFor(signal: AbortSignal, play: Play) {
   const { fetch, seen } = network(play);
   const request = new Request('http://payments.test/', { signal });
   const [ending] = await Promise.allSettled([sendWithRetries(request, fetch, limits)]);
-  return { ending, asked: seen.length, endedAt: Date.now() - START };
+  return { ending, requests: seen.length, endedAt: Date.now() - START };
 }
 
-describe('the caller', () => {
+describe('an aborted signal', () => {
   it.each([
     ['in an attempt', silent],
     ['in a wait', unavailable({ 'Retry-After': '30' })],
-  ])('who leaves %s ends it with their reason', async (_when, play) => {
+  ])('%s ends it with its reason', async (_when, play) => {
     const leaving = new AbortController();
     setTimeout(() => leaving.abort(reason), 1_000);
-    expect(await sentFor(leaving.signal, play)).toMatchObject({ ending: { reason }, asked: 1, endedAt: 1_000 });
+    expect(await sentFor(leaving.signal, play)).toMatchObject({ ending: { reason }, requests: 1, endedAt: 1_000 });
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('who has left is not asked for', async () => {
-    expect(await sentFor(AbortSignal.abort(reason), good)).toMatchObject({ ending: { reason }, asked: 0 });
+  it('before the first attempt sends nothing', async () => {
+    expect(await sentFor(AbortSignal.abort(reason), good)).toMatchObject({ ending: { reason }, requests: 0 });
   });
 
-  it('is followed no longer than it takes', async () => {
+  it('leaves no listener', async () => {
     const { fetch } = network(reset, unavailable(), good);
     const request = new Request('http://payments.test/', { signal: new AbortController().signal });
     const listeners = () => getEventListeners(request.signal, 'abort').length;

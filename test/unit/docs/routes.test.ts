@@ -17,12 +17,12 @@ beforeAll(() => {
 });
 afterAll(() => app.close());
 
-const ask = (url: string, headers: Record<string, string> = {}, method: 'GET' | 'HEAD' = 'GET') =>
+const get = (url: string, headers: Record<string, string> = {}, method: 'GET' | 'HEAD' = 'GET') =>
   app.inject({ method, url, headers });
 
 describe('the page', () => {
-  it('is what docsFiles made, and may be framed by nobody', async () => {
-    const { statusCode, headers, rawPayload } = await ask('/docs');
+  it('is that of docsFiles, and can not be framed', async () => {
+    const { statusCode, headers, rawPayload } = await get('/docs');
     const file = await page();
     expect(rawPayload).toEqual(file.body);
     expect({ statusCode, ...headers }).toMatchObject({
@@ -40,8 +40,8 @@ describe('the page', () => {
     });
   });
 
-  it('is found with a slash at its end', async () => {
-    const { statusCode, headers } = await ask('/docs/');
+  it('redirects from a trailing slash', async () => {
+    const { statusCode, headers } = await get('/docs/');
     expect({ statusCode, ...headers }).toMatchObject({
       statusCode: 308,
       location: '../docs',
@@ -52,11 +52,11 @@ describe('the page', () => {
 });
 
 describe('the files beside it', () => {
-  it.each(names)('%s is what docsFiles made, also where only its head is asked for', async (name) => {
+  it.each(names)('%s is that of docsFiles, and HEAD has the same headers', async (name) => {
     const file = await assets.get(name)!();
     const [{ statusCode, headers, rawPayload }, head] = [
-      await ask(`/docs/${name}`),
-      await ask(`/docs/${name}`, {}, 'HEAD'),
+      await get(`/docs/${name}`),
+      await get(`/docs/${name}`, {}, 'HEAD'),
     ];
     expect(statusCode).toBe(200);
     expect(rawPayload.equals(file.body)).toBe(true);
@@ -69,9 +69,9 @@ describe('the files beside it', () => {
     expect(head.headers).toMatchObject({ 'content-type': file.contentType, etag: file.etag });
   });
 
-  it('are kept where their name changes with them, and asked for again where it does not', async () => {
+  it('are cached where their name has a version, and revalidated otherwise', async () => {
     const lasting = await Promise.all(
-      names.map(async (name) => [name, (await ask(`/docs/${name}`)).headers['cache-control']]),
+      names.map(async (name) => [name, (await get(`/docs/${name}`)).headers['cache-control']]),
     );
     expect(lasting.filter(([, control]) => control !== 'no-cache')).toEqual([
       [expect.stringMatching(/^scalar-[\d.]+\.js$/), 'public, max-age=31536000, immutable'],
@@ -81,52 +81,52 @@ describe('the files beside it', () => {
 
 describe('compression', () => {
   it.each(['gzip', 'br, gzip', 'br,gzip;q=0.5', 'GZIP', 'gzip ; q=1', 'gzip;q=0.01', 'gzip;q=1.0'])(
-    'is for whoever accepts it: %s',
+    'is used where it is accepted: %s',
     async (accepted) => {
-      const { headers, rawPayload } = await ask('/docs', { 'accept-encoding': accepted });
+      const { headers, rawPayload } = await get('/docs', { 'accept-encoding': accepted });
       expect(headers['content-encoding']).toBe('gzip');
       expect(gunzipSync(rawPayload)).toEqual((await page()).body);
     },
   );
 
   it.each(['', 'br', 'x-gzip', 'gzip;q=0', 'gzip; q=0', 'gzip ;q=0.0', 'gzip;q=0.00', 'br, gzip;q=0'])(
-    'is not for others: "%s"',
+    'is not used otherwise: "%s"',
     async (accepted) => {
-      const { headers, rawPayload } = await ask('/docs', { 'accept-encoding': accepted });
+      const { headers, rawPayload } = await get('/docs', { 'accept-encoding': accepted });
       expect(headers).not.toHaveProperty('content-encoding');
       expect(rawPayload).toEqual((await page()).body);
     },
   );
 
-  it('is not for what is compressed as it is', async () => {
-    const { headers } = await ask('/docs/inter.woff2', { 'accept-encoding': 'gzip' });
+  it('is not used for fonts, which are compressed', async () => {
+    const { headers } = await get('/docs/inter.woff2', { 'accept-encoding': 'gzip' });
     expect(headers).not.toHaveProperty('content-encoding');
     expect(headers).not.toHaveProperty('vary');
   });
 
-  it('has a tag of its own', async () => {
-    const { headers } = await ask('/docs', { 'accept-encoding': 'gzip' });
+  it('has an ETag of its own', async () => {
+    const { headers } = await get('/docs', { 'accept-encoding': 'gzip' });
     expect(headers['etag']).toBe((await page()).etag.replace(/"$/, '-gzip"'));
   });
 });
 
-describe('whoever has it', () => {
-  it.each(['*', '{}', 'W/{}', '"other", {}', '"other",W/{}'])('is not sent it again: %s', async (known) => {
+describe('a matching If-None-Match', () => {
+  it.each(['*', '{}', 'W/{}', '"other", {}', '"other",W/{}'])('gets 304: %s', async (known) => {
     const { etag } = await page();
-    const { statusCode, headers, body } = await ask('/docs', { 'if-none-match': known.replace('{}', etag) });
+    const { statusCode, headers, body } = await get('/docs', { 'if-none-match': known.replace('{}', etag) });
     expect({ statusCode, body, etag: headers['etag'] }).toEqual({ statusCode: 304, body: '', etag });
   });
 
-  it.each(['"other"', 'W/"other"', '"W/[]', '{}-gzip'])('in another form, %s, is sent it', async (known) => {
+  it.each(['"other"', 'W/"other"', '"W/[]', '{}-gzip'])('is not one of another ETag: %s', async (known) => {
     const { etag } = await page();
     expect(
-      (await ask('/docs', { 'if-none-match': known.replace('{}', etag).replace('[]', etag.slice(1)) })).statusCode,
+      (await get('/docs', { 'if-none-match': known.replace('{}', etag).replace('[]', etag.slice(1)) })).statusCode,
     ).toBe(200);
   });
 
-  it('is told so of each form apart', async () => {
+  it('is that of the same encoding only', async () => {
     const { etag } = await page();
-    const { statusCode } = await ask('/docs', { 'if-none-match': etag, 'accept-encoding': 'gzip' });
+    const { statusCode } = await get('/docs', { 'if-none-match': etag, 'accept-encoding': 'gzip' });
     expect(statusCode).toBe(200);
   });
 });

@@ -8,7 +8,7 @@ const plain: Paint = (_format, text) => text;
 const named: Paint = (format, text) => `<${[format].flat().join(' ')}>${text}</>`;
 
 describe('in a terminal', () => {
-  const answered = {
+  const handled = {
     method: 'POST',
     path: '/x',
     status: 400,
@@ -18,8 +18,8 @@ describe('in a terminal', () => {
   };
 
   it('a request is one line', () => {
-    expect(describeRequest(answered, plain)).toBe('400 POST /x amountTooSmall 3 ms too small');
-    expect(describeRequest({ ...answered, scenario: undefined, reason: undefined }, plain)).toBe('400 POST /x 3 ms');
+    expect(describeRequest(handled, plain)).toBe('400 POST /x amountTooSmall 3 ms too small');
+    expect(describeRequest({ ...handled, scenario: undefined, reason: undefined }, plain)).toBe('400 POST /x 3 ms');
   });
 
   it.each([
@@ -29,12 +29,12 @@ describe('in a terminal', () => {
     [499, 'yellow'],
     [500, 'red'],
   ])('a %d is %s', (status, colour) => {
-    expect(describeRequest({ ...answered, status }, named)).toBe(
+    expect(describeRequest({ ...handled, status }, named)).toBe(
       `<${colour}>${status}</> POST /x <bold>amountTooSmall</> <dim>3 ms</> too small`,
     );
   });
 
-  it('the log is its messages, without the lines of requests', () => {
+  it('the log is its messages, without request lines', () => {
     const printed: string[] = [];
     const log = consoleLog((line) => printed.push(line), named);
     for (const line of [
@@ -52,7 +52,7 @@ describe('in a terminal', () => {
 
   const mock = { url: 'http://127.0.0.1:4010', document, close: async () => {} };
 
-  it('the banner says where it is, how to ask it, and what to paste', () => {
+  it('the banner has the addresses, the key, the headers and a command', () => {
     expect(banner(mock, readMockConfig({}), named)).toBe(`
 <dim>Mock          </><bold green>http://127.0.0.1:4010</>
 <dim>API reference </>http://127.0.0.1:4010/docs
@@ -68,7 +68,7 @@ ${curlLines(document, mock.url, 'any_key')}
 `);
   });
 
-  it('the banner says how it is configured', () => {
+  it('the banner has the configuration', () => {
     const config = { API_KEY: 'cv_only', LATENCY_MS: '10-20', ERROR_RATE: '0.1', DYNAMIC: '1', DOCS: 'off' };
     const text = banner(mock, readMockConfig(config), plain);
     expect(text).toContain('\nMock          http://127.0.0.1:4010\nAPI key       cv_only\n');

@@ -28,7 +28,7 @@ describe('readDirectives', () => {
     expect(readDirectives(headers)).toEqual({ ...nothing, ...expected });
   });
 
-  it('names every header that it does not understand', () => {
+  it('reports every invalid header', () => {
     expect(readDirectives({ 'mock-latency': '', 'mock-error-rate': '10%' })).toEqual({
       ...nothing,
       issues: [
@@ -39,7 +39,7 @@ describe('readDirectives', () => {
   });
 });
 
-describe('waitMs', () => {
+describe('chooseLatencyMs', () => {
   afterEach(() => void vi.restoreAllMocks());
 
   const config = readMockConfig({ LATENCY_MS: '100-300' });
@@ -48,12 +48,12 @@ describe('waitMs', () => {
     [0, 100],
     [0.5, 200],
     [1, 300],
-  ])('is anything that the configuration allows: at %d of the way, %d', (share, ms) => {
+  ])('is in the configured range: at %d of it, %d', (share, ms) => {
     vi.spyOn(Math, 'random').mockReturnValue(share);
     expect(chooseLatencyMs(readDirectives({}), config)).toBe(ms);
   });
 
-  it('is what the request asks for, where it does', () => {
+  it('is that of the request, where it has one', () => {
     expect(chooseLatencyMs(readDirectives({ 'mock-latency': '7' }), config)).toBe(7);
   });
 });

@@ -12,7 +12,7 @@ const chosen = (prefer: string | undefined) =>
 
 describe('chooseScenario', () => {
   it.each([undefined, '', ' ', 'return=minimal', 'wait=10, respond-async', 'codes=503'])(
-    'answers the first scenario where none is asked for: %s',
+    'chooses the first scenario by default: %s',
     (prefer) => {
       expect(chosen(prefer)).toEqual({ status: 200, name: 'created' });
     },

@@ -7,7 +7,7 @@ import { respondWithFirstExample } from '../../support/engine.ts';
 
 type Contract = typeof document;
 
-async function answersFrom(edit: (contract: Contract) => void) {
+async function responsesFrom(edit: (contract: Contract) => void) {
   const contract = structuredClone(document);
   edit(contract);
   const { operations } = await openContract(contract, { notImplemented: respondWithFirstExample });
@@ -24,18 +24,18 @@ const findPlace = (status: number, example: string) =>
   );
 
 describe('prismResponses', () => {
-  it('has for every scenario what the contract has', async () => {
+  it('has every example of the contract', async () => {
     const { operations } = await openContract(document, { notImplemented: respondWithFirstExample });
-    const answers = await prismResponses(document, operations);
+    const findResponse = await prismResponses(document, operations);
     const all = operations.flatMap((operation) => operation.examples.map((example) => ({ operation, example })));
     expect(all.length).toBeGreaterThan(10);
-    expect(all.map(({ operation, example }) => answers(operation, example.name))).toEqual(
+    expect(all.map(({ operation, example }) => findResponse(operation, example.name))).toEqual(
       all.map(({ example: { status, headers, body } }) => ({ status, headers, body })),
     );
   });
 
-  it('refuses examples that break their own schema, all at once, and says where', async () => {
-    const broken = answersFrom(({ paths, components }) => {
+  it('refuses all examples that violate their schema at once, with their places', async () => {
+    const broken = responsesFrom(({ paths, components }) => {
       const { examples } = paths['/api/v1/payments/intent'].post.responses['200'].content['application/json'];
       examples.created.value.data.paymentIntentSecret = 'no secret';
       components.responses.NotFound.content['application/json'].examples.notFound.value = loosely({ success: 'no' });

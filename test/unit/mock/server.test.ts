@@ -16,7 +16,7 @@ async function mocking(env: Record<string, string> = {}) {
   return mock;
 }
 
-/** A mock that nobody edits. */
+/** A mock whose contract is not edited. */
 let url: string;
 beforeAll(async () => {
   ({ url } = await mocking());
@@ -32,14 +32,14 @@ describe('a scenario', () => {
     });
   });
 
-  it('is chosen on a valid request only: what the live server refuses, is refused', async () => {
+  it('is chosen for a valid request only: an invalid one is refused as by the live server', async () => {
     expect(await send(url, request({ Prefer: 'code=503' }, { body: '{}' }))).toMatchObject({
       status: 400,
       text: '{"success":false,"message":"Amount is required"}',
     });
   });
 
-  it('that there is not gets a 400 with the list of those that there are', async () => {
+  it('that is unknown gets a 400 with the list of all scenarios', async () => {
     const { status, text } = await send(url, request({ Prefer: 'code=418' }));
     expect({ status, body: JSON.parse(text) }).toEqual({
       status: 400,
@@ -52,15 +52,15 @@ const textAt = async (mockUrl: string, path: string) =>
   (await send(mockUrl, { ...request(), method: 'GET', path, body: undefined })).text;
 
 describe('the API key', () => {
-  it.each(['any', 'YOUR_SECRET_KEY_HERE'])('%s is let in by default', async (apiKey) => {
+  it.each(['any', 'YOUR_SECRET_KEY_HERE'])('%s is accepted by default', async (apiKey) => {
     expect(await send(url, request({ 'cv-api-key': apiKey }))).toMatchObject({ status: 200 });
   });
 
-  it('is needed all the same', async () => {
+  it('is required', async () => {
     expect(await send(url, request({ 'cv-api-key': '' }))).toMatchObject({ status: 401 });
   });
 
-  it('stands in every command of the list, and the log names a tenant for it', async () => {
+  it('is in every command of the list, and has a tenant in the log', async () => {
     const [open, strict] = [await mocking(), await mocking({ API_KEY: 'cv_only' })];
     expect(await textAt(open.url, '/_mock/scenarios')).toContain("-H 'cv-api-key: any'");
     expect(await textAt(strict.url, '/_mock/scenarios')).toContain("-H 'cv-api-key: cv_only'");
@@ -68,7 +68,7 @@ describe('the API key', () => {
     await vi.waitUntil(() => open.log.some((line) => line.includes('"tenant":"mock"')));
   });
 
-  it('is the one that is set, where one is set', async () => {
+  it('must be API_KEY, where that is set', async () => {
     const strict = await mocking({ API_KEY: 'cv_only' });
     expect(await send(strict.url, request({ 'cv-api-key': 'cv_only' }))).toMatchObject({ status: 200 });
     expect(await send(strict.url, request({ 'cv-api-key': 'any' }))).toMatchObject({ status: 401 });
@@ -79,18 +79,18 @@ const fetchDocs = ({ url: mockUrl }: { url: string }) =>
   send(mockUrl, { method: 'GET', path: '/docs', headers: [['Host', 'mock.test']] });
 
 describe('the API reference', () => {
-  it('has a key that works, and gives away none that is set', async () => {
+  it('has a key that works, and never API_KEY', async () => {
     const [open, strict] = [await mocking(), await mocking({ API_KEY: 'cv_only' })];
     expect((await fetchDocs(open)).text).toContain('data-api-key="any_key"');
     expect((await fetchDocs(strict)).text).toContain('data-api-key="YOUR_SECRET_KEY_HERE"');
   });
 
-  it('asks the mock that serves it', async () => {
+  it('sends requests to the mock that serves it', async () => {
     const text = await textAt((await mocking()).url, '/docs/openapi.json');
     expect((JSON.parse(text) as { servers: object[] }).servers[0]).toEqual({ url: '/', description: 'This mock' });
   });
 
-  it('is not there where it is off', async () => {
+  it('is not served with DOCS=off', async () => {
     expect(await fetchDocs(await mocking({ DOCS: 'off' }))).toMatchObject({ status: 404 });
   });
 });
@@ -103,7 +103,7 @@ const namesIn = (header: unknown) =>
 describe('a page in a browser', () => {
   const Origin = 'http://localhost:5173';
 
-  it('may ask whether it may ask, and may', async () => {
+  it('gets its preflight allowed', async () => {
     const { status, headers } = await send(url, {
       method: 'OPTIONS',
       path: PATH,
@@ -142,14 +142,14 @@ describe('a page in a browser', () => {
     );
   });
 
-  it('is no reason to answer a plain OPTIONS otherwise than the live server does', async () => {
+  it('gets 405 for an OPTIONS that is no preflight, as from the live server', async () => {
     expect(await send(url, request({ Origin }, { method: 'OPTIONS', body: undefined }))).toMatchObject({
       status: 405,
     });
   });
 });
 
-const answer = async (mockUrl: string) => (await send(mockUrl, request({}, { body: '{}' }))).text;
+const requestWithoutAmount = async (mockUrl: string) => (await send(mockUrl, request({}, { body: '{}' }))).text;
 
 /** The file is read as it is being written, too: half an edit may have been refused before the whole one is. */
 function faultsIn(log: readonly string[], reason: string): string[] | false {
@@ -177,16 +177,16 @@ describe('an edit of the contract', () => {
   ])('is served within a second, again and again, where an editor %s', async (_what, save) => {
     const { file, text, ...mock } = await mocking();
     await save(file, text.replace(...EDIT));
-    await expect.poll(() => answer(mock.url), withinASecond).toBe(edited);
+    await expect.poll(() => requestWithoutAmount(mock.url), withinASecond).toBe(edited);
     await save(file, text);
-    await expect.poll(() => answer(mock.url), withinASecond).toBe(original);
+    await expect.poll(() => requestWithoutAmount(mock.url), withinASecond).toBe(original);
     expect(mock.log.join('')).toContain('"msg":"serving the edited contract"');
   });
 
-  it('is served to whoever asks first whether to go on, too, and to what is no request', async () => {
+  it('is served after 100 Continue, too, and for parser errors', async () => {
     const { file, text, ...mock } = await mocking();
     await writeFile(file, text.replace(...EDIT).replaceAll('message: Bad request', 'message: A bad request'));
-    await expect.poll(() => answer(mock.url), withinASecond).toBe(edited);
+    await expect.poll(() => requestWithoutAmount(mock.url), withinASecond).toBe(edited);
     expect((await send(mock.url, request({ Expect: '100-continue' }, { body: '{}' }))).text).toBe(edited);
     expect((await sendBytes(mock.url, 'no HTTP\r\n\r\n')).text).toContain('A bad request');
   });
@@ -199,11 +199,11 @@ describe('an edit of the contract', () => {
       (text) => text.replace('minimum: amountTooSmall', ''),
       'x-problems names no 400 example',
     ],
-  ])('that %s leaves the last good one served, and says why', async (_what, edit, reason) => {
+  ])('that %s leaves the last valid contract served, and is logged', async (_what, edit, reason) => {
     const { file, text, log, ...mock } = await mocking();
     await writeFile(file, edit(text));
     const [line] = await vi.waitUntil(() => faultsIn(log, reason), { timeout: 5_000 });
     expect(line).toContain("The edited contract can't be served; still serving the last valid one.");
-    expect(await answer(mock.url)).toBe(original);
+    expect(await requestWithoutAmount(mock.url)).toBe(original);
   });
 });
