@@ -28,6 +28,7 @@ export class IndexedRouter extends OpenAPIRouter {
   readonly #byId = new Map(this.#operations.map((operation) => [operation.operationId, operation]));
   readonly #methods = [...new Set(this.#operations.map(({ method }) => method.toUpperCase()))];
   readonly #index = indexOperations(this.#operations);
+  readonly #queryNames = new Map(this.#operations.map((operation) => [operation, readQueryNames(operation)]));
 
   override getOperations(): Operation[] {
     return this.#operations;
@@ -56,6 +57,7 @@ export class IndexedRouter extends OpenAPIRouter {
     const match = this.#index.find(method as HTTPMethod, path);
     if (!match) return undefined;
     const { operation, names } = match.store as IndexEntry;
+    if (names.length === 0) return { operation, params: {} };
     const values = Object.values(match.params);
     // The index takes `/things/` for `/things/{id}`.
     if (values.includes('')) return undefined;
@@ -69,13 +71,16 @@ export class IndexedRouter extends OpenAPIRouter {
   }
 
   #declaredQuery({ method, queryString }: EngineRequest, operation: Operation): Record<string, unknown> {
-    const parameters = (operation.parameters ?? []) as { in: string; name: string }[];
-    const names = parameters.filter((parameter) => parameter.in === 'query').map(({ name }) => name);
+    const names = this.#queryNames.get(operation)!;
     if (names.length === 0) return {};
     const { query } = super.parseRequest({ method, path: operation.path, headers: {}, query: queryString }, operation);
     const given = query as Record<string, unknown>;
     return Object.fromEntries(names.filter((name) => Object.hasOwn(given, name)).map((name) => [name, given[name]]));
   }
+}
+
+function readQueryNames({ parameters = [] }: Operation): string[] {
+  return (parameters as { in: string; name: string }[]).filter((one) => one.in === 'query').map(({ name }) => name);
 }
 
 /** The library knows the two by the first characters of their messages. Made once: nobody reads where they were thrown. */
