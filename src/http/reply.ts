@@ -25,11 +25,15 @@ export function sendResponse(
   const isOverFailureLimit = status === 429 && requestLog.tenant === undefined;
   if (isOverFailureLimit && isLastInPipeline(reply.raw)) closeAfter(reply.raw);
   requestLog.responseBody = body;
-  return reply
-    .code(status)
-    .headers({ ...headers, ...ownHeaders })
-    .send(body);
+  reply.code(status).headers(headers).headers(ownHeaders);
+  const text = fixedTexts.get(body);
+  return text === undefined ? reply.send(body) : reply.type(JSON_TYPE).send(text);
 }
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Problems have the bodies of their examples: each is made text once. */
+const fixedTexts = new WeakMap<object, string>();
 
 /** Fastify's error handlers: they send an error as the contract's response to its problem. */
 export function errorHandlers(contract: Contract) {
@@ -45,7 +49,9 @@ export function errorHandlers(contract: Contract) {
     try {
       const problem = toProblem(error);
       requestLog.problem = problem;
-      void sendResponse(reply, contract.problemResponse(problem.example, requestLog.operation), problem.headers);
+      const response = contract.problemResponse(problem.example, requestLog.operation);
+      if (!fixedTexts.has(response.body)) fixedTexts.set(response.body, JSON.stringify(response.body));
+      void sendResponse(reply, response, problem.headers);
     } catch (fault) {
       sendInternalError(fault, request, reply);
     }
@@ -60,7 +66,7 @@ export function errorHandlers(contract: Contract) {
     for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
     const headers = {
       ...commonHeaders(request.id),
-      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Type': JSON_TYPE,
       'Content-Length': String(internalErrorBytes.length),
     };
     // For response validation, which reads Fastify's reply.
