@@ -46,7 +46,7 @@ async function findFault(client: RawClient, withinMs: number): Promise<string | 
   const late = await Promise.race([isLate, client.closed.then(() => false)]);
   waiting.abort();
   client.socket.destroy();
-  if (late) return `a half-sent request was open ${withinMs} ms after its instance was told to stop`;
+  if (late) return `a half-sent request was open ${withinMs} ms after its instance received SIGTERM`;
   const { responses, rest } = client.received();
   const isRejected = responses.every(({ status, text }) => status === 408 && text === REQUEST_TIMEOUT);
   return isRejected && responses.length <= 1 && rest === ''
