@@ -44,7 +44,7 @@ export function listOperations(contract: typeof document): readonly DocumentedOp
       path,
       requestExamples: operation.requestBody.content['application/json'].examples,
       bodyLimitBytes: operation.requestBody['x-body-limit-bytes'],
-      responses: resolved(operation.responses, contract) as Record<string, DocumentedResponse>,
+      responses: dereference(operation.responses, contract) as Record<string, DocumentedResponse>,
     })),
   );
 }
@@ -62,14 +62,14 @@ export const scenarios: readonly Scenario[] = operations.flatMap((operation) =>
   ),
 );
 
-/** The failure of this name, as clients know it. */
+/** The problem with this name, as the client exports it. */
 export const findProblem = (name: ProblemName) => problems.find((problem) => problem.name === name)!;
 
-function resolved(node: unknown, contract: object): unknown {
-  if (Array.isArray(node)) return node.map((item) => resolved(item, contract));
+function dereference(node: unknown, contract: object): unknown {
+  if (Array.isArray(node)) return node.map((item) => dereference(item, contract));
   if (typeof node !== 'object' || node === null) return node;
-  if ('$ref' in node) return resolved(at(String(node.$ref), contract), contract);
-  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, resolved(value, contract)]));
+  if ('$ref' in node) return dereference(at(String(node.$ref), contract), contract);
+  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, dereference(value, contract)]));
 }
 
 function at(reference: string, contract: object): unknown {

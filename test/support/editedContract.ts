@@ -1,24 +1,24 @@
 import document from '../../generated/openapi.json' with { type: 'json' };
 
-/** Where things stand in the contract. */
+/** Paths into the contract. */
 export const POST = ['paths', '/api/v1/payments/intent', 'post'];
 export const BODY = [...POST, 'requestBody'];
 export const SCHEMAS = ['components', 'schemas'];
 const PROPERTIES = [...SCHEMAS, 'PaymentIntentRequest', 'properties'];
 export const AMOUNT = [...PROPERTIES, 'amount'];
-/** A field that the contract does not have. */
+/** The path of a field that the contract does not have. */
 export const NOTE = [...PROPERTIES, 'note'];
 
-export type Edit = readonly [place: readonly string[], value: unknown];
+export type Edit = readonly [path: readonly string[], value: unknown];
 type Node = Record<string, unknown>;
 
-/** The contract with other values in some places; undefined takes out what stands there. */
+/** A copy of the contract with other values at some paths; undefined removes the value. */
 export function edited(...edits: readonly Edit[]): object {
   const copy: Node = structuredClone(document);
-  for (const [place, value] of edits) {
-    const parent = place.slice(0, -1).reduce((node, key) => node[key] as Node, copy);
-    parent[place.at(-1)!] = value;
+  for (const [path, value] of edits) {
+    const parent = path.slice(0, -1).reduce((node, key) => node[key] as Node, copy);
+    parent[path.at(-1)!] = value;
   }
-  // As a file would bring it: without what is undefined.
+  // A contract that is read from a file has no undefined values.
   return JSON.parse(JSON.stringify(copy)) as object;
 }

@@ -4,7 +4,7 @@ import type { EngineRequest } from '../../src/contract/router.ts';
 /** Responds to every valid request with the operation's first example. */
 export const respondWithFirstExample: Fallback = async (_request, { examples: [first] }) => first!;
 
-/** A call without HTTP: every key is right, and the body is here already. */
+/** A call without HTTP: every API key is valid, and the body is already read. */
 export function engineCall(body: string | Uint8Array = ''): Call {
   return {
     onOperation: () => {},
@@ -15,7 +15,7 @@ export function engineCall(body: string | Uint8Array = ''): Call {
   };
 }
 
-/** Hands a request to the engine: by default a payment without a body. */
+/** Passes a request to the engine: by default a payment without a body. */
 export const handle = (
   contract: Contract,
   { body, ...request }: Partial<EngineRequest> & { body?: string | Uint8Array } = {},

@@ -2,12 +2,12 @@ import { Agent, request as open } from 'node:http';
 import { request as openSecure } from 'node:https';
 import { connect } from 'node:net';
 
-/** One HTTP request, as it goes over the wire. */
+/** One HTTP request, as it is sent. */
 export interface WireRequest {
   method: string;
   /** Path and query. */
   path: string;
-  /** In order, repeats included. Content-Length is added, and the address's Host where there is none. */
+  /** In order, including repeated names. Content-Length is added, and Host if it is missing. */
   headers: readonly (readonly [name: string, value: string])[];
   body?: string | Uint8Array | undefined;
 }
@@ -23,14 +23,14 @@ const RARELY_WITH_BODY = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
 
 const agent = new Agent({ keepAlive: true, maxSockets: 32 });
 
-/** Sends the request and reads the whole answer. Rejects when the connection breaks or the signal comes before the answer. */
+/** Sends the request and reads the whole response. Rejects when the connection breaks or the signal aborts before that. */
 export function send(
   baseUrl: string,
   { method, path, headers, body }: WireRequest,
   signal?: AbortSignal,
 ): Promise<WireResponse> {
   const { hostname, port, host, protocol } = new URL(baseUrl);
-  // Left alone, Node sends no body in chunks, except where a method rarely has one.
+  // Without a Content-Length, Node sends an empty chunked body, except for methods that rarely have a body.
   const isLengthKnown = body !== undefined || !(RARELY_WITH_BODY.has(method) || isNamed(headers, 'transfer-encoding'));
   const all = [
     ...(isNamed(headers, 'host') ? [] : [['Host', host]]),
@@ -66,11 +66,11 @@ export function send(
 const isNamed = (headers: WireRequest['headers'], name: string): boolean =>
   headers.some(([known]) => known.toLowerCase() === name);
 
-/** The request as a command that repeats it in a shell where API_KEY is the key, which doesn't stand in it. */
+/** A shell command that repeats the request. It reads the API key from the variable API_KEY and does not contain it. */
 export function curlLine(baseUrl: string, { method, path, headers, body }: WireRequest, apiKey = ''): string {
   const data = body ?? (isNamed(headers, 'transfer-encoding') ? '' : undefined);
-  const { piped, argument } = readBody(data);
-  // curl adds a media type of its own to what has none.
+  const { piped, argument } = formatBody(data);
+  // curl adds its own Content-Type to a body without one.
   const all =
     data === undefined || isNamed(headers, 'content-type') ? headers : [...headers, ['Content-Type'] as const];
   return [
@@ -84,7 +84,7 @@ export function curlLine(baseUrl: string, { method, path, headers, body }: WireR
 
 const quote = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
-/** For curl, `Name:` takes a header away, and `Name;` sends an empty one. */
+/** For curl, `Name:` removes a header, and `Name;` sends an empty one. */
 function headerArgument([name, value]: readonly [name: string, value?: string], apiKey: string): string {
   if (value === undefined) return quote(`${name}:`);
   if (value === '') return quote(`${name};`);
@@ -97,8 +97,8 @@ function headerArgument([name, value]: readonly [name: string, value?: string], 
 /** Linux's limit on one argument is 128 KiB. */
 const MAX_ARGUMENT_BYTES = 100_000;
 
-/** A body that is too long for an argument comes through a pipe, and so do bytes that are no text. */
-function readBody(body: WireRequest['body']): { piped: string[]; argument: string[] } {
+/** A body that is too long for an argument, or not text, is piped into curl. */
+function formatBody(body: WireRequest['body']): { piped: string[]; argument: string[] } {
   if (body === undefined) return { piped: [], argument: [] };
   if (typeof body !== 'string') {
     const escaped = [...body].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
@@ -109,7 +109,7 @@ function readBody(body: WireRequest['body']): { piped: string[]; argument: strin
   return { piped: [], argument: [`--data-binary ${quote(body)}`] };
 }
 
-/** Sends bytes that no client would send, and reads what comes back until the connection closes. */
+/** Sends bytes that no HTTP client would send, and reads the response until the connection closes. */
 export function sendBytes(baseUrl: string, bytes: string): Promise<WireResponse> {
   const { hostname, port } = new URL(baseUrl);
   return new Promise((resolve, reject) => {

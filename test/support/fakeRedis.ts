@@ -1,37 +1,37 @@
 import type { Socket } from 'node:net';
 import { startTcpServer } from './redis.ts';
 
-/** As much of a Redis as counting needs, in this process: for what a real one can't be made to do at a given moment. */
+/** The part of Redis that rate limits need, in this process: for faults that a real Redis can't be made to have on time. */
 export interface FakeRedis {
   url: string;
-  /** Unless it is well, it says nothing at all, takes no writes, or sends OK for everything. */
+  /** `silent` never replies, `readOnly` rejects writes, and `senseless` replies OK to every command. */
   state: 'well' | 'silent' | 'readOnly' | 'senseless';
-  /** What it was told, but for the words of a connection's beginning. */
+  /** The commands that it received, without those that open a connection. */
   commands: string[];
-  /** What it holds now, as far as it hasn't expired. */
+  /** The keys that have not expired. */
   keys: () => string[];
   connections: () => number;
-  /** Sends bytes that nobody asked for over all connections. */
+  /** Sends unrequested bytes over all connections. */
   send: (bytes: string) => void;
   close: () => Promise<void>;
 }
 
 export async function startFakeRedis(): Promise<FakeRedis> {
-  const held = new Map<string, { count: number; expiresAt: number }>();
-  const written = (key: string, seconds: number, count: number) => {
-    held.set(key, { count, expiresAt: Date.now() + seconds * 1_000 });
+  const entries = new Map<string, { count: number; expiresAt: number }>();
+  const setCount = (key: string, seconds: number, count: number) => {
+    entries.set(key, { count, expiresAt: Date.now() + seconds * 1_000 });
   };
-  const alive = (key: string) => {
-    const entry = held.get(key);
+  const findEntry = (key: string) => {
+    const entry = entries.get(key);
     return entry && entry.expiresAt > Date.now() ? entry : undefined;
   };
 
-  /** The one script that it knows, as it stands or by its digest: counts a key up, and says until when. */
-  function counted(key: string, by: number, seconds: number): string {
+  /** The only script that it knows, by text or by digest: increments a key, and returns the count and its expiry. */
+  function increment(key: string, by: number, seconds: number): string {
     const latest = Date.now() + seconds * 1_000;
-    const entry = alive(key);
+    const entry = findEntry(key);
     const { count, expiresAt } = entry && entry.expiresAt <= latest ? entry : { count: 0, expiresAt: latest };
-    held.set(key, { count: count + by, expiresAt });
+    entries.set(key, { count: count + by, expiresAt });
     return `*2\r\n:${count + by}\r\n:${expiresAt - Date.now()}\r\n`;
   }
 
@@ -44,10 +44,10 @@ export async function startFakeRedis(): Promise<FakeRedis> {
     if (redis.state === 'readOnly') return "-READONLY You can't write against a read only replica.\r\n";
     if (redis.state === 'senseless') return '+OK\r\n';
     if (command === 'set' && args[2] === 'EX') {
-      written(args[0]!, Number(args[3]), 0);
+      setCount(args[0]!, Number(args[3]), 0);
       return '+OK\r\n';
     }
-    if (command === 'eval' || command === 'evalsha') return counted(args[2]!, Number(args[3]), Number(args[4]));
+    if (command === 'eval' || command === 'evalsha') return increment(args[2]!, Number(args[3]), Number(args[4]));
     return `-ERR unknown command '${command}'\r\n`;
   }
 
@@ -59,9 +59,9 @@ export async function startFakeRedis(): Promise<FakeRedis> {
     client.on('close', () => connections.delete(client));
     client.on('data', (chunk) => {
       received += chunk.toString();
-      for (let read = commandIn(received); read; read = commandIn(received)) {
-        received = read.rest;
-        if (redis.state !== 'silent') client.write(replyTo(read.words));
+      for (let parsed = parseCommand(received); parsed; parsed = parseCommand(received)) {
+        received = parsed.rest;
+        if (redis.state !== 'silent') client.write(replyTo(parsed.words));
       }
     });
   });
@@ -69,7 +69,7 @@ export async function startFakeRedis(): Promise<FakeRedis> {
     url: `redis://127.0.0.1:${server.port}`,
     state: 'well',
     commands: [],
-    keys: () => [...held.keys()].filter(alive),
+    keys: () => [...entries.keys()].filter(findEntry),
     connections: () => connections.size,
     send: (bytes) => connections.forEach((client) => client.write(bytes)),
     close: () => server.close(),
@@ -77,8 +77,8 @@ export async function startFakeRedis(): Promise<FakeRedis> {
   return redis;
 }
 
-/** `*2\r\n$4\r\nPING\r\n$1\r\nx\r\n` → PING, x; undefined while a part of it is still to come. */
-function commandIn(received: string): { words: string[]; rest: string } | undefined {
+/** `*2\r\n$4\r\nPING\r\n$1\r\nx\r\n` → PING, x; undefined while the command is incomplete. */
+function parseCommand(received: string): { words: string[]; rest: string } | undefined {
   const [head = '', ...lines] = received.split('\r\n');
   const count = 2 * Number(head.slice(1));
   if (lines.length <= count) return undefined;

@@ -10,9 +10,9 @@ const CONTRACT = new URL('../../openapi/openapi.yaml', import.meta.url);
 
 export interface OwnMock {
   url: string;
-  /** Its contract, which the test may edit. */
+  /** The path of its contract, which the test may edit. */
   file: string;
-  /** What stood in it at first. */
+  /** The original text of the contract. */
   text: string;
   /** Lines of JSON. */
   log: readonly string[];
@@ -20,7 +20,7 @@ export interface OwnMock {
   close: () => Promise<void>;
 }
 
-/** A mock on a contract file of its own. */
+/** Starts a mock with its own copy of the contract. */
 export async function mocking(env: Record<string, string> = {}): Promise<OwnMock> {
   const folder = await mkdtemp(join(tmpdir(), 'mock-test-'));
   const file = join(folder, 'openapi.yaml');
@@ -44,7 +44,7 @@ export async function mocking(env: Record<string, string> = {}): Promise<OwnMock
   };
 }
 
-/** A valid request, unless it is changed. */
+/** A valid request, unless `changes` make it invalid. */
 export const createPayment = (
   headers: Record<string, string> = {},
   changes: Partial<WireRequest> = {},

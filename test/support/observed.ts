@@ -11,15 +11,15 @@ import { serve, type LiveServer } from '../../src/live.ts';
 
 export type LogLine = Record<string, unknown> & { msg: string; level: number };
 
-/** The live server, every part of it real, with all that it says. */
+/** The real live server with its logs, its metrics and a fake Stripe. */
 export interface ObservedServer extends LiveServer {
   stripe: FakeStripe;
-  /** What it has logged so far. */
+  /** All log lines so far. */
   log: readonly LogLine[];
-  /** The lines of requests. */
+  /** The log lines of requests. */
   requests: () => LogLine[];
   metric: (name: string) => Promise<number | undefined>;
-  /** One intent of ten dollars, unless said otherwise. */
+  /** Creates an intent, by default of ten dollars. */
   pay: (order?: Order) => Promise<Response>;
   close: () => Promise<void>;
 }
@@ -75,7 +75,7 @@ export function pay(url: string, { key = ACME, body = '{"amount":10}', headers =
   });
 }
 
-/** `name` with its labels, as it stands in the text. */
+/** Reads the value of a metric. `name` includes the labels, as in the text. */
 export function readMetric(text: string, name: string): number | undefined {
   const line = text.split('\n').find((one) => one.startsWith(`${name} `));
   return line === undefined ? undefined : Number(line.slice(name.length));
@@ -83,13 +83,13 @@ export function readMetric(text: string, name: string): number | undefined {
 
 export const readStatuses = (responses: readonly Response[]): number[] => responses.map(({ status }) => status);
 
-/** The same server as a process of its own, with all that it writes. */
+/** The same server as a separate process, with its output. */
 export interface ObservedProcess {
   url: string;
   adminUrl: string;
-  /** Standard output and standard error, as they came. */
+  /** Standard output and standard error, in order of arrival. */
   output: () => string;
-  crash: (kind: 'exception' | 'rejection', words: string) => void;
+  crash: (kind: 'exception' | 'rejection', message: string) => void;
   /** SIGTERM; resolves with the exit code and the time until then. */
   end: () => Promise<{ code: number | null; ms: number }>;
   exited: Promise<number | null>;
@@ -114,12 +114,12 @@ export async function observedProcess(stripeUrl: string, env: Record<string, str
     };
     child.stdout!.on('data', listen);
     child.stderr!.on('data', listen);
-    void exited.then(() => reject(new Error(`It ended before it listened:\n${chunks.join('')}`)));
+    void exited.then(() => reject(new Error(`It exited before it listened:\n${chunks.join('')}`)));
   });
   return {
     ...listening,
     output: () => chunks.join(''),
-    crash: (kind, words) => void child.send([kind, words]),
+    crash: (kind, message) => void child.send([kind, message]),
     async end() {
       const startedAt = performance.now();
       child.kill('SIGTERM');
@@ -129,10 +129,10 @@ export async function observedProcess(stripeUrl: string, env: Record<string, str
   };
 }
 
-/** Takes traces, as OTLP in JSON over HTTP. */
+/** An OpenTelemetry collector: receives traces as OTLP in JSON over HTTP. */
 export interface Collector {
   url: string;
-  /** The bodies, as they came. */
+  /** The bodies of all requests. */
   received: readonly string[];
   spans: () => CollectedSpan[];
   close: () => Promise<void>;

@@ -1,7 +1,7 @@
 /**
- * As src/server.ts, on another Stripe than the real one: `node test/support/observedProcess.ts http://127.0.0.1:12111`.
- * A message of its parent's is thrown at it: `exception`, `rejection` or `unreadable` (an error that throws when it is read),
- * and its words. Only for tests.
+ * Like src/server.ts, but with a fake Stripe: `node test/support/observedProcess.ts http://127.0.0.1:12111`.
+ * Its parent can make it throw: it sends the kind, `exception`, `rejection` or `unreadable` (an error that throws when it
+ * is read), and the message of the error. Only for tests.
  */
 import { readConfig } from '../../src/config.ts';
 import { openLog } from '../../src/observability/log.ts';
@@ -14,8 +14,8 @@ const logger = openLog(config.logLevel);
 const endTracing = await startTracing(process.env);
 stopOnSignals(await serve(config, logger, new URL(process.argv[2]!)), logger, endTracing);
 process.once('disconnect', () => process.exit(1));
-process.on('message', ([kind, words]: ['exception' | 'rejection' | 'unreadable', string]) => {
-  const error = new Error(words);
+process.on('message', ([kind, message]: ['exception' | 'rejection' | 'unreadable', string]) => {
+  const error = new Error(message);
   const unreadable = () => {
     throw error;
   };

@@ -1,4 +1,4 @@
-/** HTTP as bytes: what no HTTP client would send, and what comes back, to the byte. */
+/** HTTP as bytes: sends requests that no HTTP client would send, and reads the exact bytes of the responses. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -12,24 +12,24 @@ export interface RawResponse {
 }
 
 export interface Received {
-  /** The answers in their order, those with a status of 1xx too. */
+  /** In order of arrival, including those with a status of 1xx. */
   responses: readonly RawResponse[];
-  /** What is no whole answer. */
+  /** The bytes after the last complete response. */
   rest: string;
 }
 
 export interface RawClient {
   socket: Socket;
   send(bytes: string | Uint8Array): void;
-  /** What came so far. */
+  /** Everything received so far. */
   received(): Received;
-  /** Resolves with the so-manieth answer; rejects when the connection closes without it. */
+  /** Resolves with the response of this number, from 1; rejects when the connection closes before it. */
   response(count?: number): Promise<RawResponse>;
-  /** Resolves when the connection is gone, with how it went. */
+  /** Resolves with how the connection was closed, once it is. */
   closed: Promise<'ended' | 'reset'>;
 }
 
-/** Opens a connection. Nothing is sent, and nothing but `closed` ends it. */
+/** Opens a connection. Sends nothing until `send` is called. */
 export function rawClient(baseUrl: string): RawClient {
   const { hostname, port } = new URL(baseUrl);
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true, noDelay: true });
@@ -41,7 +41,7 @@ export function rawClient(baseUrl: string): RawClient {
     text += bytes.toString('latin1');
     wake();
   });
-  // Our side follows: a socket that only one side has ended stays open.
+  // Ends the client's side too: a socket that only the server has ended stays open.
   socket.on('end', () => socket.end());
   socket.on('error', () => (outcome = 'reset'));
   const closed = new Promise<'ended' | 'reset'>((resolve) => {
@@ -58,7 +58,7 @@ export function rawClient(baseUrl: string): RawClient {
         const look = () => {
           const response = parseResponses(text).responses[count - 1];
           if (response) resolve(response);
-          else if (socket.closed) reject(new Error(`closed without answer ${count}: ${JSON.stringify(text)}`));
+          else if (socket.closed) reject(new Error(`closed without response ${count}: ${JSON.stringify(text)}`));
           else return;
           waiting.delete(look);
         };
@@ -69,14 +69,14 @@ export function rawClient(baseUrl: string): RawClient {
 }
 
 export interface ServerEnds {
-  /** The server's ends of all connections that are open now. */
+  /** The server's sockets of all connections that are open now. */
   open: ReadonlySet<Socket>;
-  /** The server's end of this connection. */
+  /** The server's socket of this connection. */
   of(client: RawClient): Promise<Socket>;
   stop(): void;
 }
 
-/** Watches a server of this process from inside: what it took off its sockets, and which of them it still holds. */
+/** Tracks the sockets of a server in this process: what it has read from them, and which of them are still open. */
 export function serverEnds(baseUrl: string): ServerEnds {
   const port = Number(new URL(baseUrl).port);
   const open = new Set<Socket>();
@@ -107,7 +107,7 @@ export interface Exchange extends Received {
   ending: 'ended' | 'reset';
 }
 
-/** Sends the bytes, ends its own side, and reads until the connection is gone. */
+/** Sends the bytes, ends the client's side, and reads until the connection is closed. */
 export async function exchange(baseUrl: string, bytes: string | Uint8Array): Promise<Exchange> {
   const client = rawClient(baseUrl);
   client.socket.end(bytes);
@@ -115,7 +115,7 @@ export async function exchange(baseUrl: string, bytes: string | Uint8Array): Pro
   return { ...client.received(), ending };
 }
 
-/** Reads answers that follow each other. All bodies of ours are JSON objects: no brace, no body (HEAD, 100). */
+/** Parses consecutive responses. All our bodies are JSON objects: without a brace there is no body (HEAD, 100). */
 function parseResponses(text: string): Received {
   const responses: RawResponse[] = [];
   let rest = text;
@@ -128,11 +128,11 @@ function parseResponses(text: string): Received {
         .slice(0, -1)
         .map((line) => [line.split(':', 1)[0]!.toLowerCase(), line.replace(/^[^:]*:\s*/, '')]),
     );
-    const behind = rest.slice(head[0].length);
-    const length = behind.startsWith('{') ? Number(headers['content-length']) : 0;
-    if (behind.length < length) return { responses, rest };
-    responses.push({ status: Number(head[1]), headers, text: behind.slice(0, length) });
-    rest = behind.slice(length);
+    const afterHead = rest.slice(head[0].length);
+    const length = afterHead.startsWith('{') ? Number(headers['content-length']) : 0;
+    if (afterHead.length < length) return { responses, rest };
+    responses.push({ status: Number(head[1]), headers, text: afterHead.slice(0, length) });
+    rest = afterHead.slice(length);
   }
 }
 
@@ -140,24 +140,24 @@ export interface RawRequest {
   method?: string;
   target?: string;
   version?: string;
-  /** Instead of the usual ones. */
+  /** Replace the default header lines. */
   headers?: readonly string[];
-  /** Besides the usual ones. */
+  /** Are added to the other header lines. */
   more?: readonly string[];
   body?: string | Uint8Array;
 }
 
 export const INTENT_PATH = '/api/v1/payments/intent';
 
-/** A good request of a tenant's, but for what is said. Header lines go out as they stand. */
+/** A valid request of a tenant, except for the given parts. Header lines are sent unchanged. */
 export function rawRequest(apiKey: string, request: RawRequest = {}): Buffer {
   const { method = 'POST', target = INTENT_PATH, version = 'HTTP/1.1', body = '{"amount":100}' } = request;
-  const usual = [
+  const defaults = [
     'Host: raw.test',
     `cv-api-key: ${apiKey}`,
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
   ];
-  const lines = [`${method} ${target} ${version}`, ...(request.headers ?? usual), ...(request.more ?? []), '', ''];
+  const lines = [`${method} ${target} ${version}`, ...(request.headers ?? defaults), ...(request.more ?? []), '', ''];
   return Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), Buffer.from(body as Uint8Array)]);
 }

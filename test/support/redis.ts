@@ -8,13 +8,13 @@ import { freePort } from './freePort.ts';
 
 export const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
 
-/** For the title of tests that need a Redis: a skip says how to mend it. */
+/** For the title of tests that need a Redis: a skip says what to install. */
 export const needsRedis = hasRedis ? '' : ' [SKIPPED: no redis-server on PATH; apt-get install redis-server]';
 
 export interface RedisServer {
   port: number;
   url: string;
-  /** The process stands still: connections stay open, and nothing is answered. */
+  /** Pauses the process: connections stay open, and no command gets a reply. */
   freeze(): void;
   thaw(): void;
   /** SIGKILL. */
@@ -28,7 +28,7 @@ export interface RedisOptions {
   password?: string;
 }
 
-/** A real Redis on 127.0.0.1, with nothing on disk. */
+/** A real Redis on 127.0.0.1, without persistence. */
 export async function startRedis({ password }: RedisOptions = {}): Promise<RedisServer> {
   const port = await freePort();
   const directory = await mkdtemp(join(tmpdir(), 'redis-'));
@@ -55,7 +55,7 @@ export async function startRedis({ password }: RedisOptions = {}): Promise<Redis
         output.push(text.toString());
         if (output.join('').includes('Ready to accept connections')) resolve();
       });
-      child.once('exit', () => reject(new Error(`redis-server ended:\n${output.join('')}`)));
+      child.once('exit', () => reject(new Error(`redis-server exited:\n${output.join('')}`)));
     });
     return child;
   }
@@ -90,7 +90,7 @@ export interface TcpServer {
   close(): Promise<void>;
 }
 
-/** Answers whatever it is sent with the same bytes. */
+/** Sends the same bytes for everything that it receives. */
 export function startBabbler(bytes: string): Promise<TcpServer> {
   return startTcpServer((client) => {
     client.on('error', () => {});

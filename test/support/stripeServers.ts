@@ -2,15 +2,15 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 
-/** A server on 127.0.0.1 that does as it is told, which the fake Stripe is too honest for. */
+/** A server on 127.0.0.1 that sends what the test chooses, including responses that the fake Stripe can't send. */
 export interface Server {
   url: URL;
   close: () => Promise<void>;
 }
 
-/** Hands each request with its socket to `answer`, with how many came before it, in all and on this connection. */
+/** Passes each request and its socket to `respond`, with the count of earlier requests, in all and on this connection. */
 export async function rawServer(
-  answer: (request: { head: string; body: string; before: number; beforeOnSocket: number }, socket: Socket) => void,
+  respond: (request: { head: string; body: string; before: number; beforeOnSocket: number }, socket: Socket) => void,
   port = 0,
 ): Promise<Server> {
   let before = 0;
@@ -26,7 +26,7 @@ export async function rawServer(
       const length = Number(/content-length: (\d+)/i.exec(head)?.[1]);
       if (!(Buffer.byteLength(body) >= length)) return;
       received = '';
-      answer({ head, body, before: before++, beforeOnSocket: beforeOnSocket++ }, socket);
+      respond({ head, body, before: before++, beforeOnSocket: beforeOnSocket++ }, socket);
     });
   });
   await new Promise<void>((resolve) => {
@@ -41,14 +41,14 @@ export async function rawServer(
   };
 }
 
-/** An HTTP answer, whole. */
+/** A complete HTTP response. */
 export function httpResponse(body: unknown, status = 200, headers: Record<string, string> = {}): string {
   const text = JSON.stringify(body);
   const lines = Object.entries({ 'Content-Length': String(Buffer.byteLength(text)), ...headers });
   return `HTTP/1.1 ${status} X\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${text}`;
 }
 
-/** The intent that Stripe would make of a request's body. */
+/** The intent that Stripe would create for a request body. */
 export function intentFor(body: string, id: string) {
   const form = new URLSearchParams(body);
   const metadata = [...form].filter(([name]) => name.startsWith('metadata['));
@@ -63,13 +63,13 @@ export function intentFor(body: string, id: string) {
   };
 }
 
-/** A port where connecting neither succeeds nor fails: it listens, nobody accepts, and the queue is full. */
+/** A port where connecting neither succeeds nor fails: it listens, never accepts, and its queue is full. */
 export async function blackHole(): Promise<Server> {
   const worker = new Worker(
     `const { parentPort } = require('node:worker_threads');
      const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
        parentPort.postMessage(server.address().port);
-       // Once the message is out, this thread never comes back to accept anything.
+       // Once the message is sent, this thread blocks and never accepts a connection.
        setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
      });`,
     { eval: true },
@@ -77,7 +77,7 @@ export async function blackHole(): Promise<Server> {
   const port = await new Promise<number>((resolve) => {
     worker.once('message', resolve);
   });
-  // Linux holds one connection more than the backlog says; with these two, the next one waits.
+  // Linux queues one connection more than the backlog. After these two, the next one waits.
   const fillers = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
   await Promise.all(fillers.map((filler) => once(filler, 'connect')));
   return {

@@ -7,11 +7,11 @@ import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.t
 import { startMock } from '../../src/mock/server.ts';
 import { serve } from '../../src/live.ts';
 
-/** Something that should keep the contract. */
+/** A server that should keep the contract. */
 export interface Target {
   baseUrl: string;
   apiKey: string;
-  /** The Stripe behind the live server of ours; the mock has none, and a deployment's is out of reach. */
+  /** The fake Stripe of a live server in this process; the mock and deployments have none. */
   stripe?: FakeStripe;
   close(): Promise<void>;
 }
@@ -19,8 +19,8 @@ export interface Target {
 const API_KEY = 'cv_test_key';
 
 /**
- * The live server, every part of it real, on a fake Stripe. It checks its own answers, and `close` rejects if the contract
- * did not allow one of them.
+ * The real live server with a fake Stripe. It validates its own responses, and `close` rejects if one of them did not
+ * match the contract.
  */
 export async function liveTarget(overrides: Record<string, string> = {}): Promise<Target & { stripe: FakeStripe }> {
   const stripe = await startFakeStripe();

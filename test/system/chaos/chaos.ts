@@ -1,10 +1,11 @@
 /**
- * One payment, one intent, whatever happens: instances of the live server that are killed, stopped and drained, a Stripe
- * that fails in every way it can, requests that are half-sent when an instance is drained, and clients that repeat their requests until they are answered.
+ * One intent per payment, under every fault: instances of the live server are killed, stopped and drained, Stripe fails
+ * in every way that the fake knows, requests are half-sent when an instance is drained, and clients repeat their requests
+ * until they get a final response.
  *
- * `make chaos SECONDS=60 CLIENTS=16 INSTANCES=2 SEED=7`. Prints what happened, and exits with 1 when a promise was broken.
- * The seed repeats all choices, but not their timing. `node test/system/chaos/chaos.ts --break keys` lets the clients send
- * another key with each retry: a run that must fail.
+ * `make chaos SECONDS=60 CLIENTS=16 INSTANCES=2 SEED=7`. Prints a report, and exits with 1 when a promise was broken.
+ * The seed repeats all choices, but not their timing. `node test/system/chaos/chaos.ts --break keys` makes the clients send
+ * a new key with each retry: a run that must fail.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -17,13 +18,13 @@ import { startInstances, type Instances } from './instances.ts';
 import { random } from './random.ts';
 
 export interface ChaosOptions {
-  /** How long there is chaos. What was begun by then is ended in calm. */
+  /** How long faults are injected. Payments that are open by then are finished without faults. */
   seconds: number;
   clients: number;
   instances: number;
   seed: number;
   breakKeys?: boolean;
-  /** Ends the run at once. */
+  /** Aborts the run at once. */
   signal?: AbortSignal;
 }
 
@@ -34,13 +35,13 @@ export interface ChaosReport {
   instances: Instances['tally'];
   /** How often each kind of fault was played. */
   faults: Record<string, number>;
-  callsToStripe: number;
-  /** The promises that were broken; none, when all is well. */
+  stripeRequests: number;
+  /** The promises that were broken. Empty when the run passed. */
   broken: string[];
 }
 
-/** How long the clients may take to be answered once there is calm. */
-const CALM_SECONDS = 30;
+/** How long the clients may take to get their final responses once no more faults are injected. */
+const FINISH_SECONDS = 30;
 
 const TENANTS: readonly Tenant[] = [
   { name: 'north', apiKey: 'cv_chaos_north' },
@@ -51,8 +52,8 @@ const TENANTS: readonly Tenant[] = [
 const SECRETS = /_secret_|sk_test_|cv_chaos_|idem-/;
 
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
-  const over = AbortSignal.any([
-    AbortSignal.timeout((options.seconds + CALM_SECONDS) * 1000),
+  const runEnded = AbortSignal.any([
+    AbortSignal.timeout((options.seconds + FINISH_SECONDS) * 1000),
     ...(options.signal ? [options.signal] : []),
   ]);
   const stripe = await startFakeStripe();
@@ -66,10 +67,10 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
       secrets: SECRETS,
     });
     const killAll = () => instances.killAll();
-    // Also when this process ends for a reason that nobody thought of.
+    // Also when this process exits for an unexpected reason.
     process.once('exit', killAll);
     try {
-      return await run(options, stripe, instances, over);
+      return await run(options, stripe, instances, runEnded);
     } finally {
       killAll();
       process.off('exit', killAll);
@@ -79,28 +80,28 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   }
 }
 
-async function run(options: ChaosOptions, stripe: FakeStripe, instances: Instances, over: AbortSignal) {
+async function run(options: ChaosOptions, stripe: FakeStripe, instances: Instances, runEnded: AbortSignal) {
   const faults = playFaults(stripe, options.seed);
-  const calm = AbortSignal.any([AbortSignal.timeout(options.seconds * 1000), over]);
-  calm.addEventListener('abort', () => stripe.playWith(undefined));
-  const clients = chaoticClients(instances, options.breakKeys ?? false, over);
-  // Two by two, one of each tenant, they use the same keys.
+  const faultsEnded = AbortSignal.any([AbortSignal.timeout(options.seconds * 1000), runEnded]);
+  faultsEnded.addEventListener('abort', () => stripe.playWith(undefined));
+  const clients = chaoticClients(instances, options.breakKeys ?? false, runEnded);
+  // Clients come in pairs, one of each tenant, which use the same idempotency keys.
   const runs = Array.from({ length: options.clients }, (_, i) => {
     const tenant = TENANTS[i % TENANTS.length]!;
     const name = String(Math.floor(i / TENANTS.length));
-    return clients.run({ tenant, name, calm, random: random(options.seed, `client ${i}`) });
+    return clients.run({ tenant, name, faultsEnded, random: random(options.seed, `client ${i}`) });
   });
-  await Promise.all([...runs, instances.harass(random(options.seed, 'instances'), calm)]);
-  // A client that gave up left its request behind, which may still become the payment's intent: never a second one.
-  await sleep(over.aborted ? 0 : 500);
-  if (!over.aborted) await instances.drainAll();
+  await Promise.all([...runs, instances.injectFaults(random(options.seed, 'instances'), faultsEnded)]);
+  // The request of a client that timed out may still create the payment's intent, but never a second one.
+  await sleep(runEnded.aborted ? 0 : 500);
+  if (!runEnded.aborted) await instances.drainAll();
   return {
     payments: clients.payments.length,
     intents: stripe.ledger.intentCount,
     clients: clients.tally,
     instances: instances.tally,
     faults,
-    callsToStripe: stripe.ledger.requestCount,
+    stripeRequests: stripe.ledger.requestCount,
     broken: [...brokenInLedger(clients.payments, stripe), ...clients.broken, ...instances.broken],
   };
 }
@@ -117,23 +118,25 @@ function playFaults(stripe: FakeStripe, seed: number): Record<string, number> {
   return played;
 }
 
-/** Holds what the clients were told against what Stripe has. */
+/** Compares the responses that the clients received with the intents in Stripe's ledger. */
 function brokenInLedger(payments: readonly Payment[], { ledger }: FakeStripe): string[] {
-  const intentsOf = Map.groupBy(ledger.intents, ({ metadata }) => metadata['payment']);
-  const perPayment = payments.flatMap(({ id, cents, secrets, answered, asked }) => {
-    const intents = intentsOf.get(id) ?? [];
+  const intentsByPayment = Map.groupBy(ledger.intents, ({ metadata }) => metadata['payment']);
+  const perPayment = payments.flatMap(({ id, cents, secrets, completedRequests, startedRequests }) => {
+    const intents = intentsByPayment.get(id) ?? [];
     const [intent] = intents;
-    const strange = secrets.filter((secret) => secret !== intent?.clientSecret);
+    const foreignSecrets = secrets.filter((secret) => secret !== intent?.clientSecret);
     return [
       ...(intents.length === 1 ? [] : [`${id} has ${intents.length} intents`]),
       ...(intent && (intent.amount !== cents || intent.currency !== 'usd')
-        ? [`${id} has an intent over a wrong sum`]
+        ? [`${id} has an intent with a wrong amount`]
         : []),
-      ...(answered === asked ? [] : [`${id} asked ${asked} times and was answered ${answered} times`]),
-      ...strange.map((secret) => `${id} was given a secret that is not its own: ${secret}`),
+      ...(completedRequests === startedRequests
+        ? []
+        : [`${id} completed ${completedRequests} of ${startedRequests} requests`]),
+      ...foreignSecrets.map((secret) => `${id} received a secret that is not its own: ${secret}`),
     ];
   });
-  const halfSent = intentsOf.get(HALF_SENT) ?? [];
+  const halfSent = intentsByPayment.get(HALF_SENT) ?? [];
   const keys = new Set(ledger.intents.map(({ idempotencyKey }) => idempotencyKey));
   return [
     ...(ledger.intentCount === payments.length
@@ -148,20 +151,20 @@ function brokenInLedger(payments: readonly Payment[], { ledger }: FakeStripe): s
 }
 
 /** The report as text. */
-function ledgerText({ seed, seconds }: ChaosOptions, report: ChaosReport): string {
+function formatReport({ seed, seconds }: ChaosOptions, report: ChaosReport): string {
   const { clients, instances, faults } = report;
   return [
     `seed        ${seed}, ${seconds} s of chaos`,
     `payments    ${report.payments}`,
     `intents     ${report.intents}`,
     `attempts    ${clients.attempts}, at most ${clients.mostAttempts} for one payment, ${clients.replayed} replayed`,
-    `answers     ${list(clients.answers)}; the slowest after ${inSeconds(clients.slowestAnswerMs)}`,
+    `responses   ${list(clients.responses)}; the slowest after ${inSeconds(clients.slowestResponseMs)}`,
     `instances   ${instances.starts} started, ${instances.kills} killed, ${instances.stops} stopped, ${instances.drains} drained; the slowest drain took ${inSeconds(instances.slowestExitMs)}`,
-    `logs        ${instances.logPauses} not read for a while, ${instances.logClosures} not read any more`,
-    `queue       left by ${instances.abandoned} requests before Stripe was called`,
-    `half-sent   ${instances.halfSent} at the end of a drain, ${instances.refused} read a 408`,
-    `Stripe      ${report.callsToStripe} calls: ${list(faults)}`,
-    `broken      ${report.broken.length === 0 ? 'nothing' : report.broken.length}`,
+    `logs        ${instances.logPauses} paused, ${instances.logClosures} closed`,
+    `queue       ${instances.abandoned} requests abandoned before Stripe was called`,
+    `half-sent   ${instances.halfSent} at the end of a drain, ${instances.rejected} received a 408`,
+    `Stripe      ${report.stripeRequests} requests: ${list(faults)}`,
+    `broken      ${report.broken.length === 0 ? 'none' : report.broken.length}`,
     ...report.broken.slice(0, 20).map((promise) => `  - ${promise}`),
   ].join('\n');
 }
@@ -198,7 +201,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
   const options = readOptions();
   const report = await chaos({ ...options, signal: stopping.signal });
-  console.log(ledgerText(options, report));
+  console.log(formatReport(options, report));
   process.exitCode = report.broken.length === 0 && !stopping.signal.aborted ? 0 : 1;
 }
 

@@ -10,61 +10,64 @@ export interface Tenant {
   apiKey: string;
 }
 
-/** What one client wants to be paid, once. */
+/** One payment of a client, which may send its request several times. */
 export interface Payment {
-  /** Also in the metadata, by which the intent is found. */
+  /** Also in the intent's metadata, to find the intents of a payment. */
   id: string;
   tenant: Tenant;
-  /** Both tenants use the same ones. */
+  /** Both tenants use the same keys. */
   idempotencyKey: string;
   cents: number;
   attempts: number;
-  /** Of all its answers with status 200. */
+  /** The secrets of all responses with status 200. */
   secrets: string[];
-  /** How many of its requests have ended with one. */
-  answered: number;
-  /** How many requests were begun, each repeated until it is answered. Two for an impatient customer's double click. */
-  asked: number;
+  /** How many of its requests got such a response. */
+  completedRequests: number;
+  /** How many requests were started, each repeated until it gets a final response. Two simulate a double click. */
+  startedRequests: number;
 }
 
 export interface Clients {
-  /** Pays until `calm` is aborted, then ends what was begun. Rejects never. */
-  run(options: { tenant: Tenant; name: string; random: Random; calm: AbortSignal }): Promise<void>;
+  /** Pays until `faultsEnded` is aborted, then finishes the open payment. Never rejects. */
+  run(options: { tenant: Tenant; name: string; random: Random; faultsEnded: AbortSignal }): Promise<void>;
   readonly payments: Payment[];
   readonly tally: {
     attempts: number;
-    answers: Record<string, number>;
+    responses: Record<string, number>;
     replayed: number;
     mostAttempts: number;
-    slowestAnswerMs: number;
+    slowestResponseMs: number;
   };
   readonly broken: string[];
 }
 
-/** The ledger of the fake Stripe holds 10,000 intents: no run may ask for more. */
+/** The ledger of the fake Stripe holds 10,000 intents: no run may create more. */
 const MAX_PAYMENTS = 9_000;
 
 const PATH = '/api/v1/payments/intent';
 
-/** Longer than any answer may take. */
-const PATIENT_MS = 12_000;
+/** Longer than any response may take. */
+const LONGEST_TIMEOUT_MS = 12_000;
 
-/** Clients that repeat their requests until they are answered; `over` ends all waiting. `breakKeys` breaks their promise. */
-export function chaoticClients(instances: Instances, breakKeys: boolean, over: AbortSignal): Clients {
+/**
+ * Clients that repeat each request until it gets a final response. `runEnded` aborts all waiting, and `breakKeys` sends a
+ * new idempotency key with each retry.
+ */
+export function chaoticClients(instances: Instances, breakKeys: boolean, runEnded: AbortSignal): Clients {
   const agent = new Agent({ keepAlive: true });
   const payments: Payment[] = [];
   const broken: string[] = [];
   const tally = {
     attempts: 0,
-    answers: {} as Record<string, number>,
+    responses: {} as Record<string, number>,
     replayed: 0,
     mostAttempts: 0,
-    slowestAnswerMs: 0,
+    slowestResponseMs: 0,
   };
-  const count = (response: string) => (tally.answers[response] = (tally.answers[response] ?? 0) + 1);
+  const count = (outcome: string) => (tally.responses[outcome] = (tally.responses[outcome] ?? 0) + 1);
 
-  async function run({ tenant, name, random, calm }: Parameters<Clients['run']>[0]): Promise<void> {
-    for (let n = 1; !calm.aborted && payments.length < MAX_PAYMENTS; n++) {
+  async function run({ tenant, name, random, faultsEnded }: Parameters<Clients['run']>[0]): Promise<void> {
+    for (let n = 1; !faultsEnded.aborted && payments.length < MAX_PAYMENTS; n++) {
       const payment: Payment = {
         id: `${tenant.name}-${name}-${n}`,
         tenant,
@@ -72,40 +75,40 @@ export function chaoticClients(instances: Instances, breakKeys: boolean, over: A
         cents: random.integer(50, 100_000),
         attempts: 0,
         secrets: [],
-        answered: 0,
-        asked: random.chance(0.1) ? 2 : 1,
+        completedRequests: 0,
+        startedRequests: random.chance(0.1) ? 2 : 1,
       };
       payments.push(payment);
-      await Promise.all(Array.from({ length: payment.asked }, () => payUntilAnswered(payment, random)));
+      await Promise.all(Array.from({ length: payment.startedRequests }, () => payUntilFinal(payment, random)));
     }
   }
 
-  async function payUntilAnswered(payment: Payment, random: Random): Promise<void> {
-    while (!over.aborted) {
-      if (await isAnswered(payment, random)) return;
+  async function payUntilFinal(payment: Payment, random: Random): Promise<void> {
+    while (!runEnded.aborted) {
+      if (await hasFinalResponse(payment, random)) return;
       await sleep(random.between(20, 300));
     }
   }
 
-  /** False where the same request has to be sent again. */
-  async function isAnswered(payment: Payment, random: Random): Promise<boolean> {
+  /** Sends the request once. False when it has to be sent again. */
+  async function hasFinalResponse(payment: Payment, random: Random): Promise<boolean> {
     const ready = instances.ready();
     if (ready.length === 0) return false;
     const instance = random.pick(ready);
-    const patience = AbortSignal.timeout(patienceMs(random));
-    const response = await attempt(instance, payment, AbortSignal.any([patience, over]));
+    const timeout = AbortSignal.timeout(chooseTimeoutMs(random));
+    const response = await attempt(instance, payment, AbortSignal.any([timeout, runEnded]));
     if (response === undefined) return false;
     if (response.status === 200) {
-      payment.secrets.push(secretIn(response.text));
-      payment.answered += 1;
+      payment.secrets.push(readSecret(response.text));
+      payment.completedRequests += 1;
       return true;
     }
-    // Any other one would be final, and the payment is right.
-    if (!isRetryable(response)) broken.push(`${payment.id} was answered ${response.status}: ${response.text}`);
+    // The payment is valid: any other status would be a final error.
+    if (!isRetryable(response)) broken.push(`${payment.id} got ${response.status}: ${response.text}`);
     return !isRetryable(response);
   }
 
-  /** One request; undefined when it got no answer. */
+  /** One request; undefined when it got no response. */
   async function attempt(
     instance: Instance,
     payment: Payment,
@@ -119,11 +122,11 @@ export function chaoticClients(instances: Instances, breakKeys: boolean, over: A
       const response = await post(instance.address!.url, agent, createRequest(payment, breakKeys), signal);
       count(String(response.status));
       tally.replayed += Number(response.replayed);
-      tally.slowestAnswerMs = Math.max(tally.slowestAnswerMs, performance.now() - startedAt);
+      tally.slowestResponseMs = Math.max(tally.slowestResponseMs, performance.now() - startedAt);
       return response;
     } catch (error) {
       if (signal.aborted) {
-        count('gave up');
+        count('timed out');
         return undefined;
       }
       const code = (error as NodeJS.ErrnoException).code ?? String(error);
@@ -136,9 +139,9 @@ export function chaoticClients(instances: Instances, breakKeys: boolean, over: A
   return { run, payments, tally, broken };
 }
 
-/** Some wait for any response, some for a while, and some leave so soon that their request may still be queued. */
-function patienceMs(random: Random): number {
-  if (random.chance(0.3)) return PATIENT_MS;
+/** Some wait for any response, some for a while, and some disconnect so soon that their request may still be queued. */
+function chooseTimeoutMs(random: Random): number {
+  if (random.chance(0.3)) return LONGEST_TIMEOUT_MS;
   return random.chance(0.2) ? random.integer(10, 200) : random.integer(200, 4_000);
 }
 
@@ -162,7 +165,7 @@ const RETRYABLE = scenarios.filter(({ example }) =>
   ['idempotencyKeyInUse', 'tooManyRequests', 'internalError', 'providerUnavailable'].includes(example),
 );
 
-function secretIn(text: string): string {
+function readSecret(text: string): string {
   const { data } = JSON.parse(text) as { data?: { paymentIntentSecret?: string } };
   return data?.paymentIntentSecret ?? 'none';
 }

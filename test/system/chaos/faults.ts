@@ -1,14 +1,14 @@
 import type { Effect, Fault, StrayContent } from '../../../src/fake-stripe/server.ts';
 import type { Random } from './random.ts';
 
-/** Of all calls, how many go wrong. With three attempts a payment, one in five then needs its client to come back. */
+/** The share of calls to Stripe that fail. With three attempts per payment, one in five then needs a retry by the client. */
 const FAULT_RATE = 0.6;
 
 /**
- * A way for a call to go wrong; undefined: it goes well.
+ * Chooses the fault of one call to Stripe; undefined for a call that succeeds.
  *
  * Left out is an execution that breaks at Stripe and is kept under its key (effect `failed`): by Stripe's rules no retry
- * with that key ever ends well, so that no client could be promised an answer.
+ * with that key ever succeeds, so that no client could be promised a final response.
  */
 export function chooseFault(random: Random): Fault | undefined {
   if (!random.chance(FAULT_RATE)) return undefined;
@@ -55,7 +55,7 @@ const FAULTS: Faults = {
   headersFlood: () => ({ kind: 'headersFlood', kibibytes: 40 }),
 };
 
-/** Among them each error that would be the caller's own if it were about the caller's request. */
+/** Includes every error that would be reported to the caller if it belonged to the caller's request. */
 const STRAYS: readonly StrayContent[] = [
   { sameAmount: true },
   { sameAmount: false },
@@ -70,7 +70,7 @@ const STRAYS: readonly StrayContent[] = [
   { error: { status: 500 } },
 ];
 
-/** Each kind as often as it stands here. What takes seconds is rare, or there would be few payments. */
+/** Each kind, repeated by its weight. Faults that take seconds are rare, or there would be few payments. */
 const WEIGHTED: readonly Fault['kind'][] = (
   [
     ['status', 24],

@@ -4,19 +4,19 @@ import { rawClient, rawRequest, type RawClient } from '../../support/rawHttp.ts'
 import { scenarios } from '../../support/contractDocument.ts';
 import type { Random } from './random.ts';
 
-/** In the metadata of a payment that never comes whole in time: no intent may have it. */
+/** The metadata of payments whose request is never completed in time: no intent may have it. */
 export const HALF_SENT = 'half-sent';
 
-/** Payments of which an instance has read a part when its drain begins. */
+/** Payment requests that an instance has read in part when its drain begins. */
 export interface HalfSent {
-  /** Sends the rest to whom it was refused, and resolves with what broke a promise, when all connections are closed. */
+  /** Resolves with the broken promises once all connections are closed. */
   ended(withinMs: number): Promise<string[]>;
-  /** How many have read a 408. */
-  refused(): number;
+  /** How many received a 408. */
+  rejected(): number;
 }
 
-/** Sends so many requests up to a byte at random, in the headers or the body. */
-export async function sendInPart(url: string, apiKey: string, count: number, random: Random): Promise<HalfSent> {
+/** Sends `count` requests up to a random byte of the headers or the body, and the rest only after a response. */
+export async function sendPartially(url: string, apiKey: string, count: number, random: Random): Promise<HalfSent> {
   const whole = rawRequest(apiKey, { body: JSON.stringify({ amount: 10, metadata: { payment: HALF_SENT } }) });
   const requests = Array.from({ length: count }, () => ({
     client: rawClient(url),
@@ -32,26 +32,26 @@ export async function sendInPart(url: string, apiKey: string, count: number, ran
   }
   return {
     async ended(withinMs) {
-      const broken = await Promise.all(requests.map(({ client }) => faultIn(client, withinMs)));
+      const broken = await Promise.all(requests.map(({ client }) => findFault(client, withinMs)));
       return broken.filter((fault) => fault !== undefined);
     },
-    refused: () => requests.filter(({ client }) => client.received().responses.length > 0).length,
+    rejected: () => requests.filter(({ client }) => client.received().responses.length > 0).length,
   };
 }
 
-/** Nothing but a 408 or the end of the connection is right. */
-async function faultIn(client: RawClient, withinMs: number): Promise<string | undefined> {
+/** Only a 408 or a closed connection is correct. */
+async function findFault(client: RawClient, withinMs: number): Promise<string | undefined> {
   const waiting = new AbortController();
   const isLate = sleep(withinMs, true, { signal: waiting.signal }).catch(() => false);
   const late = await Promise.race([isLate, client.closed.then(() => false)]);
   waiting.abort();
   client.socket.destroy();
-  if (late) return `a half-sent request was open ${withinMs} ms after its instance was told to end`;
+  if (late) return `a half-sent request was open ${withinMs} ms after its instance received SIGTERM`;
   const { responses, rest } = client.received();
-  const isRefused = responses.every(({ status, text }) => status === 408 && text === REQUEST_TIMEOUT);
-  return isRefused && responses.length <= 1 && rest === ''
+  const isRejected = responses.every(({ status, text }) => status === 408 && text === REQUEST_TIMEOUT);
+  return isRejected && responses.length <= 1 && rest === ''
     ? undefined
-    : `a half-sent request read ${JSON.stringify(responses)}`;
+    : `a half-sent request received ${JSON.stringify(responses)}`;
 }
 
 const REQUEST_TIMEOUT = JSON.stringify(scenarios.find(({ example }) => example === 'requestTimeout')!.body);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { sendInPart } from './halfSent.ts';
+import { sendPartially } from './halfSent.ts';
 import type { Random } from './random.ts';
 
 /** One process of the live server. */
@@ -12,7 +12,7 @@ export interface Instance {
   /** Set once it listens. */
   address: { url: string; adminUrl: string } | undefined;
   state: 'starting' | 'running' | 'stopped' | 'draining' | 'killed' | 'ended';
-  /** What `/readyz` said last: all that clients know. */
+  /** The latest result of `/readyz`: all that the load balancer knows. */
   isReady: boolean;
   wasDrained: boolean;
 }
@@ -20,26 +20,29 @@ export interface Instance {
 export interface Instances {
   /** Those that a load balancer would send requests to now. */
   ready(): Instance[];
-  /** Kills, stops and drains, and leaves logs unread, at random until `calm` is aborted; then wakes those that are stopped. */
-  harass(random: Random, calm: AbortSignal): Promise<void>;
-  /** Drains all that run, and waits until all have ended. */
+  /**
+   * Kills, stops and drains instances, and pauses or closes the reading of their logs, at random until `faultsEnded` is
+   * aborted. Stopped instances then continue.
+   */
+  injectFaults(random: Random, faultsEnded: AbortSignal): Promise<void>;
+  /** Drains all running instances, and waits until they have exited. */
   drainAll(): Promise<void>;
-  /** Ends all at once, whatever they do. */
+  /** Kills all instances at once, in any state. */
   killAll(): void;
   readonly tally: {
     starts: number;
     kills: number;
     stops: number;
     drains: number;
-    /** How often nobody read a log for a while, and how often nobody ever did again. */
+    /** How often the reading of a log was paused, and how often it was ended for good. */
     logPauses: number;
     logClosures: number;
     slowestExitMs: number;
-    /** Requests whose clients left while they were queued: Stripe was not called for them. */
+    /** Requests whose clients disconnected while they were queued: Stripe was not called for them. */
     abandoned: number;
     halfSent: number;
-    /** How many of those read their 408. */
-    refused: number;
+    /** How many of those received a 408. */
+    rejected: number;
   };
   /** The promises that were broken. */
   readonly broken: string[];
@@ -51,9 +54,9 @@ export interface InstancesOptions {
   apiKeys: string;
   /** One of those keys, for payments that are half-sent when an instance is drained. */
   apiKey: string;
-  /** Chooses how far they come. */
+  /** Chooses how much of each half-sent request is sent. */
   random: Random;
-  /** What no line of any log may match. */
+  /** No log line may match this pattern. */
   secrets: RegExp;
 }
 
@@ -67,23 +70,23 @@ interface LogEntry {
 
 const LIVE_PROCESS = fileURLToPath(new URL('../../support/liveProcess.ts', import.meta.url));
 
-/** How often the balancer asks `/readyz`, and how long it waits for the answer. */
+/** How often the load balancer requests `/readyz`, and how long it waits for the response. */
 const PROBE = { everyMs: 100, timeoutMs: 300 };
 
-/** Few places and a long wait, so that clients queue, and leave while they do. */
+/** A small limit and a long queue timeout, so that clients queue, and disconnect while they are queued. */
 const BULKHEAD = { STRIPE_MAX_IN_FLIGHT: '3', STRIPE_QUEUE_TIMEOUT_MS: '2000' };
 
-/** Far above what the balancer needs, also on a busy machine: it must be late for no other reason than a fault of ours. */
+/** Far more than the load balancer needs, even on a busy machine: only a bug of ours may make it late. */
 const DRAIN_MS = 1_500;
 
-/** Promise 7: the drain, the longest answer and a second. The last second is the machine's own, for a process to end. */
+/** Promise 7: the drain, the longest response and a second. The last second is for the process to exit. */
 const MAX_EXIT_MS = DRAIN_MS + 10_000 + 1_000 + 1_000;
 
-/** Half-sent requests wait for nobody but the drain. The rest is for a busy machine. */
+/** Half-sent requests may last as long as the drain. The rest is for a busy machine. */
 const MAX_HALF_SENT_MS = DRAIN_MS + 3_000;
 const HALF_SENT_COUNT = 3;
 
-/** Starts so many instances behind a load balancer, and resolves when all are ready. */
+/** Starts `size` instances behind a simulated load balancer, and resolves when all are ready. */
 export async function startInstances(options: InstancesOptions): Promise<Instances> {
   const all = new Set<Instance>();
   const broken: string[] = [];
@@ -97,9 +100,9 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
     slowestExitMs: 0,
     abandoned: 0,
     halfSent: 0,
-    refused: 0,
+    rejected: 0,
   };
-  const over = new AbortController();
+  const runEnded = new AbortController();
 
   function start(): Instance {
     tally.starts += 1;
@@ -122,7 +125,7 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
     createInterface(process.stdout!).on('line', (line) => readLogLine(instance, line));
     process.once('exit', (code, signal) => {
       const isExpected = instance.state === 'killed' || (instance.state === 'draining' && code === 0);
-      if (!isExpected) broken.push(`an instance (${instance.state}) ended by itself: ${signal ?? code}`);
+      if (!isExpected) broken.push(`an instance (${instance.state}) exited unexpectedly: ${signal ?? code}`);
       instance.state = 'ended';
     });
     return instance;
@@ -134,7 +137,7 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
     if (!entry) {
       // A kill can come in the middle of a line.
       const isKilled = instance.state === 'killed' || instance.process.signalCode === 'SIGKILL';
-      if (!isKilled) broken.push(`a line of the log is no JSON: ${line}`);
+      if (!isKilled) broken.push(`a log line is not JSON: ${line}`);
       return;
     }
     if (entry.level === 60) broken.push(`fatal: ${line}`);
@@ -145,7 +148,7 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
   }
 
   async function probe(): Promise<void> {
-    while (!over.signal.aborted) {
+    while (!runEnded.signal.aborted) {
       await Promise.all([...all].map(probeOne));
       await sleep(PROBE.everyMs);
     }
@@ -168,11 +171,11 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
       instance.process.kill('SIGKILL');
       start();
     },
-    async stop(instance: Instance, random: Random, calm: AbortSignal) {
+    async stop(instance: Instance, random: Random, faultsEnded: AbortSignal) {
       tally.stops += 1;
       instance.state = 'stopped';
       instance.process.kill('SIGSTOP');
-      await sleep(random.between(200, 4_000), undefined, { signal: calm }).catch(() => {});
+      await sleep(random.between(200, 4_000), undefined, { signal: faultsEnded }).catch(() => {});
       instance.process.kill('SIGCONT');
       if (instance.state === 'stopped') instance.state = 'running';
     },
@@ -181,10 +184,10 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
       start();
       await drain(instance);
     },
-    async pauseLog(instance: Instance, random: Random, calm: AbortSignal) {
+    async pauseLog(instance: Instance, random: Random, faultsEnded: AbortSignal) {
       tally.logPauses += 1;
       instance.process.stdout!.pause();
-      await sleep(random.between(1_000, 6_000), undefined, { signal: calm }).catch(() => {});
+      await sleep(random.between(1_000, 6_000), undefined, { signal: faultsEnded }).catch(() => {});
       instance.process.stdout!.resume();
     },
     async closeLog(instance: Instance) {
@@ -196,42 +199,43 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
   async function drain(instance: Instance): Promise<void> {
     instance.state = 'draining';
     instance.wasDrained = true;
-    const halfSent = await sendInPart(instance.address!.url, options.apiKey, HALF_SENT_COUNT, options.random);
+    const halfSent = await sendPartially(instance.address!.url, options.apiKey, HALF_SENT_COUNT, options.random);
     const drainedAt = performance.now();
     instance.process.kill('SIGTERM');
     const halfSentEnded = halfSent.ended(MAX_HALF_SENT_MS);
     await once(instance.process, 'exit', { signal: AbortSignal.timeout(MAX_EXIT_MS) }).catch(() =>
-      broken.push(`a drained instance had not ended after ${MAX_EXIT_MS} ms`),
+      broken.push(`a drained instance had not exited after ${MAX_EXIT_MS} ms`),
     );
     broken.push(...(await halfSentEnded));
     tally.halfSent += HALF_SENT_COUNT;
-    tally.refused += halfSent.refused();
+    tally.rejected += halfSent.rejected();
     tally.slowestExitMs = Math.max(tally.slowestExitMs, performance.now() - drainedAt);
   }
 
-  async function harass(random: Random, calm: AbortSignal): Promise<void> {
-    const underWay: Promise<void>[] = [];
-    let bag: (keyof typeof actions)[] = [];
-    while (!calm.aborted) {
-      await sleep(random.between(300, 1_500), undefined, { signal: calm }).catch(() => {});
+  async function injectFaults(random: Random, faultsEnded: AbortSignal): Promise<void> {
+    const pending: Promise<void>[] = [];
+    let remaining: (keyof typeof actions)[] = [];
+    while (!faultsEnded.aborted) {
+      await sleep(random.between(300, 1_500), undefined, { signal: faultsEnded }).catch(() => {});
       const running = [...all].filter(({ state }) => state === 'running');
-      if (calm.aborted || running.length === 0) continue;
-      // From a bag, so that each has its turn also in a short run.
-      if (bag.length === 0) bag = random.shuffled(['kill', 'stop', 'drain', 'pauseLog', 'closeLog'] as const);
-      underWay.push(actions[bag.pop()!](random.pick(running), random, calm));
+      if (faultsEnded.aborted || running.length === 0) continue;
+      // From a shuffled list, so that every action occurs even in a short run.
+      if (remaining.length === 0)
+        remaining = random.shuffled(['kill', 'stop', 'drain', 'pauseLog', 'closeLog'] as const);
+      pending.push(actions[remaining.pop()!](random.pick(running), random, faultsEnded));
     }
-    await Promise.all(underWay);
+    await Promise.all(pending);
   }
 
   const ready = () => [...all].filter(({ isReady }) => isReady);
 
   async function drainAll(): Promise<void> {
-    over.abort();
+    runEnded.abort();
     await Promise.all([...all].filter(({ state }) => state === 'running').map(drain));
   }
 
   function killAll(): void {
-    over.abort();
+    runEnded.abort();
     for (const instance of all) {
       if (instance.state === 'ended') continue;
       instance.state = 'killed';
@@ -249,7 +253,7 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
     }
     await sleep(20);
   }
-  return { ready, harass, drainAll, killAll, tally, broken };
+  return { ready, injectFaults, drainAll, killAll, tally, broken };
 }
 
 function readEntry(line: string): LogEntry | undefined {

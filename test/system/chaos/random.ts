@@ -1,18 +1,18 @@
 import { hash } from 'node:crypto';
 
-/** Choices that a seed repeats. */
+/** Random choices that are reproducible by their seed. */
 export interface Random {
   /** At least 0 and less than 1. */
   number(): number;
   between(from: number, to: number): number;
   integer(from: number, to: number): number;
   pick<Value>(values: readonly Value[]): Value;
-  /** True so often of 1. */
+  /** True with this probability, from 0 to 1. */
   chance(probability: number): boolean;
   shuffled<Value>(values: readonly Value[]): Value[];
 }
 
-/** Its own row of choices for each seed and name, so that one part asking more often changes nothing for the others. */
+/** A separate sequence for each seed and name, so that more choices in one part change nothing in the others. */
 export function random(seed: number, name: string): Random {
   const number = mulberry32(seed ^ hash('md5', name, 'buffer').readInt32LE());
   const between = (from: number, to: number) => from + number() * (to - from);

@@ -1,10 +1,10 @@
 /**
- * Bytes made worse: requests, good and odd, with some bytes changed, against the live server over many connections.
+ * Fuzzing: sends valid and unusual requests with mutated bytes to the live server over many connections.
  *
  *     make fuzz REQUESTS=30000 SEED=1
  *
- * Each answer must be one of the contract's to the byte, and none a 5xx. Every 200 must have its intent, and every intent
- * its 200, but for clients that cut the connection. The input of a failure is printed as a line for a shell.
+ * Each response must be documented in the contract, to the byte, and never a 5xx. Every 200 must have its intent, and every
+ * intent its 200, except for clients that reset the connection. The input of a failure is printed as a shell command.
  */
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -26,31 +26,31 @@ export interface FuzzOptions {
 }
 
 export interface FuzzResult {
-  /** How many answers had each status; under 0, the connections that were closed without one. */
+  /** How many responses had each status; key 0 counts connections that were closed without a response. */
   statuses: Readonly<Record<number, number>>;
   intents: number;
-  /** Connections that their client cut, and the intents that nobody read an answer for: at most one each. */
-  cut: number;
+  /** Connections that their client reset, and the intents whose response was never read: at most one each. */
+  reset: number;
   unread: number;
-  /** One line each: what was wrong, and the bytes that brought it about. */
+  /** What was wrong, and the shell command that sends the same bytes. */
   failures: readonly string[];
-  /** Megabytes of heap that are held behind the run and were not behind its first part. */
+  /** Heap growth in megabytes from the end of the first round to the end of the run. */
   heapGrowthMb: number;
-  /** Connections of the server's to clients that are all gone. */
+  /** Server connections that are still open although every client has disconnected. */
   connectionsLeft: number;
 }
 
-/** Connections at once. */
+/** Concurrent connections. */
 const CLIENTS = 32;
 
-/** Requests between two looks into the ledger, which holds the latest 10,000 intents. */
+/** Requests between two checks of the ledger, which holds the latest 10,000 intents. */
 const ROUND = 1_000;
 
-/** Of each round, those whose clients go away at once. */
-const CUT_SHARE = 0.05;
+/** The share of each round whose clients reset the connection early. */
+const RESET_SHARE = 0.05;
 
-/** A server that has not ended a connection by then never will. */
-const PATIENCE_MS = 15_000;
+/** After this time an open connection counts as leaked. */
+const CLOSE_TIMEOUT_MS = 15_000;
 
 export async function fuzz({ requests, seed }: FuzzOptions): Promise<FuzzResult> {
   const target = await liveTarget();
@@ -59,37 +59,37 @@ export async function fuzz({ requests, seed }: FuzzOptions): Promise<FuzzResult>
   const failures: string[] = [];
   let heapBefore = 0;
   let intents = 0;
-  let cut = 0;
+  let reset = 0;
   let unread = 0;
   try {
     for (let first = 0; first < requests; first += ROUND) {
       const count = Math.min(ROUND, requests - first);
-      const cutters = Math.floor(count * CUT_SHARE);
+      const resetCount = Math.floor(count * RESET_SHARE);
       const inputs = Array.from({ length: count }, (_, i) => input(target.apiKey, seed, first + i));
-      const secrets = await readAll(target, inputs.slice(cutters), statuses, failures);
-      const made = [...target.stripe.ledger.intents];
-      const known = new Set(made.map(({ clientSecret }) => clientSecret));
-      const invented = [...secrets].filter((secret) => !known.has(secret)).length;
-      if (invented > 0) failures.push(`${invented} answers of 200 without an intent, from request ${first} on`);
-      const unanswered = made.filter(({ clientSecret }) => !secrets.has(clientSecret));
-      if (unanswered.length > 0) {
-        failures.push(`${unanswered.length} intents without an answer of 200, from request ${first} on`);
+      const secrets = await readAll(target, inputs.slice(resetCount), statuses, failures);
+      const created = [...target.stripe.ledger.intents];
+      const known = new Set(created.map(({ clientSecret }) => clientSecret));
+      const unknown = [...secrets].filter((secret) => !known.has(secret)).length;
+      if (unknown > 0) failures.push(`${unknown} responses with 200 without an intent, from request ${first} on`);
+      const withoutResponse = created.filter(({ clientSecret }) => !secrets.has(clientSecret));
+      if (withoutResponse.length > 0) {
+        failures.push(`${withoutResponse.length} intents without a response with 200, from request ${first} on`);
       }
-      intents += made.length;
-      await inParallel(inputs.slice(0, cutters), (sent) => sendAndCut(target, sent));
-      cut += cutters;
-      const answered = await askOnce(target);
-      if (answered !== 200) failures.push(`a good request behind request ${first + count} was answered ${answered}`);
-      // But for the good request's own.
-      unread += target.stripe.ledger.intentCount - made.length - 1;
+      intents += created.length;
+      await inParallel(inputs.slice(0, resetCount), (sent) => sendAndReset(target, sent));
+      reset += resetCount;
+      const status = await payOnce(target);
+      if (status !== 200) failures.push(`a valid request after request ${first + count} got ${status}`);
+      // Without the intent of the valid request.
+      unread += target.stripe.ledger.intentCount - created.length - 1;
       target.stripe.reset();
       heapBefore ||= heapMb();
     }
-    await settled(ends.open);
+    await waitUntilClosed(ends.open);
     return {
       statuses,
       intents,
-      cut,
+      reset,
       unread,
       failures,
       heapGrowthMb: heapMb() - heapBefore,
@@ -101,17 +101,17 @@ export async function fuzz({ requests, seed }: FuzzOptions): Promise<FuzzResult>
   }
 }
 
-// --- what is sent ---
+// --- requests ---
 
 interface Input {
   bytes: Buffer;
-  /** Where it is split into two writes. */
+  /** The offset at which the bytes are split into two writes. */
   splitAt: number;
 }
 
 type Random = (below: number) => number;
 
-/** By its number alone, so that a run is the same whatever answers first. */
+/** Depends only on seed and index, so that a run is reproducible whatever the order of the responses. */
 function input(apiKey: string, seed: number, index: number): Input {
   const random = randomFrom(seed * 1_000_003 + index);
   const known = corpus(apiKey);
@@ -121,7 +121,7 @@ function input(apiKey: string, seed: number, index: number): Input {
   return { bytes, splitAt: random(bytes.length + 1) };
 }
 
-/** mulberry32: small, and the same everywhere. */
+/** mulberry32: small, and reproducible on every machine. */
 function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   return (below) => {
@@ -140,7 +140,7 @@ function corpus(apiKey: string): readonly Buffer[] {
   return known;
 }
 
-/** Chunks of one space each, which JSON allows behind its text. */
+/** Chunks of one space each, which JSON allows after its text. */
 const spaces = (count: number) => '1\r\n \r\n'.repeat(count);
 
 function makeCorpus(apiKey: string): readonly Buffer[] {
@@ -216,7 +216,7 @@ function makeCorpus(apiKey: string): readonly Buffer[] {
 
 type Mutation = (bytes: Buffer, other: Buffer, random: Random) => Buffer;
 
-/** Text that means something to HTTP or JSON: random bytes alone rarely hit on it. */
+/** Tokens of HTTP and JSON, which random bytes alone rarely produce. */
 const TOKENS = [
   '\r\n',
   '\r\n\r\n',
@@ -286,9 +286,9 @@ const MUTATIONS: readonly Mutation[] = [
 const insert = (bytes: Buffer, at: number, more: Buffer) =>
   Buffer.concat([bytes.subarray(0, at), more, bytes.subarray(at)]);
 
-// --- what comes back ---
+// --- responses ---
 
-/** Sends all, and gives the client secrets that came back. */
+/** Sends all requests, and returns the client secrets of the responses. */
 async function readAll(
   target: Target,
   inputs: readonly Input[],
@@ -300,8 +300,8 @@ async function readAll(
     const { responses, rest, ended } = await sendAndRead(target, sent);
     const faults = [
       ...responses.flatMap(findFaults),
-      ...(rest === '' ? [] : [`no whole answer: ${JSON.stringify(rest.slice(0, 200))}`]),
-      ...(ended ? [] : [`not over after ${PATIENCE_MS} ms`]),
+      ...(rest === '' ? [] : [`incomplete response: ${JSON.stringify(rest.slice(0, 200))}`]),
+      ...(ended ? [] : [`still open after ${CLOSE_TIMEOUT_MS} ms`]),
     ];
     failures.push(...faults.map((fault) => `${fault}\n  ${shellLine(target, sent.bytes)}`));
     for (const status of responses.length === 0 ? [0] : responses.map((response) => response.status)) {
@@ -313,32 +313,32 @@ async function readAll(
   return secrets;
 }
 
-/** Our side ends behind the bytes, so that nothing is waited for. */
+/** Ends the client's side after the bytes, so that the server does not wait for more. */
 async function sendAndRead(target: Target, { bytes, splitAt }: Input): Promise<Received & { ended: boolean }> {
   const client = rawClient(target.baseUrl);
   client.send(bytes.subarray(0, splitAt));
   await turn();
   client.socket.end(bytes.subarray(splitAt));
   let ended = true;
-  const patience = setTimeout(() => {
+  const timeout = setTimeout(() => {
     ended = false;
     client.socket.destroy();
-  }, PATIENCE_MS);
+  }, CLOSE_TIMEOUT_MS);
   await client.closed;
-  clearTimeout(patience);
+  clearTimeout(timeout);
   return { ...client.received(), ended };
 }
 
-async function sendAndCut(target: Target, { bytes, splitAt }: Input): Promise<void> {
+async function sendAndReset(target: Target, { bytes, splitAt }: Input): Promise<void> {
   const client = rawClient(target.baseUrl);
   client.send(bytes);
-  // At once, and in the middle of the work.
+  // Some resets come at once, and some while the server handles the request.
   await delay(splitAt % 8);
   client.socket.resetAndDestroy();
   await client.closed;
 }
 
-async function askOnce(target: Target): Promise<number | undefined> {
+async function payOnce(target: Target): Promise<number | undefined> {
   const { responses } = await sendAndRead(target, { bytes: rawRequest(target.apiKey), splitAt: 0 });
   return responses[0]?.status;
 }
@@ -351,11 +351,13 @@ const documented = new Set(
   scenarios.filter(({ status }) => status < 500).map(({ status, body }) => masked(status, JSON.stringify(body))),
 );
 
-/** What is wrong with an answer. HEAD gets no body, and 100 nothing but its line. */
+/** Lists what is wrong with a response. HEAD has no body, and 100 has only a status line. */
 function findFaults({ status, headers, text }: RawResponse): string[] {
   if (status === 100) return [];
   return [
-    ...(documented.has(masked(status, text)) || (text === '' && status < 500) ? [] : [`answered ${status} ${text}`]),
+    ...(documented.has(masked(status, text)) || (text === '' && status < 500)
+      ? []
+      : [`undocumented response ${status} ${text}`]),
     ...Object.entries({
       'content-type': 'application/json; charset=utf-8',
       'cache-control': 'no-store',
@@ -379,10 +381,10 @@ async function inParallel<Item>(items: readonly Item[], work: (item: Item) => Pr
   );
 }
 
-// --- what is left ---
+// --- leaks ---
 
-/** A connection lingers for half a second behind its last answer. */
-async function settled(open: ReadonlySet<unknown>): Promise<void> {
+/** The server keeps a closing connection open for half a second after its last response. */
+async function waitUntilClosed(open: ReadonlySet<unknown>): Promise<void> {
   const until = performance.now() + 2_000;
   while (open.size > 0 && performance.now() < until) await delay(20);
 }
@@ -403,9 +405,9 @@ if (import.meta.main) {
     console.log(`${status === '0' ? 'closed' : status.padStart(6)}  ${count}`);
   }
   console.log(`intents ${result.intents}, each with its 200`);
-  console.log(`cut by their clients ${result.cut}, of them with an intent ${result.unread}`);
+  console.log(`reset by their clients ${result.reset}, of them with an intent ${result.unread}`);
   console.log(
-    `heap ${result.heapGrowthMb} MB more than behind the first round, connections left ${result.connectionsLeft}`,
+    `heap ${result.heapGrowthMb} MB more than after the first round, connections left ${result.connectionsLeft}`,
   );
   for (const failure of result.failures) console.error(`FAILED: ${failure}`);
   process.exitCode = result.failures.length > 0 ? 1 : 0;

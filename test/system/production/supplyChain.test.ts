@@ -1,4 +1,4 @@
-/** What we run is what we chose: exact versions, one lock, no script of a stranger's, no setting that nobody knows of. */
+/** Only chosen code and settings are run: exact versions, a lock file, no install scripts, no unknown settings. */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../../src/config.ts';
@@ -9,7 +9,7 @@ interface LockedPackage {
   version?: string;
   integrity?: string;
   link?: boolean;
-  /** For other machines than this one, perhaps. */
+  /** May be for another platform, and then is not installed. */
   optional?: boolean;
   hasInstallScript?: boolean;
 }
@@ -25,18 +25,18 @@ const manifest = await readJson<Manifest>('package.json');
 const { packages } = await readJson<{ packages: Record<string, LockedPackage> }>('package-lock.json');
 
 describe('the supply chain', () => {
-  it('names every dependency by its exact version', () => {
+  it('pins every dependency to an exact version', () => {
     const versions = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies });
     const loose = versions.filter(([, version]) => !/^(\d+\.\d+\.\d+(-[\w.]+)?|file:\.node)$/.test(version));
     expect(loose).toEqual([]);
   });
 
-  it('has a lock that says the same', () => {
+  it('has a lock file with the same dependencies as package.json', () => {
     const { dependencies, devDependencies } = manifest;
     expect(packages['']).toMatchObject({ dependencies, devDependencies });
   });
 
-  it('has the digest of every package that is fetched', () => {
+  it('locks the digest of every package that is fetched', () => {
     const fetched = Object.entries(packages).filter(([path, { link }]) => path.startsWith('node_modules/') && !link);
     const unknown = fetched.filter(([, { integrity }]) => !integrity?.startsWith('sha512-'));
     expect(fetched.length).toBeGreaterThan(100);
@@ -50,7 +50,7 @@ describe('the supply chain', () => {
     expect(needed).toEqual([]);
   });
 
-  it('is installed as the lock says', async () => {
+  it('has the installed versions of the lock file', async () => {
     const needed = Object.entries(packages).filter(([path, { link, optional }]) => path && !link && !optional);
     const installed = await Promise.all(
       needed.map(async ([path]) => [path, (await readJson<LockedPackage>(`${path}/package.json`)).version]),
@@ -59,7 +59,7 @@ describe('the supply chain', () => {
   });
 });
 
-it('a container runs what npm start runs, as src/OPERATIONS.md says', async () => {
+it('the container command in src/OPERATIONS.md is the one of npm start', async () => {
   const { scripts } = await readJson<{ scripts: Record<string, string> }>('package.json');
   const command = scripts['start']!.replace(/^exec /, '').split(' ');
   expect(await read('src/OPERATIONS.md')).toContain(
@@ -73,8 +73,8 @@ describe('.env.example', async () => {
   const named = settingsIn(/^([A-Z_]+)=/gm);
   const required = { API_KEYS: settings()['API_KEYS'], STRIPE_SECRET_KEY: 'sk_test_example' };
 
-  /** The variables that are asked for. */
-  const asked = async (readAll: (env: Record<string, string | undefined>) => unknown) => {
+  /** The names of the variables that are read. */
+  const findReadVariables = async (readAll: (env: Record<string, string | undefined>) => unknown) => {
     const names = new Set<string>();
     const env = new Proxy<Record<string, string | undefined>>(required, {
       get: (known, name: string) => (names.add(name), known[name]),
@@ -83,22 +83,22 @@ describe('.env.example', async () => {
     return names;
   };
 
-  it('names exactly the settings that are read', async () => {
-    const names = await asked(readConfig);
-    // Of others, and read only to be refused.
+  it('lists exactly the settings that are read', async () => {
+    const names = await findReadVariables(readConfig);
+    // Variables of other software, which are read only to reject them.
     for (const foreign of ['NODE_TLS_REJECT_UNAUTHORIZED', 'OTEL_TRACES_EXPORTER', 'OTEL_LOG_LEVEL'])
       names.delete(foreign);
     expect(new Set(named)).toEqual(names);
   });
 
-  it('names the variables of OpenTelemetry that turn traces on', async () => {
-    const names = await asked(startTracing);
+  it('lists the OpenTelemetry variables that enable tracing', async () => {
+    const names = await findReadVariables(startTracing);
     expect(settingsIn(/^# (OTEL_[A-Z_]+)=/gm)).toEqual(
       expect.arrayContaining([...names].filter((name) => !name.includes('OTLP_TRACES'))),
     );
   });
 
-  it('stands on the defaults', () => {
+  it('has the default values', () => {
     const written = Object.fromEntries(
       [...text.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name!, value]),
     );
@@ -108,27 +108,47 @@ describe('.env.example', async () => {
 
 describe('the configuration', () => {
   it.each<[string, Record<string, string>, RegExp]>([
-    ['one port for customers and operators', { PORT: '9090' }, /ADMIN_PORT: must differ from PORT/],
-    ['a Redis that is no Redis', { REDIS_URL: 'http://127.0.0.1:6379' }, /REDIS_URL: expected redis:/],
-    ['a Redis without a host', { REDIS_URL: 'redis://' }, /REDIS_URL: expected redis:/],
-    ['a Redis with settings of the client', { REDIS_URL: 'redis://h?enableOfflineQueue=true' }, /REDIS_URL: expected/],
-    ['a password that is not encoded', { REDIS_URL: 'redis://:50%canary@h' }, /REDIS_URL: expected redis:/],
-    ['everybody as a proxy', { TRUSTED_PROXIES: '0.0.0.0/0' }, /TRUSTED_PROXIES: expected ranges no wider than \/8/],
+    ['the same port for the API and the admin server', { PORT: '9090' }, /ADMIN_PORT: must differ from PORT/],
+    ['a Redis URL with another scheme', { REDIS_URL: 'http://127.0.0.1:6379' }, /REDIS_URL: expected redis:/],
+    ['a Redis URL without a host', { REDIS_URL: 'redis://' }, /REDIS_URL: expected redis:/],
+    ['a Redis URL with client options', { REDIS_URL: 'redis://h?enableOfflineQueue=true' }, /REDIS_URL: expected/],
+    [
+      'a Redis password that is not percent-encoded',
+      { REDIS_URL: 'redis://:50%canary@h' },
+      /REDIS_URL: expected redis:/,
+    ],
+    [
+      'every address as a trusted proxy',
+      { TRUSTED_PROXIES: '0.0.0.0/0' },
+      /TRUSTED_PROXIES: expected ranges no wider than \/8/,
+    ],
     ['a host with a port', { HOST: '0.0.0.0:3000' }, /HOST: expected an address or a host name/],
     ['the origin null', { CORS_ORIGINS: 'null' }, /CORS_ORIGINS: expected origins/],
     ['every origin', { CORS_ORIGINS: '*' }, /CORS_ORIGINS: expected origins/],
-    ['no check of certificates', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }, /NODE_TLS_REJECT_UNAUTHORIZED: must not be 0/],
-    ['traces on standard output', { OTEL_TRACES_EXPORTER: 'console' }, /OTEL_TRACES_EXPORTER: must not be console/],
-    ['traces there, too', { OTEL_TRACES_EXPORTER: 'otlp, console' }, /OTEL_TRACES_EXPORTER: must not be console/],
-    ['the log of OpenTelemetry', { OTEL_LOG_LEVEL: 'info' }, /OTEL_LOG_LEVEL: must be none or unset/],
-    ['a typing error', { REDIS_URI: 'redis://h' }, /REDIS_URI: unknown/],
-  ])('refuses %s', (_what, env, reason) => {
+    [
+      'disabled certificate verification',
+      { NODE_TLS_REJECT_UNAUTHORIZED: '0' },
+      /NODE_TLS_REJECT_UNAUTHORIZED: must not be 0/,
+    ],
+    [
+      'a trace exporter that writes to standard output',
+      { OTEL_TRACES_EXPORTER: 'console' },
+      /OTEL_TRACES_EXPORTER: must not be console/,
+    ],
+    [
+      'a second trace exporter that writes to standard output',
+      { OTEL_TRACES_EXPORTER: 'otlp, console' },
+      /OTEL_TRACES_EXPORTER: must not be console/,
+    ],
+    ['an OpenTelemetry log level', { OTEL_LOG_LEVEL: 'info' }, /OTEL_LOG_LEVEL: must be none or unset/],
+    ['a misspelled setting', { REDIS_URI: 'redis://h' }, /REDIS_URI: unknown/],
+  ])('rejects %s', (_what, env, reason) => {
     const { PORT: _port, ADMIN_PORT: _adminPort, ...rest } = settings();
     expect(() => readConfig({ ...rest, ...env })).toThrow(reason);
     expect(() => readConfig({ ...rest, ...env })).not.toThrow(/canary/);
   });
 
-  it('takes OpenTelemetry without a console', () => {
+  it('accepts OpenTelemetry settings without the console trace exporter', () => {
     const env = { OTEL_TRACES_EXPORTER: 'otlp', OTEL_METRICS_EXPORTER: 'console', OTEL_LOG_LEVEL: 'NONE' };
     expect(() => readConfig(settings(env))).not.toThrow();
     expect(() => readConfig(settings({ OTEL_TRACES_EXPORTER: '', OTEL_LOG_LEVEL: '' }))).not.toThrow();
@@ -139,11 +159,11 @@ describe('the configuration', () => {
     'redis://redis:6379',
     'rediss://user:p%40ss@redis.example.com:6380/15',
     'redis://:pass@[::1]:6379/0',
-  ])('takes %s for a Redis', (redisUrl) => {
+  ])('accepts %s as a Redis URL', (redisUrl) => {
     expect(readConfig(settings({ REDIS_URL: redisUrl })).redisUrl).toBe(redisUrl);
   });
 
-  it('does not take what Kubernetes says of a service named redis for a typing error', () => {
+  it('accepts the variables that Kubernetes sets for a service named redis', () => {
     const links = {
       REDIS_SERVICE_HOST: '10.0.0.1',
       REDIS_SERVICE_PORT: '6379',

@@ -5,7 +5,7 @@ import type { FakeStripe } from '../../../src/fake-stripe/server.ts';
 
 export const KEY = 'sk_test_51FakeStripe0000';
 
-/** The real SDK, which neither retries nor measures. */
+/** The real SDK, without retries and telemetry. */
 export function sdk(fake: FakeStripe, key = KEY): Stripe {
   const { hostname, port } = new URL(fake.url);
   return new Stripe(key, {
@@ -18,7 +18,7 @@ export function sdk(fake: FakeStripe, key = KEY): Stripe {
   });
 }
 
-/** A creation as bare HTTP. */
+/** Creates a payment intent with plain HTTP, without the SDK. */
 export async function post(
   fake: FakeStripe,
   body = 'amount=1999&currency=usd',
@@ -33,25 +33,25 @@ export async function post(
   });
 }
 
-/** Sends a creation, and hangs up once Stripe has it. Rejects, unless it was answered. */
-export async function postAndHangUp(
+/** Creates a payment intent, and disconnects once Stripe has the request. Rejects unless the response came first. */
+export async function postAndDisconnect(
   fake: FakeStripe,
   body?: string,
   headers?: Record<string, string>,
 ): Promise<string> {
   const client = new AbortController();
-  const before = fake.ledger.requestCount;
+  const countBefore = fake.ledger.requestCount;
   const text = post(fake, body, headers, { signal: client.signal }).then(async (response) => response.text());
-  await vi.waitUntil(() => fake.ledger.requests.slice(before).some(({ rawBody }) => rawBody !== ''));
+  await vi.waitUntil(() => fake.ledger.requests.slice(countBefore).some(({ rawBody }) => rawBody !== ''));
   client.abort();
   return text;
 }
 
-/** One TCP connection, to see every byte. */
+/** One TCP connection, which records every byte that it receives. */
 export class Wire {
   readonly #socket: Socket;
   received = '';
-  /** Resolves with the error that ended the connection, or with undefined after an orderly end. */
+  /** Resolves with the error that ended the connection, or with undefined when it was closed normally. */
   readonly ended: Promise<NodeJS.ErrnoException | undefined>;
 
   constructor(fake: FakeStripe) {
@@ -73,7 +73,7 @@ export class Wire {
     return this;
   }
 
-  /** Waits for so many response heads. */
+  /** Waits until `count` responses with status 200 have begun. */
   async responses(count: number): Promise<void> {
     await vi.waitUntil(() => this.received.split('HTTP/1.1 200 OK').length === count + 1);
   }

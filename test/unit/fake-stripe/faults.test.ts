@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startFakeStripe, type Effect, type Fault } from '../../../src/fake-stripe/server.ts';
-import { post, postAndHangUp, sdk, Wire } from './clients.ts';
+import { post, postAndDisconnect, sdk, Wire } from './clients.ts';
 
 const fake = await startFakeStripe();
 const mine = 'amount=1999&currency=usd&metadata[reference]=mine';
@@ -15,21 +15,21 @@ afterAll(async () => fake.close());
 const readIntent = async (response: Response): Promise<Stripe.PaymentIntent> =>
   (await response.json()) as Stripe.PaymentIntent;
 
-describe('the queue', () => {
-  it('is played in order, once each, and then all is well', async () => {
+describe('the fault queue', () => {
+  it('plays each fault once, in order, and then responds normally', async () => {
     fake.play({ kind: 'status', status: 503, effect: 'none' }, { kind: 'status', status: 429, effect: 'none' });
     const statuses = [(await post(fake)).status, (await post(fake)).status, (await post(fake)).status];
     expect(statuses).toEqual([503, 429, 200]);
     expect(fake.ledger.requests.map(({ outcome }) => outcome.fault?.kind)).toEqual(['status', 'status', undefined]);
   });
 
-  it('is not used up by other requests', async () => {
+  it('plays no fault for a request that creates no payment intent', async () => {
     fake.play({ kind: 'status', status: 503, effect: 'none' });
     await fetch(`${fake.url}/v1/payment_intents/pi_x`);
     expect((await post(fake)).status).toBe(503);
   });
 
-  it('comes before the chooser, which stays until it is taken away', async () => {
+  it('takes precedence over the fault chooser, which applies until it is removed', async () => {
     fake.playWith(() => ({ kind: 'status', status: 500, effect: 'none' }));
     fake.play({ kind: 'status', status: 503, effect: 'none' });
     expect([(await post(fake)).status, (await post(fake)).status, (await post(fake)).status]).toEqual([503, 500, 500]);
@@ -37,7 +37,7 @@ describe('the queue', () => {
     expect((await post(fake)).status).toBe(200);
   });
 
-  it('is forgotten by a reset, with everything else', async () => {
+  it('is cleared by a reset, like the chooser, the ledger and the idempotency keys', async () => {
     await post(fake, undefined, keyed);
     fake.play({ kind: 'hang', effect: 'none' });
     fake.playWith(() => ({ kind: 'hang', effect: 'none' }));
@@ -48,7 +48,7 @@ describe('the queue', () => {
   });
 });
 
-describe('the effect', () => {
+describe('the effect of a fault', () => {
   const body = { status: 502, contentType: 'text/html', body: '<h1>Bad gateway</h1>' };
   const kinds: ((effect: Effect) => Fault)[] = [
     (effect) => ({ kind: 'status', status: 500, effect }),
@@ -57,7 +57,7 @@ describe('the effect', () => {
     (effect) => ({ kind: 'close', effect }),
   ];
 
-  it.each(kinds)('none: nothing was made, and a retry is a first request (%#)', async (fault) => {
+  it.each(kinds)('none: no intent is created, and a retry counts as the first request (%#)', async (fault) => {
     fake.play(fault('none'));
     await post(fake, mine, keyed).catch(() => undefined);
     expect(fake.ledger.intentCount).toBe(0);
@@ -65,7 +65,7 @@ describe('the effect', () => {
     expect(retry.headers.get('idempotent-replayed')).toBeNull();
   });
 
-  it.each(kinds)('kept: the intent was made, and a retry replays the good answer (%#)', async (fault) => {
+  it.each(kinds)('kept: the intent is created, and a retry replays the successful response (%#)', async (fault) => {
     fake.play(fault('kept'));
     await post(fake, mine, keyed).catch(() => undefined);
     expect(fake.ledger.intentCount).toBe(1);
@@ -75,15 +75,15 @@ describe('the effect', () => {
     expect(fake.ledger.intentCount).toBe(1);
   });
 
-  it('of a reset is mended by the SDK, which tries a closed connection again with the same key', async () => {
+  it('kept: after a reset, the SDK retries with the same key and gets the one intent', async () => {
     fake.play({ kind: 'reset', effect: 'kept' });
     const intent = await sdk(fake).paymentIntents.create({ amount: 1999, currency: 'usd' });
     expect(fake.ledger).toMatchObject({ intentCount: 1, requestCount: 2, intents: [{ id: intent.id }] });
   });
 });
 
-describe('status', () => {
-  it('has Stripe’s error shape, and the given headers', async () => {
+describe('the status fault', () => {
+  it('responds with Stripe’s error object and the configured headers', async () => {
     const headers = { 'Retry-After': '2', 'Stripe-Should-Retry': 'true' };
     fake.play({ kind: 'status', status: 429, code: 'lock_timeout', param: 'p', message: 'm', headers, effect: 'none' });
     const response = await post(fake);
@@ -101,35 +101,35 @@ describe('status', () => {
     [403, 'StripePermissionError'],
     [429, 'StripeRateLimitError'],
     [500, 'StripeAPIError'],
-  ])('%d reaches the SDK as %s', async (status, type) => {
+  ])('reports status %d to the SDK as %s', async (status, type) => {
     fake.play({ kind: 'status', status, effect: 'none' });
     const created = sdk(fake).paymentIntents.create({ amount: 1999, currency: 'usd' });
     await expect(created).rejects.toMatchObject({ statusCode: status, type });
   });
 
-  it('can have any body', async () => {
+  it('responds with the configured body', async () => {
     fake.play({ kind: 'status', status: 500, body: 'oops', effect: 'none' });
     expect(await (await post(fake)).text()).toBe('oops');
   });
 });
 
-describe('delay', () => {
-  it('kept: the intent is there at once, and the answer only later', async () => {
+describe('the delay fault', () => {
+  it('kept: creates the intent at once, and responds after the delay', async () => {
     fake.play({ kind: 'delay', delayMs: 60_000, effect: 'kept' });
-    await expect(postAndHangUp(fake, mine, keyed)).rejects.toThrow('aborted');
+    await expect(postAndDisconnect(fake, mine, keyed)).rejects.toThrow('aborted');
     const retry = await post(fake, mine, keyed);
     expect(retry.headers.get('idempotent-replayed')).toBe('true');
   });
 
-  it('none: Stripe goes on after its client hung up', async () => {
+  it('none: creates the intent although the client has disconnected', async () => {
     fake.play({ kind: 'delay', delayMs: 300, effect: 'none' });
-    await expect(postAndHangUp(fake, mine, keyed)).rejects.toThrow('aborted');
+    await expect(postAndDisconnect(fake, mine, keyed)).rejects.toThrow('aborted');
     await vi.waitFor(() => {
       expect(fake.ledger.intentCount).toBe(1);
     });
   });
 
-  it('answers in the end', async () => {
+  it('responds after the delay', async () => {
     fake.play({ kind: 'delay', delayMs: 10, effect: 'none' }, { kind: 'delay', delayMs: 10, effect: 'kept' });
     expect([(await post(fake)).status, (await post(fake)).status]).toEqual([200, 200]);
   });
@@ -138,42 +138,42 @@ describe('delay', () => {
 it.each([
   ['none', 0],
   ['kept', 1],
-] as const)('hang (%s) never answers, and has made %d intents', async (effect, intentCount) => {
+] as const)('the hang fault (%s) never responds, and creates %d intents', async (effect, intentCount) => {
   fake.play({ kind: 'hang', effect });
-  await expect(postAndHangUp(fake, mine)).rejects.toThrow('aborted');
+  await expect(postAndDisconnect(fake, mine)).rejects.toThrow('aborted');
   expect(fake.ledger.intentCount).toBe(intentCount);
 });
 
-it('closing cuts what hangs and what waits', async () => {
+it('closing the server aborts requests that hang or are delayed', async () => {
   const own = await startFakeStripe();
   own.play({ kind: 'hang', effect: 'none' }, { kind: 'delay', delayMs: 60_000, effect: 'none' });
-  const hanging = [post(own), post(own)];
+  const pending = [post(own), post(own)];
   await vi.waitFor(() => {
     expect(own.ledger.requests.map(({ rawBody }) => rawBody)).toEqual([
       expect.stringMatching(/./),
       expect.stringMatching(/./),
     ]);
   });
-  const [ends] = await Promise.all([Promise.allSettled(hanging), own.close()]);
-  expect(ends.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  const [results] = await Promise.all([Promise.allSettled(pending), own.close()]);
+  expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
 });
 
 describe('the connection', () => {
-  it.each(['none', 'kept'] as const)('is reset (%s)', async (effect) => {
+  it.each(['none', 'kept'] as const)('is reset by the reset fault (%s)', async (effect) => {
     fake.play({ kind: 'reset', effect });
     const wire = new Wire(fake).create();
     expect(await wire.ended).toMatchObject({ code: 'ECONNRESET' });
     expect(wire.received).toBe('');
   });
 
-  it.each(['none', 'kept'] as const)('ends without an answer (%s)', async (effect) => {
+  it.each(['none', 'kept'] as const)('is closed without a response by the close fault (%s)', async (effect) => {
     fake.play({ kind: 'close', effect });
     const wire = new Wire(fake).create();
     expect(await wire.ended).toBeUndefined();
     expect(wire.received).toBe('');
   });
 
-  it('ends before the Content-Length does', async () => {
+  it('is closed before the whole Content-Length is sent by the truncated fault', async () => {
     fake.play({ kind: 'truncated' });
     const wire = new Wire(fake).create();
     expect(await wire.ended).toBeUndefined();
@@ -182,7 +182,7 @@ describe('the connection', () => {
     expect(JSON.parse(body)).toMatchObject({ id: fake.ledger.intents[0]?.id });
   });
 
-  it('goes on with the rest of a body that is longer than its Content-Length', async () => {
+  it('stays open after a body that is longer than its Content-Length', async () => {
     fake.play({ kind: 'wrongLength' });
     const wire = new Wire(fake).create();
     await wire.responses(1);
@@ -194,28 +194,30 @@ describe('the connection', () => {
     wire.close();
   });
 
-  it.each(['all', 'body'] as const)('drips (%s)', async (part) => {
+  it.each(['all', 'body'] as const)('delivers a complete response slowly (drip, %s)', async (part) => {
     fake.play({ kind: 'drip', part, bytes: 200, everyMs: 5 });
     const response = await post(fake, mine);
     expect(await readIntent(response)).toMatchObject({ id: fake.ledger.intents[0]?.id });
   });
 
-  it('drips on quietly after its client hung up', async () => {
+  it('does not fail when the client disconnects during a drip', async () => {
     fake.play(
       { kind: 'drip', part: 'body', bytes: 1, everyMs: 1 },
       { kind: 'drip', part: 'all', bytes: 1, everyMs: 1 },
     );
-    await expect(postAndHangUp(fake, mine)).rejects.toThrow('aborted');
-    await expect(postAndHangUp(fake, mine)).rejects.toThrow('aborted');
+    await expect(postAndDisconnect(fake, mine)).rejects.toThrow('aborted');
+    await expect(postAndDisconnect(fake, mine)).rejects.toThrow('aborted');
     expect((await post(fake)).status).toBe(200);
   });
 
-  it.each([true, false])('carries a stray second response, with the same amount: %s', async (sameAmount) => {
+  it.each([true, false])('carries a stray second response, and stays open (same amount: %s)', async (sameAmount) => {
     fake.play({ kind: 'strayResponse', stray: { sameAmount, echo: 'none' }, when: 'with' });
     const wire = new Wire(fake).create();
     await wire.responses(2);
-    const [, right = '', stray = ''] = wire.received.split('HTTP/1.1 200 OK').map((part) => part.split('\r\n\r\n')[1]);
-    const intent = JSON.parse(right) as Stripe.PaymentIntent;
+    const [, expected = '', stray = ''] = wire.received
+      .split('HTTP/1.1 200 OK')
+      .map((part) => part.split('\r\n\r\n')[1]);
+    const intent = JSON.parse(expected) as Stripe.PaymentIntent;
     const other = JSON.parse(stray) as Stripe.PaymentIntent;
     expect(intent).toMatchObject({ id: fake.ledger.intents[0]?.id, metadata: { reference: 'mine' } });
     expect(other.id).not.toBe(intent.id);
@@ -227,9 +229,9 @@ describe('the connection', () => {
   });
 
   it.each([
-    ['before the good one', 'before', ['400 Bad Request', '200 OK']],
-    ['after it, on the idle connection', { laterMs: 20 }, ['200 OK', '400 Bad Request']],
-  ] as const)('carries a stray error %s, and is kept alive', async (_what, when, statuses) => {
+    ['before the expected response', 'before', ['400 Bad Request', '200 OK']],
+    ['after the expected response, on the idle connection', { laterMs: 20 }, ['200 OK', '400 Bad Request']],
+  ] as const)('carries a stray error %s, and stays open', async (_what, when, statuses) => {
     fake.play({ kind: 'strayResponse', stray: { error: { status: 400 }, echo: 'another' }, when });
     const wire = new Wire(fake).create();
     await vi.waitUntil(() => wire.received.split('HTTP/1.1 ').length === 3);
@@ -242,37 +244,37 @@ describe('the connection', () => {
 });
 
 describe('the idempotency key', () => {
-  const refused: Fault = { kind: 'status', status: 400, effect: 'none' };
+  const rejected: Fault = { kind: 'status', status: 400, effect: 'none' };
 
   it.each<[string, Fault]>([
     ['an intent', { kind: 'delay', delayMs: 1, effect: 'none' }],
-    ['a refusal', refused],
-    ['a wrong key', { ...refused, status: 401 }],
-    ['a failure', { ...refused, status: 500 }],
-  ])('is named by each response of Stripe: %s', async (_what, fault) => {
+    ['a rejection', rejected],
+    ['an invalid API key', { ...rejected, status: 401 }],
+    ['a server error', { ...rejected, status: 500 }],
+  ])('is echoed by every response: %s', async (_what, fault) => {
     fake.play(fault);
     expect((await post(fake, mine, keyed)).headers.get('idempotency-key')).toBe(keyed['Idempotency-Key']);
   });
 
   it.each<[string, Fault, string | null]>([
-    ['nobody', { ...refused, echo: 'none' }, null],
-    ['another', { ...refused, echo: 'another' }, 'of-someone-else'],
-    ['another', { kind: 'anotherIntent', sameAmount: true, echo: 'another' }, 'of-someone-else'],
-  ])("may be %s's", async (_what, fault, echo) => {
+    ['omitted', { ...rejected, echo: 'none' }, null],
+    ['the key of another request', { ...rejected, echo: 'another' }, 'of-someone-else'],
+    ['the key of another request', { kind: 'anotherIntent', sameAmount: true, echo: 'another' }, 'of-someone-else'],
+  ])('can be %s', async (_what, fault, echo) => {
     fake.play(fault);
     expect((await post(fake, mine, keyed)).headers.get('idempotency-key')).toBe(echo);
   });
 });
 
-describe('the body', () => {
-  it.each(['<html>', '42', '"ok"', 'true', '{}', '[]', 'null', '', '{"id":'])('is %j', async (body) => {
+describe('the response body', () => {
+  it.each(['<html>', '42', '"ok"', 'true', '{}', '[]', 'null', '', '{"id":'])('can be %j', async (body) => {
     fake.play({ kind: 'raw', status: 200, contentType: 'application/json', body, effect: 'none' });
     const response = await post(fake);
     expect(response.headers.get('content-type')).toBe('application/json');
     expect(await response.text()).toBe(body);
   });
 
-  it.each([true, false])('is another customer’s intent, with the same amount: %s', async (sameAmount) => {
+  it.each([true, false])('can be another customer’s intent (same amount: %s)', async (sameAmount) => {
     fake.play({ kind: 'anotherIntent', sameAmount });
     const other = await readIntent(await post(fake, mine, keyed));
     expect(other.client_secret).toMatch(new RegExp(`^${other.id}_secret_`));
@@ -282,7 +284,7 @@ describe('the body', () => {
     expect(await readIntent(await post(fake, mine, keyed))).toMatchObject({ id: fake.ledger.intents[0]?.id });
   });
 
-  it('is huge', async () => {
+  it('has at least the configured size (huge)', async () => {
     fake.play({ kind: 'huge', mebibytes: 3 });
     const text = await (await post(fake)).text();
     expect(text.length).toBeGreaterThan(3 * 1024 * 1024);
@@ -290,13 +292,13 @@ describe('the body', () => {
   });
 });
 
-it('redirects', async () => {
+it('the redirect fault redirects to the configured location', async () => {
   fake.play({ kind: 'redirect', status: 307, location: 'http://elsewhere.example/' });
   const response = await post(fake, mine, {}, { redirect: 'manual' });
   expect([response.status, response.headers.get('location')]).toEqual([307, 'http://elsewhere.example/']);
 });
 
-it('floods with headers, more than a client takes', async () => {
+it('the headersFlood fault can exceed the header limit of the client', async () => {
   fake.play({ kind: 'headersFlood', kibibytes: 2 }, { kind: 'headersFlood', kibibytes: 64 });
   expect((await post(fake)).headers.get('x-flood-1')).toHaveLength(1024);
   await expect(post(fake)).rejects.toMatchObject({ cause: { code: 'UND_ERR_HEADERS_OVERFLOW' } });

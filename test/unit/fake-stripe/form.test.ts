@@ -5,7 +5,7 @@ const FORM = 'application/x-www-form-urlencoded';
 const decode = (text: string): ReturnType<typeof decodeForm> => decodeForm(FORM, Buffer.from(text));
 
 describe('decodeForm', () => {
-  it('nests brackets, escaped or not', () => {
+  it('reads brackets as nested objects, percent-encoded or not', () => {
     expect(decode('amount=1999&metadata[email]=a%40b.c&metadata%5Bphone%5D=%2B1+555&a[b][c]=d')).toEqual({
       amount: '1999',
       metadata: { email: 'a@b.c', phone: '+1 555' },
@@ -13,54 +13,54 @@ describe('decodeForm', () => {
     });
   });
 
-  it('reads lists with and without indexes in their order', () => {
+  it('reads lists in order, with and without indexes', () => {
     const form = decode('with[1]=b&with[0]=a&without[]=a&without[]=b');
     expect(readList(form['with'] ?? '')).toEqual(['a', 'b']);
     expect(readList(form['without'] ?? '')).toEqual(['a', 'b']);
   });
 
-  it.each(['a[1]=x', 'a[0]=x&a[2]=y', 'a[b]=x', 'a[0]=x&a[b]=y'])('calls %s no list', (text) => {
+  it.each(['a[1]=x', 'a[0]=x&a[2]=y', 'a[b]=x', 'a[0]=x&a[b]=y'])('does not read %s as a list', (text) => {
     expect(readList(decode(text)['a']!)).toBeUndefined();
   });
 
-  it('takes __proto__ and constructor for names like any other', () => {
+  it('treats __proto__ and constructor as ordinary names', () => {
     const form = decode('__proto__[polluted]=yes&constructor=c&metadata[__proto__]=p');
     expect(Object.keys(form)).toEqual(['__proto__', 'constructor', 'metadata']);
     expect(Object.entries(form['metadata'] ?? {})).toEqual([['__proto__', 'p']]);
     expect({}).not.toHaveProperty('polluted');
   });
 
-  it('keeps line ends inside a name, as any other character', () => {
+  it('keeps line breaks in a name', () => {
     expect(decode('metadata[a%0Ab]=1')).toEqual({ metadata: { 'a\nb': '1' } });
   });
 
-  it('keeps what follows the first equals sign, and the last of two', () => {
+  it('splits at the first equals sign, and keeps the last of two values', () => {
     expect(decode('a=1=2&b&c=1&c=2&&')).toEqual({ a: '1=2', b: '', c: '2' });
   });
 
-  it('takes parameters of the media type, and no type at all for no body', () => {
+  it('accepts media type parameters, and an empty body without a media type', () => {
     expect(decodeForm(`${FORM}; charset=utf-8`, Buffer.from('a=1'))).toEqual({ a: '1' });
     expect(decodeForm(undefined, Buffer.alloc(0))).toEqual({});
   });
 
   it.each([
-    ['a bad escape', 'a=%zz'],
-    ['an escape that is no UTF-8', 'a=%ff'],
-    ['a value that is an object, too', 'a=1&a[b]=2'],
-    ['an object that is a value, too', 'a[b]=2&a=1'],
-    ['brackets that do not close', 'a[b=1'],
-    ['brackets in brackets', 'metadata[a[b]]=1'],
-    ['no name', '[a]=1'],
-    ['endless nesting', `a${'[b]'.repeat(5000)}=1`],
-  ])('refuses %s', (_, text) => {
+    ['an invalid percent-encoding', 'a=%zz'],
+    ['a percent-encoding that is not UTF-8', 'a=%ff'],
+    ['a value that is also an object', 'a=1&a[b]=2'],
+    ['an object that is also a value', 'a[b]=2&a=1'],
+    ['unclosed brackets', 'a[b=1'],
+    ['brackets inside brackets', 'metadata[a[b]]=1'],
+    ['an empty name', '[a]=1'],
+    ['5,000 levels of nesting', `a${'[b]'.repeat(5000)}=1`],
+  ])('rejects %s', (_, text) => {
     expect(() => decode(text)).toThrow(/Invalid request/);
   });
 
-  it('refuses bytes that are no UTF-8', () => {
+  it('rejects bytes that are not UTF-8', () => {
     expect(() => decodeForm(FORM, Buffer.from([0x61, 0x3d, 0xff]))).toThrow(/Invalid request/);
   });
 
-  it('refuses another media type', () => {
+  it('rejects any other media type', () => {
     expect(() => decodeForm('application/json', Buffer.from('{"amount":1999}'))).toThrow(/check that your POST/);
   });
 });

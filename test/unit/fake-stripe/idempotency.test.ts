@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterAll(async () => fake.close());
 
-it('replays the same bytes for the same key, under a request id of its own', async () => {
+it('replays the same bytes for the same key, with a new request id', async () => {
   const first = await post(fake, undefined, keyed);
   const second = await post(fake, undefined, keyed);
   expect(await second.text()).toBe(await first.text());
@@ -26,13 +26,13 @@ it('replays the same bytes for the same key, under a request id of its own', asy
   expect(fake.ledger.requests[1]?.outcome).toEqual({ status: 200, replayed: true });
 });
 
-it('replays for the same parameters in another order', async () => {
+it('replays the response for the same parameters in another order', async () => {
   await post(fake, 'amount=1999&currency=usd&metadata[a]=1&metadata[b]=2', keyed);
   const second = await post(fake, 'metadata[b]=2&currency=usd&metadata[a]=1&amount=1999', keyed);
   expect(second.headers.get('idempotent-replayed')).toBe('true');
 });
 
-it('makes two intents for two keys, and for none', async () => {
+it('creates an intent for each key, and for each request without a key', async () => {
   await post(fake, undefined, { 'Idempotency-Key': 'k1' });
   await post(fake, undefined, { 'Idempotency-Key': 'k2' });
   await post(fake);
@@ -40,13 +40,13 @@ it('makes two intents for two keys, and for none', async () => {
   expect(new Set(fake.ledger.intents.map(({ id }) => id)).size).toBe(4);
 });
 
-it('keeps the keys of two accounts apart', async () => {
+it('keeps the idempotency keys of two accounts separate', async () => {
   await stripe.paymentIntents.create(valid, { idempotencyKey: 'k1' });
-  await sdk(fake, 'sk_test_stranger').paymentIntents.create({ ...valid, amount: 50 }, { idempotencyKey: 'k1' });
+  await sdk(fake, 'sk_test_other').paymentIntents.create({ ...valid, amount: 50 }, { idempotencyKey: 'k1' });
   expect(fake.ledger.intents.map(({ amount }) => amount)).toEqual([1999, 50]);
 });
 
-it('refuses a key that comes back with other parameters', async () => {
+it('rejects a key that is reused with other parameters', async () => {
   await stripe.paymentIntents.create(valid, { idempotencyKey: 'k1' });
   const reused = stripe.paymentIntents.create({ ...valid, amount: 2000 }, { idempotencyKey: 'k1' });
   await expect(reused).rejects.toMatchObject({
@@ -57,7 +57,7 @@ it('refuses a key that comes back with other parameters', async () => {
   expect(fake.ledger.intentCount).toBe(1);
 });
 
-it('answers 409 while the first request is under way', async () => {
+it('responds with 409 while the first request is in progress', async () => {
   const own = await startFakeStripe();
   own.play({ kind: 'delay', delayMs: 60_000, effect: 'none' });
   const first = post(own, undefined, keyed);
@@ -72,19 +72,19 @@ it('answers 409 while the first request is under way', async () => {
   await Promise.all([expect(first).rejects.toThrow('fetch failed'), own.close()]);
 });
 
-it('keeps nothing of a request that failed validation', async () => {
+it('does not store the key of a request that failed validation', async () => {
   expect((await post(fake, 'amount=49&currency=usd', keyed)).status).toBe(400);
   const corrected = await post(fake, undefined, keyed);
   expect(corrected.status).toBe(200);
   expect(corrected.headers.get('idempotent-replayed')).toBeNull();
 });
 
-it('keeps nothing of a request without a valid key of the account', async () => {
+it('does not store the idempotency key of a request without a valid API key', async () => {
   expect((await post(fake, undefined, { ...keyed, Authorization: 'Bearer sk_live_x' })).status).toBe(401);
   expect((await post(fake, 'amount=50&currency=usd', keyed)).status).toBe(200);
 });
 
-it('replays an error that came after execution began', async () => {
+it('replays an error that occurred after execution began', async () => {
   fake.play({ kind: 'status', status: 500, effect: 'failed' });
   const first = await post(fake, undefined, keyed);
   const second = await post(fake, undefined, keyed);
@@ -95,7 +95,7 @@ it('replays an error that came after execution began', async () => {
   expect(fake.ledger.intentCount).toBe(0);
 });
 
-it('takes a key of 255 characters and refuses one more', async () => {
+it('accepts a key of 255 characters and rejects one of 256', async () => {
   expect((await post(fake, undefined, { 'Idempotency-Key': 'k'.repeat(255) })).status).toBe(200);
   expect((await post(fake, undefined, { 'Idempotency-Key': 'k'.repeat(256) })).status).toBe(400);
 });
