@@ -14,15 +14,15 @@ function loadStripe() {
   });
 }
 
-/** Asks our own server, which asks the payments API. Asking again, after a fault, asks for the same payment. */
+/** Calls our own server, which calls the payments API. A retry after a failure returns the same payment. */
 async function clientSecret() {
-  const answer = await fetch('intent', {
+  const response = await fetch('intent', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ orderId: 'order-1047' }),
   });
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body.message);
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.message);
   return body.clientSecret;
 }
 
