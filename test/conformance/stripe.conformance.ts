@@ -63,7 +63,7 @@ describe.skipIf(!hasStripeMock)('Stripe conformance (if go is installed)', () =>
       expect(faults).toEqual([]);
     });
 
-    it('but for types that are newer, and for nothing else of those requests', async () => {
+    it('fail validation only for payment method types newer than the description', async () => {
       const newer = sent.filter(({ body }) => NEWER_TYPES.test(body));
       expect(await bodiesMatching(newer, async (request) => (await fetchStatus(mock.url, request)) !== 400)).toEqual(
         [],
@@ -75,8 +75,8 @@ describe.skipIf(!hasStripeMock)('Stripe conformance (if go is installed)', () =>
     });
   });
 
-  describe('would answer as the fake Stripe does', () => {
-    it('match the description for each valid request, except for newer fields', async () => {
+  describe('responses of the fake Stripe', () => {
+    it('match the description for valid requests, except for newer fields', async () => {
       for (const request of sent.filter(({ form }) => form)) {
         const { status, text } = await sendToStripe(fake.url, request);
         if (status !== 200) continue;

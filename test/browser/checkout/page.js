@@ -31,7 +31,7 @@ let pay;
 async function prepare() {
   const secret = await clientSecret();
   if (!publishableKey) {
-    // Not the secret itself: whoever holds it can complete the payment.
+    // Not the secret itself: anyone with it can complete the payment.
     message.textContent = `The payment ${secret.split('_secret_')[0]} is prepared. There is no publishable key, so Stripe Elements is not loaded: set STRIPE_PUBLISHABLE_KEY.`;
     return;
   }
