@@ -8,7 +8,7 @@ const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 /** Where it is false, the browser tests are skipped, and the report shows them as skipped. */
 export const hasChromium = existsSync(CHROMIUM);
 
-/** Without these, Chromium asks for updates and more in the background. */
+/** Without these, Chromium fetches updates and more in the background. */
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
