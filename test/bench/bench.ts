@@ -1,7 +1,7 @@
 /**
- * `make bench ROUNDS=5 REQUESTS=10000`: our server and its peers on the same Stripe, one after the other in every round, each in a fresh process.
+ * `make bench ROUNDS=5 REQUESTS=10000`: our server and its peers on the same Stripe stub, one after the other in every round, each in a fresh process.
  *
- * CPU time is what is compared: unlike times and rates it says much the same on a machine that others use, too.
+ * Compares CPU time, which unlike latency and throughput is nearly the same on a busy machine.
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
@@ -15,27 +15,27 @@ import { measureCost, FLOOR, MOCK, OURS, PEERS, PRISM, sample, scaled } from './
 
 const { values } = parseArgs({
   options: {
-    /** A pattern of the servers' names. */
+    /** A pattern that selects servers by name. */
     only: { type: 'string', default: '' },
-    /** Another version's ours.ts, to be compared. */
+    /** The ours.ts of another version to compare with. */
     also: { type: 'string', multiple: true, default: [] },
   },
 });
-const STRIPE: Program = { name: 'Stripe, a stub', args: [here('stripeStub.ts')] };
+const STRIPE: Program = { name: 'Stripe stub', args: [here('stripeStub.ts')] };
 const rounds = Number(process.env['ROUNDS'] || 5);
 const requests = Number(process.env['REQUESTS'] || 10_000);
-/** Whether only the servers are measured, and no report is written. */
+/** Measures the servers only, and writes no report. */
 const isShort = Boolean(process.env['SHORT']);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const load = startLoad();
 try {
   const servers = await measureServers();
-  const about = `Node ${process.version}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}; ${rounds} rounds of ${requests} requests.`;
-  if (values.only || isShort) console.log(`${about}\n\n${serversReport(servers)}`);
+  const environment = `Node ${process.version}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}; ${rounds} rounds of ${requests} requests.`;
+  if (values.only || isShort) console.log(`${environment}\n\n${serversReport(servers)}`);
   else {
     const report = createReport({ servers, ...(await measureTheRest()) });
-    console.log(`${about}\n\n${report}`);
-    writeFileSync(here('results.md'), `# Results of \`make bench\`\n\n${about}\n\n${report}\n`);
+    console.log(`${environment}\n\n${report}`);
+    writeFileSync(here('results.md'), `# Results of \`make bench\`\n\n${environment}\n\n${report}\n`);
     writeFileSync(here('results.svg'), drawChart(describeCosts(servers)));
   }
 } finally {
@@ -61,15 +61,15 @@ async function measureTheRest(): Promise<Omit<Results, 'servers'>> {
   return { operations, mocks, added: await addedTimes(load) };
 }
 
-/** In another order each round, so that nobody is always next to the same. */
+/** Runs the programs in a random order each round, so that no program always follows the same one. */
 async function inRounds<Value>(
   programs: readonly Program[],
-  one: (program: Program) => Promise<Value>,
+  measure: (program: Program) => Promise<Value>,
 ): Promise<Map<string, Value[]>> {
   const seen = new Map(programs.map(({ name }): [string, Value[]] => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const program of programs.toSorted(() => Math.random() - 0.5)) {
-      seen.get(program.name)!.push(await one(program));
+      seen.get(program.name)!.push(await measure(program));
       process.stderr.write('.');
     }
   }
@@ -77,10 +77,10 @@ async function inRounds<Value>(
 }
 
 /**
- * What our server, and the floor, add to a Stripe that takes 300 ms, next to Stripe itself, at the same rate. Above 166 requests a
- * second 50 payments are under way at once, and more are shed: that is what the bulkhead is for.
+ * The latency that our server and the floor add to a Stripe that takes 300 ms, compared with Stripe itself at the same rate.
+ * Above 166 requests per second, 50 payments are in flight at once, and the bulkhead rejects more.
  *
- * Requests come whether answers do or not.
+ * Open loop: requests are sent at the given rate, whether responses arrive or not.
  */
 async function addedTimes(sender: Load): Promise<Results['added']> {
   const slow = await start({ ...STRIPE, env: { BENCH_DELAY_MS: '300' } }, PAYMENT);

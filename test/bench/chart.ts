@@ -6,7 +6,7 @@ const LEFT = 240;
 const ROW = 44;
 const TOP = 64;
 
-/** A bar per server, least first, with a whisker from the lowest to the highest round. Follows the reader's light or dark. */
+/** A bar per server, least first, with a whisker from the lowest to the highest round. Follows the reader's colour scheme (light or dark). */
 export function drawChart(costs: ReturnType<typeof describeCosts>): string {
   const height = TOP + costs.length * ROW + 16;
   const scale = (WIDTH - LEFT - 70) / Math.max(...costs.map(({ payment }) => payment.max));

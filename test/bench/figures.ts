@@ -1,4 +1,4 @@
-/** What was seen, in order: the middle is what counts, the ends say how far to trust it. */
+/** The median of the measured values, with the extremes as a measure of its reliability. */
 export interface Spread {
   min: number;
   median: number;

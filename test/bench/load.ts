@@ -1,20 +1,20 @@
 /**
- * Sends requests and times the answers, in a process of its own: `fork('load.ts')`, one Job as a message, one Timing back.
+ * Sends requests and measures response times, in a process of its own: `fork('load.ts')`, one Job as a message, one Timing back.
  *
- * Speaks HTTP over bare sockets, so that it takes less of the machine than what it measures.
+ * Uses HTTP over plain sockets, to use less CPU than the servers it measures.
  */
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Job {
   port: number;
-  /** The whole request, head and body. */
+  /** The complete request: head and body. */
   request: string;
   status: number;
   connections: number;
-  /** So many requests, each connection sending its next when it has its answer. */
+  /** Number of requests. Each connection sends its next request when it has received a response. */
   requests: number;
-  /** Sends at this rate instead, whether answers come or not, and times from when a request was due. */
+  /** Sends at this rate instead, whether responses arrive or not, and measures from the time a request was due. */
   perSecond?: number;
 }
 
@@ -23,11 +23,11 @@ export interface Timing {
   /** Milliseconds. */
   p50: number;
   p99: number;
-  /** Answers with another status than expected. */
+  /** Number of responses with another status than expected. */
   wrong: number;
 }
 
-/** No run lasts longer. */
+/** Time limit of a run. */
 const LIMIT_MS = 120_000;
 
 process.on('message', (job: Job) => void run(job).then((timing) => process.send!(timing)));
@@ -36,71 +36,73 @@ async function run(job: Job): Promise<Timing> {
   const limit = setTimeout(() => process.exit(1), LIMIT_MS);
   const times: number[] = [];
   let wrong = 0;
-  const lines = await Promise.all(Array.from({ length: job.connections }, () => open(job.port)));
-  const send = async (line: Line, since = performance.now()) => {
-    const status = await line.ask(job.request);
+  const connections = await Promise.all(Array.from({ length: job.connections }, () => open(job.port)));
+  const sendTimed = async (connection: Connection, since = performance.now()) => {
+    const status = await connection.send(job.request);
     times.push(performance.now() - since);
     if (status !== job.status) wrong += 1;
   };
   const startedAt = performance.now();
-  await (job.perSecond === undefined ? closed() : atRate(job.perSecond));
+  await (job.perSecond === undefined ? closedLoop() : openLoop(job.perSecond));
   const seconds = (performance.now() - startedAt) / 1000;
-  for (const line of lines) line.close();
+  for (const connection of connections) connection.close();
   clearTimeout(limit);
   times.sort((one, other) => one - other);
-  const quantile = (part: number) => times[Math.min(times.length - 1, Math.floor(times.length * part))]!;
+  const quantile = (fraction: number) => times[Math.min(times.length - 1, Math.floor(times.length * fraction))]!;
   return { seconds, p50: quantile(0.5), p99: quantile(0.99), wrong };
 
-  async function closed(): Promise<void> {
+  async function closedLoop(): Promise<void> {
     let left = job.requests;
     await Promise.all(
-      lines.map(async (line) => {
-        while (left-- > 0) await send(line);
+      connections.map(async (connection) => {
+        while (left-- > 0) await sendTimed(connection);
       }),
     );
   }
 
-  async function atRate(perSecond: number): Promise<void> {
-    const idle = [...lines];
-    const under: Promise<void>[] = [];
+  async function openLoop(perSecond: number): Promise<void> {
+    const idle = [...connections];
+    const inFlight: Promise<void>[] = [];
     for (let sent = 0; sent < job.requests; sent++) {
       const dueAt = startedAt + (sent * 1000) / perSecond;
       const waitMs = dueAt - performance.now();
       if (waitMs > 1) await delay(waitMs);
-      const line = idle.pop() ?? (await open(job.port));
-      if (!lines.includes(line)) lines.push(line);
-      under.push(send(line, Math.max(dueAt, performance.now() - 1)).then(() => void idle.push(line)));
+      const connection = idle.pop() ?? (await open(job.port));
+      if (!connections.includes(connection)) connections.push(connection);
+      inFlight.push(
+        sendTimed(connection, Math.max(dueAt, performance.now() - 1)).then(() => void idle.push(connection)),
+      );
     }
-    await Promise.all(under);
+    await Promise.all(inFlight);
   }
 }
 
-interface Line {
-  /** Resolves with the status, when the whole answer is there. */
-  ask(request: string): Promise<number>;
+interface Connection {
+  /** Resolves with the status, when the complete response has arrived. */
+  send(request: string): Promise<number>;
   close(): void;
 }
 
-async function open(port: number): Promise<Line> {
+async function open(port: number): Promise<Connection> {
   const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true });
   let text = '';
-  let answered: ((status: number) => void) | undefined;
+  let onResponse: ((status: number) => void) | undefined;
   socket.setEncoding('latin1').on('data', (chunk: string) => {
     text += chunk;
-    if (!isWhole(text)) return;
+    if (!isComplete(text)) return;
     const status = Number(text.slice(9, 12));
     text = '';
-    answered!(status);
+    onResponse!(status);
   });
-  // A connection that breaks counts as a wrong answer.
-  socket.on('error', () => {}).on('close', () => answered?.(0));
+  // A broken connection counts as a wrong response.
+  socket.on('error', () => {}).on('close', () => onResponse?.(0));
   await new Promise((resolve) => {
     socket.once('connect', resolve).once('close', resolve);
   });
   return {
-    ask: (request) =>
+    send: (request) =>
       new Promise((resolve) => {
-        answered = resolve;
+        onResponse = resolve;
         if (socket.destroyed) resolve(0);
         else socket.write(request);
       }),
@@ -108,7 +110,7 @@ async function open(port: number): Promise<Line> {
   };
 }
 
-function isWhole(text: string): boolean {
+function isComplete(text: string): boolean {
   const end = text.indexOf('\r\n\r\n');
   if (end < 0) return false;
   const [, length] = /\r\ncontent-length: *(\d+)/i.exec(text.slice(0, end)) ?? [];

@@ -1,4 +1,4 @@
-/** As src/server.ts, on another Stripe than the real one. */
+/** The same as src/server.ts, on the Stripe stub. */
 import { readConfig } from '../../src/config.ts';
 import { openLog } from '../../src/observability/log.ts';
 import { serve } from '../../src/live.ts';

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { Job, Timing } from './load.ts';
 import { freePort } from '../support/freePort.ts';
 
-/** A program that takes requests, and how to start it. */
+/** A server program and how to start it. */
 export interface Program {
   name: string;
   /** Arguments for node; `PORT` stands for the port, which is in the environment as well. */
@@ -19,9 +19,9 @@ export interface Program {
 export interface Running {
   port: number;
   pid: number;
-  /** From spawn to its first answer. */
+  /** From spawn to the first response. */
   startMs: number;
-  /** Of CPU, of all its threads, since it started. */
+  /** CPU time of all threads since the start. */
   cpuMicroseconds: () => number;
   /** Resident, in MiB. */
   memoryMiB: () => number;
@@ -42,10 +42,10 @@ const OWN_ENVIRONMENT = {
   ADDRESS_FAILURES_PER_MINUTE: '1000000000',
 };
 
-/** No program takes longer to its first answer. */
+/** Time limit for the first response of a program. */
 const START_LIMIT_MS = 60_000;
 
-/** Starts the program on a free port and waits for its first answer to `request`. What it writes is read and dropped. */
+/** Starts the program on a free port and waits for its first response to `request`. Its output is read and discarded. */
 export async function start(program: Program, request: string, stripePort = 0): Promise<Running> {
   const port = await freePort();
   const startedAt = performance.now();
@@ -65,13 +65,13 @@ export async function start(program: Program, request: string, stripePort = 0): 
     },
   );
   child.stdout.resume();
-  // Nothing that a broken run started goes on.
-  const end = () => child.kill('SIGKILL');
-  process.once('exit', end);
+  // A failed run leaves no process behind.
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
   const exited = once(child, 'exit');
-  while (!(await isAnswered(port, request))) {
-    if (child.exitCode !== null) throw new Error(`${program.name} ended before it answered`);
-    if (performance.now() - startedAt > START_LIMIT_MS) throw new Error(`${program.name} does not answer`);
+  while (!(await hasResponse(port, request))) {
+    if (child.exitCode !== null) throw new Error(`${program.name} exited before its first response`);
+    if (performance.now() - startedAt > START_LIMIT_MS) throw new Error(`${program.name} does not respond`);
     await delay(2);
   }
   return {
@@ -81,8 +81,8 @@ export async function start(program: Program, request: string, stripePort = 0): 
     cpuMicroseconds: () => readCpuMicroseconds(child),
     memoryMiB: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]) / 1024,
     async stop() {
-      process.removeListener('exit', end);
-      // Asked, and not killed: at its end Node writes what the next start need not compile again.
+      process.removeListener('exit', kill);
+      // SIGTERM, not SIGKILL: Node writes its compile cache on exit.
       child.kill('SIGTERM');
       await exited;
     },
@@ -96,17 +96,17 @@ export interface Load {
 
 export function startLoad(): Load {
   const child = fork(here('load.ts'));
-  let answered: (timing: Timing | undefined) => void;
-  child.on('message', (timing) => answered(timing as Timing)).on('exit', () => answered?.(undefined));
+  let onTiming: (timing: Timing | undefined) => void;
+  child.on('message', (timing) => onTiming(timing as Timing)).on('exit', () => onTiming?.(undefined));
   return {
     async run(job) {
       const response = new Promise<Timing | undefined>((resolve) => {
-        answered = resolve;
+        onTiming = resolve;
       });
       child.send(job);
       const timing = await response;
       if (timing === undefined) throw new Error('The load took too long.');
-      if (timing.wrong > 0) throw new Error(`${timing.wrong} of ${job.requests} answers were not ${job.status}`);
+      if (timing.wrong > 0) throw new Error(`${timing.wrong} of ${job.requests} responses were not ${job.status}`);
       return timing;
     },
     stop: () => child.kill(),
@@ -121,8 +121,8 @@ function readCpuMicroseconds({ pid }: ChildProcess): number {
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
 
-/** Whether anything is answered at all. */
-function isAnswered(port: number, request: string): Promise<boolean> {
+/** Whether the server responds with 200 or 400. */
+function hasResponse(port: number, request: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });
     socket.on('error', () => resolve(false));

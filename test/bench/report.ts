@@ -8,7 +8,7 @@ export interface Results {
   added: readonly Added[];
 }
 
-/** Milliseconds over Stripe's own, at so many requests a second. */
+/** Milliseconds added to the latency of Stripe, at `perSecond` requests per second. */
 export interface Added {
   name: string;
   perSecond: number;
@@ -16,7 +16,7 @@ export interface Added {
   p99: number;
 }
 
-/** Everything as Markdown. */
+/** The full report as Markdown. */
 export function createReport(results: Results): string {
   const { servers, operations, mocks, added } = results;
   return [
@@ -28,7 +28,9 @@ export function createReport(results: Results): string {
       ['server', 'CPU µs per request', 'requests/s', 'start ms', 'of CPU'],
       [...operations, ...mocks].map(([name, costs]) => [
         name,
-        ...(['cpu', 'perSecond', 'startMs', 'startCpu'] as const).map((key) => said(costs.map((one) => one[key]))),
+        ...(['cpu', 'perSecond', 'startMs', 'startCpu'] as const).map((key) =>
+          formatSpread(costs.map((one) => one[key])),
+        ),
       ]),
     ),
     '## Time added to a Stripe that takes 300 ms',
@@ -39,7 +41,7 @@ export function createReport(results: Results): string {
   ].join('\n\n');
 }
 
-/** The servers alone. */
+/** The servers section of the report. */
 export function serversReport(servers: Results['servers']): string {
   return [
     '## A payment, and a refused request',
@@ -51,7 +53,7 @@ export function serversReport(servers: Results['servers']): string {
       [...servers].map(([name, samples]) => [
         name,
         ...(['perSecond', 'p50', 'p99', 'memory', 'memoryLast', 'startMs', 'startCpu'] as const).map((key) =>
-          said(samples.map((one) => one[key])),
+          formatSpread(samples.map((one) => one[key])),
         ),
       ]),
     ),
@@ -60,7 +62,7 @@ export function serversReport(servers: Results['servers']): string {
 
 type Mark = readonly [what: string, seen: number, atMost: number];
 
-/** What is asked for, as ratios, but for the added time. */
+/** The targets, as ratios except for the added time. */
 function marksTable({ servers, operations, mocks, added }: Results): string {
   const median = (name: string, key: keyof Sample) => measureSpread(servers.get(name)!.map((one) => one[key])).median;
   const ofMany = (some: Results['mocks'], name: string, key: keyof Cost) =>
@@ -90,7 +92,7 @@ function marksTable({ servers, operations, mocks, added }: Results): string {
   );
 }
 
-/** The medians of what one request costs, least first. */
+/** The CPU cost of one request for each server, lowest first. */
 export function describeCosts(servers: Results['servers']): { name: string; payment: Spread; refusal: Spread }[] {
   return [...servers]
     .map(([name, samples]) => ({
@@ -124,7 +126,7 @@ function serverTable(servers: Results['servers']): string {
 
 const spread = ({ min, median, max }: Spread) => `${min.toFixed(0)} – **${median.toFixed(0)}** – ${max.toFixed(0)}`;
 
-function said(values: readonly number[]): string {
+function formatSpread(values: readonly number[]): string {
   const { min, median, max } = measureSpread(values);
   const digits = median < 10 ? 1 : 0;
   return `${min.toFixed(digits)} – **${median.toFixed(digits)}** – ${max.toFixed(digits)}`;

@@ -6,7 +6,7 @@ export const ORDER = {
   metadata: { email: 'testemail@example.com', phone: '+1404567890' },
 };
 
-/** A whole request as text. */
+/** A complete HTTP request as text. */
 export function createRequest(body: object, path = '/api/v1/payments/intent'): string {
   const text = JSON.stringify(body);
   const head = [
@@ -21,8 +21,8 @@ export function createRequest(body: object, path = '/api/v1/payments/intent'): s
   return `${head.join('\r\n')}\r\n\r\n${text}`;
 }
 
-/** The one of the API's page. Goes on to Stripe. */
+/** The request of the API's page, which causes a call to Stripe. */
 export const PAYMENT = createRequest(ORDER);
 
-/** Refused by everybody's schema with a 400; Stripe is not called. */
+/** Rejected by the schema of every server with a 400; Stripe is not called. */
 export const REFUSED = createRequest({ ...ORDER, amount: -1 });

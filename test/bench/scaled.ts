@@ -1,6 +1,6 @@
 /**
- * Our shell on a contract of `node scaled.ts 500` operations, made from the first one, with handlers that answer at once.
- * Prints its milliseconds of CPU until it listened.
+ * Our server on a contract with many operations (`node scaled.ts 500`), copies of the first one, with handlers that respond at
+ * once.
  */
 import document from '../../generated/openapi.json' with { type: 'json' };
 import { buildApp } from '../../src/http/app.ts';

@@ -3,12 +3,12 @@ import { ORDER, PAYMENT, REFUSED, createRequest } from './requests.ts';
 
 export const FLOOR: Program = { name: 'floor: node:http, undici', args: [here('peers/floor.mjs')] };
 
-/** As `npm start` and `make mock` start ours. */
-const kept = ['--import', here('../../src/compileCache.js')];
+/** Node options with which `npm start` and `make mock` start our server. */
+const compileCache = ['--import', here('../../src/compileCache.js')];
 
-export const OURS: Program = { name: 'this service', args: [...kept, here('ours.ts')] };
+export const OURS: Program = { name: 'this service', args: [...compileCache, here('ours.ts')] };
 
-/** Servers that people would write instead, each as its documentation shows it. */
+/** Common alternatives to this service, each written as its documentation shows. */
 export const PEERS: readonly Program[] = [
   ['Fastify, its own schemas', 'fastify'],
   ['fastify-openapi-glue', 'fastify-openapi-glue'],
@@ -18,10 +18,10 @@ export const PEERS: readonly Program[] = [
   ['Express, openapi-backend', 'express-openapi-backend'],
 ].map(([name, file]) => ({ name: name!, args: [here(`peers/${file}.mjs`)] }));
 
-/** One process from its start to its end. */
+/** Measurements of one process, from start to exit. */
 export interface Sample {
   startMs: number;
-  /** Milliseconds of CPU until its first answer. */
+  /** Milliseconds of CPU until the first response. */
   startCpu: number;
   /** Microseconds of CPU per request. */
   payment: number;
@@ -29,15 +29,15 @@ export interface Sample {
   perSecond: number;
   p50: number;
   p99: number;
-  /** Resident, in MiB, after the payments, and after as many refused requests more. */
+  /** Resident, in MiB, after the payments, and after the same number of rejected requests. */
   memory: number;
   memoryLast: number;
 }
 
-/** Closed loop, below what our bulkhead lets through at once. */
+/** Closed loop, below the limit of our bulkhead. */
 const CONNECTIONS = 32;
 
-/** Payments first, then requests that are refused. */
+/** Measures payments first, then rejected requests. */
 export async function sample(program: Program, stripePort: number, load: Load, requests: number): Promise<Sample> {
   const server = await start(program, PAYMENT, stripePort);
   const startCpu = server.cpuMicroseconds() / 1000;
@@ -61,7 +61,7 @@ export async function sample(program: Program, stripePort: number, load: Load, r
   }
 }
 
-/** Go first, and are not measured: until then Node spends much of the time on compiling. It does so less and less up to 40,000. */
+/** Sent first and not measured: Node spends much of this time compiling, and less and less up to 40,000 requests. */
 const WARM_UP_REQUESTS = 40_000;
 
 async function cost(
@@ -75,9 +75,9 @@ async function cost(
   return { ...timing, cpu: (cpuMicroseconds() - before) / job.requests };
 }
 
-export const MOCK: Program = { name: 'our mock', args: [...kept, here('../../src/mock.ts')] };
+export const MOCK: Program = { name: 'our mock', args: [...compileCache, here('../../src/mock.ts')] };
 
-/** With its own log, as `prism mock` has it. */
+/** With its own log, the default of `prism mock`. */
 export const PRISM: Program = {
   name: 'prism mock',
   args: [
@@ -91,14 +91,14 @@ export const PRISM: Program = {
 
 export interface Cost {
   startMs: number;
-  /** Milliseconds of CPU until its first answer. */
+  /** Milliseconds of CPU until the first response. */
   startCpu: number;
   /** Microseconds of CPU per request. */
   cpu: number;
   perSecond: number;
 }
 
-/** Payments that no Stripe is asked for. */
+/** Measures payments that need no call to Stripe. */
 export async function measureCost(program: Program, load: Load, requests: number, request = PAYMENT): Promise<Cost> {
   const server = await start(program, request);
   const startCpu = server.cpuMicroseconds() / 1000;
@@ -110,8 +110,8 @@ export async function measureCost(program: Program, load: Load, requests: number
   }
 }
 
-/** Our shell on so many operations; the last of them is asked. */
+/** Our server with the given number of operations, and a request for the last one. */
 export const scaled = (operations: number): { program: Program; request: string } => ({
-  program: { name: `${operations} operations`, args: [...kept, here('scaled.ts'), String(operations)] },
+  program: { name: `${operations} operations`, args: [...compileCache, here('scaled.ts'), String(operations)] },
   request: createRequest(ORDER, `/api/v1/payments/intent/${operations - 1}`),
 });

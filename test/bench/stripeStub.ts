@@ -1,5 +1,5 @@
 /**
- * A Stripe that costs little, for benchmarks: echoes amount and metadata as Stripe would, in an answer of Stripe's size, after
+ * A cheap Stripe stub for benchmarks: echoes amount and metadata, in a response of the size of Stripe's, after
  * BENCH_DELAY_MS. `node stripeStub.ts`, with PORT in the environment.
  */
 import { createServer } from 'node:http';
@@ -64,7 +64,7 @@ const server = createServer((request, response) => {
   request.on('end', () => {
     const id = `pi_bench${(count += 1)}`;
     const body = JSON.stringify(createIntent(parse(text), id));
-    const answer = () =>
+    const respond = () =>
       response
         .writeHead(200, {
           'Content-Type': 'application/json',
@@ -74,8 +74,8 @@ const server = createServer((request, response) => {
           'Stripe-Version': request.headers['stripe-version'] ?? '',
         })
         .end(body);
-    if (delayMs > 0) setTimeout(answer, delayMs);
-    else answer();
+    if (delayMs > 0) setTimeout(respond, delayMs);
+    else respond();
   });
 });
 server.keepAliveTimeout = 60_000;

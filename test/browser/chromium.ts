@@ -5,10 +5,10 @@ import { chromium, type BrowserContextOptions, type Page } from 'playwright-core
 
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
-/** Where it is false, the tests are skipped, and the run says so. */
+/** Where it is false, the browser tests are skipped, and the report shows them as skipped. */
 export const hasChromium = existsSync(CHROMIUM);
 
-/** Without these, Chromium asks for updates and more in the background. */
+/** Without these, Chromium fetches updates and more in the background. */
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -27,9 +27,9 @@ export interface Browser {
 
 export interface Visit {
   page: Page;
-  /** What the console says, and errors that nobody catches, but for greetings. */
-  said: string[];
-  /** Whom the page asked: `http://127.0.0.1:4010`. */
+  /** Console messages (except `info`) and uncaught errors. */
+  consoleMessages: string[];
+  /** Origins that the page sent requests to, such as `http://127.0.0.1:4010`. */
   origins: Set<string>;
 }
 
@@ -44,18 +44,18 @@ export async function openBrowser(): Promise<Browser> {
       const context = await browser.newContext(options);
       const page = await context.newPage();
       page.setDefaultTimeout(15_000);
-      const said: string[] = [];
+      const consoleMessages: string[] = [];
       const origins = new Set<string>();
       page.on('console', (message) => {
-        if (message.type() !== 'info') said.push(`${message.type()}: ${message.text()}`);
+        if (message.type() !== 'info') consoleMessages.push(`${message.type()}: ${message.text()}`);
       });
-      page.on('pageerror', (error) => said.push(`error: ${error.message}`));
+      page.on('pageerror', (error) => consoleMessages.push(`error: ${error.message}`));
       page.on('request', (request) => {
         const { protocol, origin } = new URL(request.url());
         if (protocol !== 'data:' && protocol !== 'blob:') origins.add(origin);
       });
       await page.goto(address);
-      return { page, said, origins };
+      return { page, consoleMessages, origins };
     },
     async close() {
       await browser.close();

@@ -1,6 +1,6 @@
 /**
- * Every command of the README and of the pages in the folders (code blocks in `sh`), and every program (in `js`). Only the ports
- * are others, so that nobody is in the way, and each command runs once.
+ * Runs every command (`sh` code blocks) and every program (`js` code blocks) of the README and of the pages in the folders.
+ * The ports are replaced by free ones, and each command runs once.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { sha256 } from '../../src/access/apiKeys.ts';
 import { freePort } from '../support/freePort.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Not the pages of the packages: their commands belong into projects of other teams. */
+/** The pages of the packages are excluded: their commands run in projects of other teams. */
 const pages = globSync(['*.md', 'src/**/*.md', 'test/**/*.md'], {
   cwd: ROOT,
   exclude: ['**/node_modules', 'src/tools'],
@@ -21,12 +21,12 @@ const blocksIn = (page: string, language: string) =>
   [...readFileSync(`${ROOT}${page}`, 'utf8').matchAll(/^```(\w+)\n(.*?)^```$/gms)].flatMap(([, name, block]) =>
     name === language ? [block!] : [],
   );
-/** The steps of `make ci`: not run here once more. */
+/** The steps of `make ci`, which are not run a second time here. */
 const steps = [...readFileSync(`${ROOT}test/ci.sh`, 'utf8').matchAll(/^step (.+)$/gm)].map(
   ([, step]) => `make ${step}`,
 );
 
-/** One command each: joined where a line goes on, and without its remark. */
+/** One command each: continued lines are joined, and trailing comments removed. */
 const commands = [
   ...new Set(
     pages
@@ -39,20 +39,20 @@ const commands = [
 
 const programs = pages.flatMap((page) => blocksIn(page, 'js').map((program) => [page, program] as const));
 
-const NOT_HERE: Record<string, string> = {
+/** Commands that are not run, with the reason. */
+const EXCLUDED: Record<string, string> = {
   'npm install ./carevalidate-payments-client-1.0.0.tgz':
-    'it belongs into a project of another team: test/system/packages does it there',
+    'it runs in a project of another team: test/system/packages runs it there',
   'npm install --save-dev ./carevalidate-payments-mock-1.0.0.tgz':
-    'it belongs into a project of another team: test/system/packages does it there',
-  'npx payments-mock LATENCY_MS=100-800':
-    'it belongs into a project of another team: test/system/packages does it there',
+    'it runs in a project of another team: test/system/packages runs it there',
+  'npx payments-mock LATENCY_MS=100-800': 'it runs in a project of another team: test/system/packages runs it there',
   'npm install --save-dev ./carevalidate-payments-contract-tests-1.0.0.tgz':
-    'it belongs into a project of another team: test/system/packages does it there',
+    'it runs in a project of another team: test/system/packages runs it there',
   'npx payments-contract BASE_URL=http://127.0.0.1:3000 API_KEY=cv_dev_key':
-    'it belongs into a project of another team: test/system/packages does it there',
-  'npm ci --omit=dev': 'it would take away the packages that these tests run on',
+    'it runs in a project of another team: test/system/packages runs it there',
+  'npm ci --omit=dev': 'it would remove the packages that these tests need',
 };
-/** What serves until it is ended, by the port that the pages name. */
+/** Commands that serve until they are stopped, with the port that the pages name. */
 const SERVERS: Record<string, string> = {
   'make start': '3000',
   'make mock': '4010',
@@ -63,20 +63,21 @@ const SERVERS: Record<string, string> = {
 const ports = new Map<string, number>();
 const started: ChildProcess[] = [];
 
-const own = (command: string) =>
+/** The command with the ports of this run. */
+const withOwnPorts = (command: string) =>
   command
-    // Whatever runs this is installed.
+    // The dependencies are installed already.
     .replace(/^make /, 'make -o node_modules/.package-lock.json ')
     .replace(/127\.0\.0\.1:(\d+)/g, (_, port: string) => `127.0.0.1:${ports.get(port)}`);
 
-/** Without vitest's own variables: some commands are runs of vitest. */
+/** Without vitest's variables, because some commands run vitest themselves. */
 const environment = () => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST'))),
   NO_PROXY: '*',
   no_proxy: '*',
 });
 
-/** Runs a server, until it answers at its port. */
+/** Starts a server and waits until it responds on its port. */
 async function serve(command: string, port: number): Promise<void> {
   const env = {
     ...environment(),
@@ -91,8 +92,8 @@ async function serve(command: string, port: number): Promise<void> {
       DRAIN_MS: '0',
     }),
   };
-  // A group of its own, so that what make and npm start ends with them.
-  const child = spawn('bash', ['-c', own(command)], {
+  // A process group of its own, so that child processes of make and npm stop with them.
+  const child = spawn('bash', ['-c', withOwnPorts(command)], {
     cwd: ROOT,
     env,
     detached: true,
@@ -101,12 +102,12 @@ async function serve(command: string, port: number): Promise<void> {
   started.push(child);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  const answers = () =>
+  const statusOrOutput = () =>
     fetch(`http://127.0.0.1:${port}/`).then(
       ({ status }) => status,
       () => output,
     );
-  await expect.poll(answers, { timeout: 30_000, interval: 200 }).toBeTypeOf('number');
+  await expect.poll(statusOrOutput, { timeout: 30_000, interval: 200 }).toBeTypeOf('number');
 }
 
 beforeAll(async () => {
@@ -118,28 +119,33 @@ afterAll(async () => {
 });
 
 const serving = commands.filter((command) => command in SERVERS);
-const rest = commands.filter((command) => !(command in SERVERS) && !(command in NOT_HERE) && !steps.includes(command));
+const otherCommands = commands.filter(
+  (command) => !(command in SERVERS) && !(command in EXCLUDED) && !steps.includes(command),
+);
 
-describe('the commands of the pages', () => {
-  it('are found', () => {
-    expect(commands).toEqual(expect.arrayContaining([...Object.keys(SERVERS), ...Object.keys(NOT_HERE)]));
+describe('the commands on the documentation pages', () => {
+  it('include the servers, the excluded commands and curl requests', () => {
+    expect(commands).toEqual(expect.arrayContaining([...Object.keys(SERVERS), ...Object.keys(EXCLUDED)]));
     expect(steps).toContain('make browser');
-    expect(rest.filter((command) => command.startsWith('curl '))).not.toEqual([]);
+    expect(otherCommands.filter((command) => command.startsWith('curl '))).not.toEqual([]);
   });
 
-  it.each(serving)('%s serves', async (command) => {
+  it.each(serving)('%s starts a server that responds', async (command) => {
     await serve(command, ports.get(SERVERS[command]!)!);
     expect(started.at(-1)!.exitCode).toBeNull();
   });
 
-  it.each(rest)('%s', async (command) => {
-    const { stdout } = await promisify(execFile)('bash', ['-ec', own(command)], { cwd: ROOT, env: environment() });
+  it.each(otherCommands)('%s succeeds', async (command) => {
+    const { stdout } = await promisify(execFile)('bash', ['-ec', withOwnPorts(command)], {
+      cwd: ROOT,
+      env: environment(),
+    });
     expect(stdout).toMatch(command.startsWith('curl ') ? /"success":(true|false)/ : /\S/);
   });
 
-  it.each(programs)('the program of %s', async (_page, program) => {
-    // The client is installed only in projects of other teams.
-    const source = own(program).replace('@carevalidate/payments-client', './src/client/index.ts');
+  it.each(programs)('the program on page %s creates a payment intent', async (_page, program) => {
+    // The client package is installed in projects of other teams only.
+    const source = withOwnPorts(program).replace('@carevalidate/payments-client', './src/client/index.ts');
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', source], {
       cwd: ROOT,
       env: environment(),

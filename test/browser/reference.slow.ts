@@ -1,4 +1,4 @@
-/** The API reference, used as its readers would, in a real browser. */
+/** The API reference, used in a real browser as its readers use it. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -28,12 +28,12 @@ async function openPlayground({ page }: Visit): Promise<void> {
   await playground(page).waitFor();
 }
 
-/** Sends the request, and reads the answer off the page. */
+/** Sends the request and reads the response from the page. */
 async function send(page: Page): Promise<{ status: string; body: string }> {
   const shown = playground(page).getByLabel('Response', { exact: true });
-  const answered = page.waitForResponse((response) => response.request().method() === 'POST');
+  const responseReceived = page.waitForResponse((response) => response.request().method() === 'POST');
   await playground(page).getByRole('button', { name: /^Send/ }).first().click();
-  const response = await answered;
+  const response = await responseReceived;
   await shown.getByText(`${response.status()} `).first().waitFor();
   const [, status] = /\b(\d{3} [A-Z][A-Za-z ]+)/.exec(await shown.innerText())!;
   await shown.getByText('"').first().waitFor();
@@ -45,7 +45,7 @@ const targets = {
   'the mock': () => mockTarget({ docs: true, apiKey: undefined }),
 };
 
-describe.skipIf(!hasChromium).each(Object.entries(targets))('at /docs of %s', (_name, start) => {
+describe.skipIf(!hasChromium).each(Object.entries(targets))('the API reference at /docs of %s', (_name, start) => {
   let target: Target;
   beforeAll(async () => {
     target = await start();
@@ -54,10 +54,10 @@ describe.skipIf(!hasChromium).each(Object.entries(targets))('at /docs of %s', (_
 
   const visit = (options = {}) => browser.visit(`${target.baseUrl}/docs${OPERATION}`, options);
 
-  it('a reader fills in an amount and their key, sends it, and reads the 200; without the key, the 401', async () => {
-    const seen = await visit();
-    await openPlayground(seen);
-    const { page } = seen;
+  it('shows a 200 for a request sent with an amount and an API key, and a 401 without the key', async () => {
+    const visited = await visit();
+    await openPlayground(visited);
+    const { page } = visited;
     const key = playground(page).getByRole('textbox', { name: 'Value' });
     await key.fill(target.apiKey);
     await playground(page).locator('tr#amount').getByLabel('Body Value').fill('19.99');
@@ -78,13 +78,13 @@ describe.skipIf(!hasChromium).each(Object.entries(targets))('at /docs of %s', (_
     const refused = await send(page);
     expect(refused.status).toBe('401 Unauthorized');
     expect(refused.body).toContain('"status": 401, "error": "Invalid API key"');
-    // The console of a browser reports each answer over 399 that a page asks for.
-    expect(seen.said.filter((line) => !line.includes('401 (Unauthorized)'))).toEqual([]);
-    expect([...seen.origins]).toEqual([target.baseUrl]);
+    // A browser logs every response with a status above 399 to the console.
+    expect(visited.consoleMessages.filter((line) => !line.includes('401 (Unauthorized)'))).toEqual([]);
+    expect([...visited.origins]).toEqual([target.baseUrl]);
   });
 
-  it('nobody is asked but the server itself, and the console stays empty, through the whole page', async () => {
-    const { page, said, origins } = await browser.visit(`${target.baseUrl}/docs`);
+  it('sends requests to its own server only, and logs nothing to the console', async () => {
+    const { page, consoleMessages, origins } = await browser.visit(`${target.baseUrl}/docs`);
     await page.getByRole('heading', { name: 'Payment Intent API' }).first().waitFor();
     await page
       .getByRole('button', { name: /^Intent/ })
@@ -92,13 +92,13 @@ describe.skipIf(!hasChromium).each(Object.entries(targets))('at /docs of %s', (_
       .first()
       .click();
     await page.getByRole('button', { name: /^Test Request/ }).waitFor();
-    // Longer than the browser waits before it complains of a font that was fetched and not used.
+    // Longer than the browser waits before it warns about a preloaded font that was not used.
     await page.waitForTimeout(4_000);
-    expect(said).toEqual([]);
+    expect(consoleMessages).toEqual([]);
     expect([...origins]).toEqual([target.baseUrl]);
   });
 
-  it('shows all that the published page shows', async () => {
+  it('shows everything that the published page shows', async () => {
     const { page } = await browser.visit(`${target.baseUrl}/docs`);
     const text = async () => (await page.locator('#reference').innerText()).replaceAll(/\s+/g, ' ');
     await expect.poll(text).toContain('Initial Payment Intent API documentation');
@@ -125,7 +125,7 @@ describe.skipIf(!hasChromium).each(Object.entries(targets))('at /docs of %s', (_
     for (const { status } of scenarios) expect(operation).toContain(String(status));
   });
 
-  it('offers production and staging, and asks neither until one is chosen', async () => {
+  it('offers production and staging, and sends no request to either until one is chosen', async () => {
     const { page } = await browser.visit(`${target.baseUrl}/docs`);
     await page
       .getByRole('button', { name: new RegExp(new URL(target.baseUrl).host) })
@@ -138,7 +138,7 @@ describe.skipIf(!hasChromium).each(Object.entries(targets))('at /docs of %s', (_
     ['light', 390],
     ['dark', 390],
     ['light', 320],
-  ] as const)('fits a phone, %s, %d pixels wide, without scrolling sideways', async (colorScheme, width) => {
+  ] as const)('fits a phone screen (%s, %d pixels wide) without horizontal scrolling', async (colorScheme, width) => {
     const phone = { viewport: { width, height: 844 }, isMobile: true, hasTouch: true, colorScheme };
     for (const place of ['', OPERATION]) {
       const { page } = await browser.visit(`${target.baseUrl}/docs${place}`, phone);
@@ -152,22 +152,22 @@ describe.skipIf(!hasChromium).each(Object.entries(targets))('at /docs of %s', (_
     }
   });
 
-  it('is used by keyboard alone: to the playground, the request, and back', async () => {
-    const seen = await visit();
-    const { page } = seen;
+  it('can be used by keyboard alone: open the playground, send a request, close it', async () => {
+    const visited = await visit();
+    const { page } = visited;
     const open = page.getByRole('button', { name: /^Test Request/ });
     await open.focus();
     await page.keyboard.press('Enter');
     await playground(page).waitFor();
-    const answered = page.waitForResponse((response) => response.request().method() === 'POST');
+    const responseReceived = page.waitForResponse((response) => response.request().method() === 'POST');
     await page.keyboard.press('Control+Enter');
-    expect([200, 401]).toContain((await answered).status());
+    expect([200, 401]).toContain((await responseReceived).status());
     await page.keyboard.press('Escape');
     await playground(page).waitFor({ state: 'hidden' });
   });
 });
 
-describe.skipIf(!hasChromium)('as a static site', () => {
+describe.skipIf(!hasChromium)('the API reference as a static site', () => {
   let folder: string;
   let files: Server;
   let address: string;
@@ -185,13 +185,13 @@ describe.skipIf(!hasChromium)('as a static site', () => {
     if (folder) await rm(folder, { recursive: true });
   });
 
-  it("works from any web server, below any path, and its samples go to the reader's own mock", async () => {
-    const { page, said, origins } = await browser.visit(`${address}/below/${OPERATION}`);
+  it("works on any web server, below any path, and its samples call the mock on the reader's machine", async () => {
+    const { page, consoleMessages, origins } = await browser.visit(`${address}/below/${OPERATION}`);
     await page.getByRole('button', { name: /^Test Request/ }).waitFor();
     await expect
       .poll(() => page.locator('.request-card').innerText())
       .toContain('http://127.0.0.1:4010/api/v1/payments/intent');
-    expect(said).toEqual([]);
+    expect(consoleMessages).toEqual([]);
     expect([...origins]).toEqual([address]);
   });
 });
@@ -205,7 +205,7 @@ const TYPES: Record<string, string> = {
   '.woff2': 'font/woff2',
 };
 
-/** What any web server does, below `/below/`. */
+/** A plain web server that serves the folder below `/below/`. */
 function fileServer(folder: string): Server {
   return createServer((request, response) => {
     const path = normalize(new URL(request.url!, 'http://files.test').pathname)

@@ -1,4 +1,4 @@
-/** Every request sample that the API reference shows, copied as a reader copies it, and run. */
+/** Copies every request sample that the API reference shows, as a reader does, and runs it. */
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer, request as forward, type Server } from 'node:http';
@@ -12,7 +12,7 @@ import { operations } from '../support/contractDocument.ts';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
 import { hasChromium, openBrowser, type Browser, type Visit } from './chromium.ts';
 
-/** `make browser` makes this environment where the machine has Python. */
+/** `make browser` creates this environment if the machine has Python. */
 const VENV_PYTHON = fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));
 const python = existsSync(VENV_PYTHON) ? VENV_PYTHON : 'python3';
 const hasRequests = spawnSync(python, ['-c', 'import requests']).status === 0;
@@ -21,16 +21,16 @@ const run = promisify(execFile);
 const env = { ...process.env, NO_PROXY: '*', no_proxy: '*' };
 
 const LANGUAGES = [
-  { tab: 'Shell', isHere: true, execute: (sample: string) => run('bash', ['-c', sample], { env }) },
+  { tab: 'Shell', isInstalled: true, execute: (sample: string) => run('bash', ['-c', sample], { env }) },
   {
     tab: 'JavaScript',
-    isHere: true,
+    isInstalled: true,
     execute: (sample: string) => run(process.execPath, ['--input-type=module', '--eval', sample], { env }),
   },
   {
     tab: 'Python',
-    isHere: hasRequests,
-    // The sample is the call alone.
+    isInstalled: hasRequests,
+    // The sample is the call without its import.
     execute: (sample: string) => run(python, ['-c', `import requests\n${sample}`], { env }),
   },
 ];
@@ -52,36 +52,36 @@ afterAll(() => browser?.close());
 
 describe.skipIf(!hasChromium).each(Object.entries(targets))('the samples at /docs of %s', (_name, start) => {
   let target: Target;
-  let ear: Ear;
-  let seen: Visit;
+  let proxy: RecordingProxy;
+  let visited: Visit;
   beforeAll(async () => {
     target = await start();
-    ear = await earBefore(target);
-    seen = await browser.visit(`${ear.url}/docs#tag/payments/POST/api/v1/payments/intent`, {
+    proxy = await startRecordingProxy(target);
+    visited = await browser.visit(`${proxy.url}/docs#tag/payments/POST/api/v1/payments/intent`, {
       permissions: ['clipboard-read', 'clipboard-write'],
     });
-    // The samples carry the key that stands in the page.
-    await seen.page.getByRole('textbox', { name: 'Value' }).first().fill(target.apiKey);
+    // The samples contain the API key that is entered on the page.
+    await visited.page.getByRole('textbox', { name: 'Value' }).first().fill(target.apiKey);
   });
   afterAll(async () => {
-    ear?.close();
+    proxy?.close();
     await target?.close();
   });
 
-  for (const { tab, isHere, execute } of LANGUAGES) {
-    it.skipIf(!isHere).each(EXAMPLES)(
-      `${tab}, "$summary": sends that very request, and is answered 200`,
+  for (const { tab, isInstalled, execute } of LANGUAGES) {
+    it.skipIf(!isInstalled).each(EXAMPLES)(
+      `${tab}, "$summary": sends the request of this example and receives a 200`,
       async (example) => {
-        const sample = await copied(seen.page, tab, example);
-        ear.heard.length = 0;
+        const sample = await copySample(visited.page, tab, example);
+        proxy.payments.length = 0;
         await execute(sample);
-        expect(ear.heard).toEqual([{ body: example.value, status: 200 }]);
+        expect(proxy.payments).toEqual([{ body: example.value, status: 200 }]);
       },
     );
   }
 });
 
-async function copied(page: Page, tab: string, { summary, value }: (typeof EXAMPLES)[number]): Promise<string> {
+async function copySample(page: Page, tab: string, { summary, value }: (typeof EXAMPLES)[number]): Promise<string> {
   const card = page.locator('.request-card');
   await page.locator('.client-libraries', { hasText: tab }).first().click();
   await card.getByTestId('example-picker').click();
@@ -95,32 +95,32 @@ async function copied(page: Page, tab: string, { summary, value }: (typeof EXAMP
   return clipboard();
 }
 
-interface Ear {
+interface RecordingProxy {
   url: string;
-  /** The payments that were asked for, and how they were answered. */
-  heard: { body: unknown; status: number }[];
+  /** The payment requests received, with the status of each response. */
+  payments: { body: unknown; status: number }[];
   close(): void;
 }
 
-/** Hands everything on to the target, and remembers the payments. */
-async function earBefore(target: Target): Promise<Ear> {
-  const heard: Ear['heard'] = [];
+/** Forwards every request to the target and records the payments. */
+async function startRecordingProxy(target: Target): Promise<RecordingProxy> {
+  const payments: RecordingProxy['payments'] = [];
   const server: Server = createServer((incoming, outgoing) => {
     const { method = '', url = '', headers } = incoming;
-    const onward = forward(`${target.baseUrl}${url}`, { method, headers }, (response) => {
+    const forwarded = forward(`${target.baseUrl}${url}`, { method, headers }, (response) => {
       outgoing.writeHead(response.statusCode!, response.headers);
       response.pipe(outgoing);
-      if (method === 'POST') void body.then((parsed) => heard.push({ body: parsed, status: response.statusCode! }));
+      if (method === 'POST') void body.then((parsed) => payments.push({ body: parsed, status: response.statusCode! }));
     });
     const body: Promise<unknown> = method === 'POST' ? json(incoming) : text(incoming);
-    incoming.pipe(onward);
+    incoming.pipe(forwarded);
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    heard,
+    payments,
     close() {
       server.closeAllConnections();
       server.close();

@@ -3,38 +3,38 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** What two versions of a contract have to do with each other, in the words of those who compared them. */
+/** The differences between two versions of a contract, as the diff tools describe them. */
 export interface Comparison {
-  /** Changes that break a caller who keeps to the base. */
+  /** Changes that break callers written for the base. */
   breaking: readonly string[];
-  /** All changes that a caller can notice, breaking ones among them. */
+  /** All changes visible to callers, including the breaking ones. */
   changes: readonly string[];
-  /** Who was asked. */
-  judges: readonly string[];
+  /** The diff tools that ran. */
+  tools: readonly string[];
 }
 
 const resolvePath = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
-/** Made by `make diff` where there is a Go. */
+/** Built by `make diff` if Go is installed. */
 export const OASDIFF = resolvePath('../../.conformance/bin/oasdiff');
 
-/** Compares two files with Redocly, and with oasdiff where it is installed. Breaking is what either of them calls so. */
+/** Compares two files with Redocly, and with oasdiff where it is installed. A change is breaking if either tool reports it as breaking. */
 export async function compare(baseFile: string, revisionFile: string): Promise<Comparison> {
   const findings = await Promise.all([
     byRedocly(baseFile, revisionFile),
     ...(existsSync(OASDIFF) ? [byOasdiff(baseFile, revisionFile)] : []),
   ]);
-  // oasdiff words whole sentences for readers; Redocly has words for what is breaking only.
-  const [inWords] = findings.toReversed() as [Findings];
+  // oasdiff describes every change in a sentence; Redocly does so for breaking changes only.
+  const [mostReadable] = findings.toReversed() as [Findings];
   return {
-    breaking: findings.flatMap(({ judge, breaking }) => breaking.map((change) => `${change} (${judge})`)),
-    changes: inWords.changes,
-    judges: findings.map(({ judge }) => judge),
+    breaking: findings.flatMap(({ tool, breaking }) => breaking.map((change) => `${change} (${tool})`)),
+    changes: mostReadable.changes,
+    tools: findings.map(({ tool }) => tool),
   };
 }
 
 interface Findings {
-  judge: string;
+  tool: string;
   breaking: string[];
   changes: string[];
 }
@@ -50,8 +50,8 @@ interface RedoclyChange {
 }
 
 /**
- * A security requirement, of all operations or of one. Redocly calls an alternative that is added a minor change, even the
- * alternative of no key at all, and the removal of the whole list a patch: nobody is locked out. But anyone gets in.
+ * A security requirement, of all operations or of one. Redocly rates an added alternative as a minor change, even
+ * the alternative of no key at all, and the removal of the whole list as a patch: no caller loses access. But anyone gains it.
  */
 const SECURITY = /^#(\/paths\/[^/]+\/[^/]+)?\/security(\/|$)/;
 
@@ -63,7 +63,7 @@ export async function byRedocly(baseFile: string, revisionFile: string): Promise
   };
   const breaking = changes.filter(({ impact, path }) => impact === 'major' || SECURITY.test(path));
   return {
-    judge: 'redocly',
+    tool: 'redocly',
     breaking: breaking.map(describeChange),
     changes: changes.filter((change) => breaking.includes(change) || change.impact === 'minor').map(describeChange),
   };
@@ -81,17 +81,17 @@ interface OasdiffChange {
   path?: string;
 }
 
-/** Its levels: 3 breaks callers, 2 may break some, 1 is news. `oasdiff-levels.txt` raises what would pass as news. */
+/** Levels: 3 breaks callers, 2 may break some, 1 is informational. `oasdiff-levels.txt` raises some informational changes. */
 export async function byOasdiff(baseFile: string, revisionFile: string): Promise<Findings> {
   const options = ['--format', 'json', '--severity-levels', resolvePath('oasdiff-levels.txt')];
   const all = (await json(OASDIFF, ['changelog', baseFile, revisionFile, ...options])) as OasdiffChange[];
-  // About the version number, of which we judge ourselves.
+  // Changes of the version number are evaluated in diff.ts.
   const changes = all.filter(({ id }) => !id.startsWith('api-version-'));
-  const words = ({ text, operation, path }: OasdiffChange) => (operation ? `${operation} ${path}: ${text}` : text);
+  const describe = ({ text, operation, path }: OasdiffChange) => (operation ? `${operation} ${path}: ${text}` : text);
   return {
-    judge: 'oasdiff',
-    breaking: changes.filter(({ level }) => level >= 2).map(words),
-    changes: changes.map(words),
+    tool: 'oasdiff',
+    breaking: changes.filter(({ level }) => level >= 2).map(describe),
+    changes: changes.map(describe),
   };
 }
 

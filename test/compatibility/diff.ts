@@ -1,8 +1,8 @@
 /**
- * `make diff BASE=<git ref>`: what the contract in this folder changes for those who keep to the one at BASE.
+ * `make diff BASE=<git ref>`: what the contract in this folder changes for callers of the contract at BASE.
  *
- * Without BASE that is the last release, the latest tag v*; before the first release there is nothing to compare with.
- * Ends with 1 where a breaking change comes without a new major version of the API, and with 2 where nothing could be compared.
+ * BASE defaults to the last release, the latest tag v*; before the first release there is nothing to compare with.
+ * Exits with 1 if a breaking change comes without a new major version of the API, and with 2 if nothing could be compared.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -19,12 +19,12 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export interface Verdict extends Comparison {
   baseVersion: string;
   version: string;
-  /** Nothing is broken, or a new major version says so. */
+  /** There is no breaking change, or the major version is new. */
   allowed: boolean;
 }
 
 /** Compares two texts of the contract. */
-export async function judge(base: string, revision: string): Promise<Verdict> {
+export async function compareContracts(base: string, revision: string): Promise<Verdict> {
   const folder = await mkdtemp(join(tmpdir(), 'contract-diff-'));
   try {
     const [baseFile, revisionFile] = [join(folder, 'base.yaml'), join(folder, 'revision.yaml')];
@@ -38,12 +38,14 @@ export async function judge(base: string, revision: string): Promise<Verdict> {
   }
 }
 
-/** A row for the change log in the contract's description: a draft, to be said in a reader's words. */
+/** A row for the change log in the contract's description: a draft, to be rewritten for readers. */
 export function changeLogRow({ version, changes }: Pick<Verdict, 'version' | 'changes'>, date: Date): string {
   const [major, minor] = version.split('.');
-  // A change of a shared part shows once for each operation and status that has it.
-  const told = [...new Set(changes.map((change) => change.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ').trim()))];
-  const sentences = told.map((change) => (change.endsWith('.') ? change : `${change}.`));
+  // A change of a shared component is listed once for each operation and status that uses it.
+  const uniqueChanges = [
+    ...new Set(changes.map((change) => change.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ').trim())),
+  ];
+  const sentences = uniqueChanges.map((change) => (change.endsWith('.') ? change : `${change}.`));
   return `| ${major}.${minor} | ${date.toISOString().slice(0, 10)} | ${sentences.join(' ')} |`;
 }
 
@@ -60,7 +62,7 @@ function readMajor(version: string): number {
 const git = (...args: string[]): string =>
   execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
 
-/** The last release. Undefined before the first: nobody keeps to a contract that was never released. */
+/** The last release. Undefined before the first release, when there are no callers to break. */
 function lastRelease(): { ref: string; why: string } | undefined {
   try {
     return { ref: git('describe', '--tags', '--abbrev=0', '--match', 'v[0-9]*'), why: 'the last release' };
@@ -77,8 +79,8 @@ function contractAt(ref: string): string | undefined {
   }
 }
 
-async function main(given: string | undefined): Promise<number> {
-  const base = given ? { ref: given, why: 'as asked' } : lastRelease();
+async function main(requestedRef: string | undefined): Promise<number> {
+  const base = requestedRef ? { ref: requestedRef, why: 'from BASE' } : lastRelease();
   if (!base) {
     console.log(
       'SKIPPED: there is no release (tag v*) to compare with. After the first there must be: is this a shallow clone?',
@@ -90,16 +92,16 @@ async function main(given: string | undefined): Promise<number> {
     console.error(`${base.ref}: git shows no ${CONTRACT} there. Expected a tag, a branch or a commit.`);
     return 2;
   }
-  const verdict = await judge(before, await readFile(join(root, CONTRACT), 'utf8'));
-  const { breaking, changes, judges, baseVersion, version } = verdict;
+  const verdict = await compareContracts(before, await readFile(join(root, CONTRACT), 'utf8'));
+  const { breaking, changes, tools, baseVersion, version } = verdict;
   console.log(
-    `Base: ${base.ref} (${base.why}), API ${baseVersion}. Here: API ${version}. Compared by ${judges.join(' and ')}.`,
+    `Base: ${base.ref} (${base.why}), API ${baseVersion}. Here: API ${version}. Compared by ${tools.join(' and ')}.`,
   );
-  if (!existsSync(OASDIFF)) console.log('SKIPPED: the second opinion, oasdiff. It is installed where there is a Go.');
+  if (!existsSync(OASDIFF)) console.log('SKIPPED: the second tool, oasdiff. It is installed if Go is available.');
   if (changes.length > 0) {
     console.log(`\nDraft for the change log:\n\n${changeLogRow(verdict, new Date())}\n`);
   } else {
-    console.log('No change that a caller can notice.');
+    console.log('No change is visible to callers.');
   }
   if (breaking.length > 0) console.log(`Breaking:\n${breaking.map((change) => `- ${change}`).join('\n')}`);
   if (verdict.allowed) return 0;

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../support/freePort.ts';
 
-/** Where `make conformance` puts what it installs. A folder that git ignores. */
+/** The folder where `make conformance` installs third-party tools. Ignored by git. */
 export const FOLDER = fileURLToPath(new URL('../../.conformance/', import.meta.url));
 
 export const SCHEMATHESIS = `${FOLDER}venv/bin/schemathesis`;
@@ -16,33 +16,33 @@ export const STRIPE_DESCRIPTION = `${FOLDER}stripe-openapi.json`;
 export const hasSchemathesis = existsSync(SCHEMATHESIS);
 export const hasStripeMock = existsSync(STRIPE_MOCK) && existsSync(STRIPE_DESCRIPTION);
 
-/** `make conformance SEED=7 EXAMPLES=5000` chooses which requests are made up, and how many. */
+/** `make conformance SEED=7 EXAMPLES=5000` chooses which requests are generated, and how many. */
 export const SEED = Number(process.env['SEED'] || 1);
 export const EXAMPLES = Number(process.env['EXAMPLES'] || 1000);
 
-/** A server that is somebody else's program. */
-export interface Judge {
+/** A running third-party server. */
+export interface ToolServer {
   url: string;
   close: () => Promise<void>;
 }
 
-/** Starts a program with a port of 127.0.0.1 that is free, and waits until it listens there. */
-export async function startJudge(command: string, argsFor: (port: number) => readonly string[]): Promise<Judge> {
+/** Starts a program on a free port of 127.0.0.1 and waits until it responds there. */
+export async function startTool(command: string, argsFor: (port: number) => readonly string[]): Promise<ToolServer> {
   const port = await freePort();
   const child = spawn(command, argsFor(port), { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  // Its words are wanted only when it doesn't come up.
-  await listening(port, child).catch(async (error: unknown) => {
-    await end(child);
-    throw new Error(`${command} does not listen on port ${port}. It said:\n${output}`, { cause: error });
+  // Its output is shown only if it does not start.
+  await untilListening(port, child).catch(async (error: unknown) => {
+    await kill(child);
+    throw new Error(`${command} does not listen on port ${port}. Its output:\n${output}`, { cause: error });
   });
-  return { url: `http://127.0.0.1:${port}`, close: () => end(child) };
+  return { url: `http://127.0.0.1:${port}`, close: () => kill(child) };
 }
 
-async function listening(port: number, child: ChildProcess): Promise<void> {
-  const endsAt = Date.now() + 30_000;
-  while (Date.now() < endsAt && child.exitCode === null) {
+async function untilListening(port: number, child: ChildProcess): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (Date.now() < deadline && child.exitCode === null) {
     const isUp = await fetch(`http://127.0.0.1:${port}/`).then(
       () => true,
       () => false,
@@ -50,12 +50,12 @@ async function listening(port: number, child: ChildProcess): Promise<void> {
     if (isUp) return;
     await sleep(100);
   }
-  throw new Error(child.exitCode === null ? 'too slow' : `it ended with ${child.exitCode}`);
+  throw new Error(child.exitCode === null ? 'the time limit passed' : `it exited with ${child.exitCode}`);
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function kill(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return;
-  const ended = once(child, 'exit');
+  const exited = once(child, 'exit');
   child.kill('SIGKILL');
-  await ended;
+  await exited;
 }

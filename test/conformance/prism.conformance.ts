@@ -1,6 +1,6 @@
 /**
- * Prism's validation proxy between a client and the live server, over the contract's cases: it judges each answer by the
- * contract and says what it finds in the header `sl-violations`. It judges requests, too: those are often meant to be wrong.
+ * Sends the contract's cases to the live server through Prism's validation proxy, which validates each response against the
+ * contract and lists violations in the header `sl-violations`. Its request violations are ignored: many requests are meant to be invalid.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,14 +13,14 @@ import { expectExample, findScenario } from '../contract/judge.ts';
 import { document } from '../support/contractDocument.ts';
 import { send, type WireResponse } from '../support/exchange.ts';
 import { liveTarget } from '../support/targets.ts';
-import { startJudge, type Judge } from './judges.ts';
+import { startTool, type ToolServer } from './judges.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PRISM = fileURLToPath(import.meta.resolve('@stoplight/prism-cli/dist/index.js'));
 
-/** Without --errors: else its own answers would stand in place of ours. */
+/** Without --errors, which would replace our responses with those of Prism. */
 const proxyTo = (upstream: string, contractFile = `${ROOT}generated/openapi.json`) =>
-  startJudge(process.execPath, (port) => [
+  startTool(process.execPath, (port) => [
     PRISM,
     'proxy',
     contractFile,
@@ -31,44 +31,44 @@ const proxyTo = (upstream: string, contractFile = `${ROOT}generated/openapi.json
   ]);
 
 /**
- * Cases that Prism does not carry: it reads each request and writes it anew, so what was wrong with it is mended or hidden.
- * Their answers are those of other cases.
+ * Cases that Prism does not forward unchanged: it parses and rewrites each request, which repairs or hides what is wrong with it.
+ * Other cases cover the same responses.
  */
-const NOT_CARRIED: Record<string, readonly string[]> = {
-  'waits for ever on JSON that it cannot read': [
+const NOT_FORWARDED: Record<string, readonly string[]> = {
+  'waits forever on JSON that it cannot parse': [
     'invalidBody: no JSON',
     'invalidBody: white space only',
     'invalidBody: two documents',
     'invalidBody: a form',
     'amountRequired: no body, in chunks, and the media type application/json',
   ],
-  'writes the JSON anew, and leaves out null': [
+  'rewrites the JSON, and drops null': [
     'invalidBody: null',
     'invalidBody: JSON inside a string',
     'invalidBody: malformed UTF-8',
     'invalidBody: JSON in UTF-16',
     'bodyTooLarge: one byte over the limit',
   ],
-  'adds a Content-Length to a Transfer-Encoding, which is no request any more': [
+  'adds a Content-Length to a Transfer-Encoding, which makes the request malformed': [
     'amountRequired: no body, in chunks',
     'amountRequired: no body, in chunks, and the media type text/plain',
     'methodNotAllowed: PUT, even without a key',
     'methodNotAllowed: PATCH, even without a key',
     'methodNotAllowed: PROPFIND, even without a key',
   ],
-  'says of the request that there is too much wrong with it, and nothing else': [
+  'reports only that the request has too many violations': [
     'invalidPaymentMethodTypes: 40,000 items',
     'invalidMetadata: 9,000 keys',
   ],
 };
 
 const describeCase = ({ example, title }: Case) => `${example}: ${title}`;
-const isCarried = (known: Case) => !Object.values(NOT_CARRIED).flat().includes(describeCase(known));
-const titled = (some: readonly Case[]) => some.map((known) => [describeCase(known), known] as const);
+const isForwarded = (known: Case) => !Object.values(NOT_FORWARDED).flat().includes(describeCase(known));
+const withTitles = (selected: readonly Case[]) => selected.map((known) => [describeCase(known), known] as const);
 
-describe("Prism's validation proxy finds nothing in the live server's answer", () => {
+describe("Prism's validation proxy", () => {
   let shared: Awaited<ReturnType<typeof liveTarget>>;
-  let proxy: Judge;
+  let proxy: ToolServer;
   beforeAll(async () => {
     shared = await liveTarget();
     proxy = await proxyTo(shared.baseUrl);
@@ -78,36 +78,39 @@ describe("Prism's validation proxy finds nothing in the live server's answer", (
     await shared?.close();
   });
 
-  const asked = cases.filter(({ arrange, bytes }) => !arrange && bytes === undefined);
+  const singleRequestCases = cases.filter(({ arrange, bytes }) => !arrange && bytes === undefined);
 
-  it('and carries nearly all cases', () => {
-    const excluded = asked.filter((known) => !isCarried(known));
-    expect(excluded.length).toBe(Object.values(NOT_CARRIED).flat().length);
+  it('forwards every case that is not excluded with a reason', () => {
+    const excluded = singleRequestCases.filter((known) => !isForwarded(known));
+    expect(excluded.length).toBe(Object.values(NOT_FORWARDED).flat().length);
   });
 
-  it('and would say so: of a contract with another message it does', async () => {
-    const another = structuredClone(document);
-    another.components.schemas.InvalidApiKey.properties.error.enum = ['Another message'];
+  it('reports a violation if the contract has a different message', async () => {
+    const changedContract = structuredClone(document);
+    changedContract.components.schemas.InvalidApiKey.properties.error.enum = ['Another message'];
     const folder = mkdtempSync(join(tmpdir(), 'prism-'));
-    writeFileSync(join(folder, 'openapi.json'), JSON.stringify(another));
-    const strict = await proxyTo(shared.baseUrl, join(folder, 'openapi.json'));
-    const stranger = cases.find(({ example }) => example === 'invalidApiKey')!;
-    const response = await send(strict.url, stranger.request('nobody'));
-    await strict.close();
+    writeFileSync(join(folder, 'openapi.json'), JSON.stringify(changedContract));
+    const strictProxy = await proxyTo(shared.baseUrl, join(folder, 'openapi.json'));
+    const invalidKeyCase = cases.find(({ example }) => example === 'invalidApiKey')!;
+    const response = await send(strictProxy.url, invalidKeyCase.request('nobody'));
+    await strictProxy.close();
     rmSync(folder, { recursive: true });
     expect(readViolations(response)).toMatchObject([{ location: ['response', 'body', 'error'] }]);
   });
 
-  it.each(titled(asked.filter(isCarried)))('%s', async (_title, known) => {
-    const response = await send(proxy.url, known.request(shared.apiKey));
-    expect(readViolations(response)).toEqual([]);
-    expectExample(response, known.operation, known.example);
-  });
+  it.each(withTitles(singleRequestCases.filter(isForwarded)))(
+    'finds no violation in the response to %s',
+    async (_title, known) => {
+      const response = await send(proxy.url, known.request(shared.apiKey));
+      expect(readViolations(response)).toEqual([]);
+      expectExample(response, known.operation, known.example);
+    },
+  );
 });
 
-describe('the plain `prism mock generated/openapi.json`', () => {
-  it('responds to a valid request with the example of the contract', async () => {
-    const prism = await startJudge(process.execPath, (port) => [
+describe('`prism mock generated/openapi.json`', () => {
+  it('responds to a valid request with the example from the contract', async () => {
+    const prism = await startTool(process.execPath, (port) => [
       PRISM,
       'mock',
       `${ROOT}generated/openapi.json`,

@@ -1,8 +1,8 @@
 /**
- * Schemathesis makes requests out of the contract, good and bad ones, and judges the answers by it. It reads the contract with
- * code of its own and shares no mistake with ours.
+ * Schemathesis generates valid and invalid requests from the contract and validates the responses against it. It parses the
+ * contract with its own code, so it does not share the defects of ours.
  *
- * All its phases and checks run, and nothing is excluded. Its warnings fail too: they tell of tests that it left out.
+ * All its phases and checks run, and nothing is excluded. Its warnings fail the run too: they report tests that it skipped.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -13,14 +13,14 @@ import { EXAMPLES, FOLDER, hasSchemathesis, SCHEMATHESIS, SEED } from './judges.
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const CONTRACT = fileURLToPath(new URL('../../generated/openapi.json', import.meta.url));
 
-interface Verdict {
+interface Run {
   exitCode: number;
   output: string;
-  /** How many requests it made up. */
+  /** Number of generated requests. */
   generated: number;
 }
 
-function judge({ baseUrl }: Target, more: readonly string[]): Promise<Verdict> {
+function runSchemathesis({ baseUrl }: Target, extraArgs: readonly string[]): Promise<Run> {
   const args = [
     `--config-file=${HERE}schemathesis.toml`,
     'run',
@@ -33,20 +33,20 @@ function judge({ baseUrl }: Target, more: readonly string[]): Promise<Verdict> {
     `--max-examples=${EXAMPLES}`,
     `--seed=${SEED}`,
     '--continue-on-failure',
-    // From nothing but the seed: no memory of earlier failures.
+    // Requests depend on the seed only, not on failures of earlier runs.
     '--generation-database=none',
-    ...more,
+    ...extraArgs,
   ];
   const env = {
     ...process.env,
     SCHEMATHESIS_HOOKS: 'schemathesis_hooks',
     PYTHONPATH: HERE,
     PYTHONDONTWRITEBYTECODE: '1',
-    // Whatever proxy the machine has, it is not asked for a server on the machine itself.
+    // Requests to a server on this machine bypass its proxy.
     NO_PROXY: '*',
   };
   return new Promise((resolve) => {
-    // Where it leaves files, they are ignored by git.
+    // Files that it writes are ignored by git there.
     execFile(SCHEMATHESIS, args, { cwd: FOLDER, env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       const generated = Number(/(\d+) generated/.exec(stdout)?.[1] ?? 0);
       resolve({ exitCode: error ? Number(error.code) : 0, output: stdout + stderr, generated });
@@ -60,7 +60,7 @@ const targets: Record<string, () => Promise<Target>> = {
 };
 
 describe.skipIf(!hasSchemathesis).each(Object.entries(targets))(
-  'Schemathesis (where there is python3) has nothing to say against %s',
+  'Schemathesis (if python3 is installed) finds no violation in %s',
   (name, start) => {
     let target: Target;
     beforeAll(async () => {
@@ -69,19 +69,22 @@ describe.skipIf(!hasSchemathesis).each(Object.entries(targets))(
     afterAll(() => target.close());
 
     it(`with its key: seed ${SEED}, ${EXAMPLES} examples and more`, { timeout: EXAMPLES * 1000 }, async () => {
-      const { exitCode, output, generated } = await judge(target, ['--header', `cv-api-key: ${target.apiKey}`]);
+      const { exitCode, output, generated } = await runSchemathesis(target, [
+        '--header',
+        `cv-api-key: ${target.apiKey}`,
+      ]);
       expect(exitCode, output).toBe(0);
       expect(generated).toBeGreaterThanOrEqual(EXAMPLES);
-      // It would be easy to please if all of it were refused.
+      // A server that rejected every request would pass the checks above.
       const created = target.stripe?.ledger.intentCount;
       expect(created ?? generated).toBeGreaterThan(generated / 10);
-      console.log(`Schemathesis on ${name}: ${generated} requests, ${created ?? 'no'} intents made`);
+      console.log(`Schemathesis on ${name}: ${generated} requests, ${created ?? 'no'} intents created`);
     });
 
     it(`without a key: seed ${SEED}, ${EXAMPLES} examples and more`, { timeout: EXAMPLES * 1000 }, async () => {
       const before = target.stripe?.ledger.requestCount;
-      // The only warning would be that nothing is let in, which is what is asked for.
-      const { exitCode, output, generated } = await judge(target, ['--warnings', 'off']);
+      // The only warning would be that every request is rejected, which is expected here.
+      const { exitCode, output, generated } = await runSchemathesis(target, ['--warnings', 'off']);
       expect(exitCode, output).toBe(0);
       expect(generated).toBeGreaterThanOrEqual(EXAMPLES);
       expect(target.stripe?.ledger.requestCount).toBe(before);

@@ -1,6 +1,6 @@
-"""What a valid request must keep to beyond what JSON Schema can say: without it, Schemathesis would call our refusals wrong.
+"""Rules for valid requests that JSON Schema cannot express: without them, Schemathesis would report our rejections as defects.
 
-Only requests that are meant to be valid are mended. What is meant to be refused goes out as it was made.
+Only requests that are meant to be valid are adjusted. Requests that are meant to be invalid are sent as generated.
 """
 
 import schemathesis
@@ -10,15 +10,15 @@ import schemathesis
 def map_case(context, case):
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
     if is_valid and isinstance(case.body, dict):
-        mend(case.body)
+        adjust(case.body)
     return case
 
 
-def mend(body):
+def adjust(body):
     # Whole cents (`format: usd`): 19.99 is no multiple of 0.01 in binary floating point, so no keyword can say it.
     if isinstance(body.get("amount"), float):
         body["amount"] = round(body["amount"], 2)
-    # Which types Stripe offers for dollars, and to this account, only Stripe knows: it refuses when none is left. A card always is.
+    # Only Stripe knows which types this account has for dollars, and it rejects a request with none of them. `card` is always available.
     types = body.get("paymentMethodTypes")
     if isinstance(types, list) and "card" not in types:
         types.append("card")

@@ -1,9 +1,9 @@
 /**
- * Stripe's own word on what we send and on what our fake Stripe answers: its OpenAPI description, and stripe-mock, a server
- * that Stripe makes from it. Both know nothing of accounts, limits and earlier requests.
+ * Validates our requests and the responses of our fake Stripe with Stripe's own tools: its OpenAPI description, and stripe-mock,
+ * a server that Stripe generates from it. Neither models accounts, limits or earlier requests.
  *
- * The description is one API version behind the SDK's: what is newer is listed here, and must be missing there, so that a
- * newer description shows what no longer needs to be listed.
+ * The description is one API version behind the SDK. Newer types and fields are listed here and must be missing there, so a
+ * newer description makes obsolete entries fail.
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,57 +13,61 @@ import { goodRequest } from '../contract/randomRequests.ts';
 import { send } from '../support/exchange.ts';
 import { liveTarget } from '../support/targets.ts';
 import { agreed, anyCreation, disputed, type Dispute, type StripeRequest, type Verdicts } from './stripeRequests.ts';
-import { EXAMPLES, hasStripeMock, SEED, startJudge, STRIPE_MOCK, type Judge } from './judges.ts';
+import { EXAMPLES, hasStripeMock, SEED, startTool, STRIPE_MOCK, type ToolServer } from './judges.ts';
 import { stripeDescription, type StripeDescription } from './stripeDescription.ts';
 
-/** Types that the SDK knows and the description does not yet. */
+/** Payment method types in the SDK that the description does not have yet. */
 const NEWER_TYPES = /=(card_present|interac_present)(&|$)/;
 
-/** Fields of an intent that the SDK knows and the description does not yet. */
+/** Fields of an intent in the SDK that the description does not have yet. */
 const NEWER_FIELDS = ['/payment_record is unknown', '/source is unknown'];
 
 const random = { seed: SEED, numRuns: Math.ceil(EXAMPLES / 3) };
 
-describe.skipIf(!hasStripeMock)('Stripe (where there is go)', () => {
+describe.skipIf(!hasStripeMock)('Stripe conformance (if go is installed)', () => {
   let description: StripeDescription;
-  let mock: Judge;
+  let mock: ToolServer;
   let fake: FakeStripe;
   let sent: StripeRequest[];
   beforeAll(async () => {
     description = stripeDescription();
-    // Both addresses, or it listens on every interface.
-    mock = await startJudge(STRIPE_MOCK, (port) => ['-http-addr', `127.0.0.1:${port}`, '-https-addr', '127.0.0.1:0']);
+    // Without both addresses it would listen on every interface.
+    mock = await startTool(STRIPE_MOCK, (port) => ['-http-addr', `127.0.0.1:${port}`, '-https-addr', '127.0.0.1:0']);
     fake = await startFakeStripe();
-    sent = await recorded();
+    sent = await recordRequests();
   });
   afterAll(async () => {
     await mock?.close();
     await fake?.close();
   });
 
-  describe('takes what our server sends', () => {
-    it('which is a lot, and of every kind', () => {
-      console.log(`Stripe's description is of ${description.version}; ${sent.length} different requests of ours`);
+  describe('requests of our server', () => {
+    it('cover every kind of request', () => {
+      console.log(`Stripe's description is of ${description.version}; ${sent.length} different requests of our server`);
       expect(sent.length).toBeGreaterThan(random.numRuns);
       expect(sent.some(({ body }) => NEWER_TYPES.test(body))).toBe(true);
       expect(sent.some(({ body }) => !body.includes('allowed_payment_method_types'))).toBe(true);
     });
 
-    it('by stripe-mock', async () => {
+    it('are accepted by stripe-mock', async () => {
       const known = sent.filter(({ body }) => !NEWER_TYPES.test(body));
-      expect(await selected(known, async (request) => (await fetchStatus(mock.url, request)) !== 200)).toEqual([]);
+      expect(await bodiesMatching(known, async (request) => (await fetchStatus(mock.url, request)) !== 200)).toEqual(
+        [],
+      );
     });
 
-    it('by the description', () => {
+    it('match the description', () => {
       const faults = sent
         .filter(({ body }) => !NEWER_TYPES.test(body))
         .flatMap(({ body }) => description.findRequestFaults(body));
       expect(faults).toEqual([]);
     });
 
-    it('but for types that are newer, and for nothing else of those requests', async () => {
+    it('fail validation only for payment method types newer than the description', async () => {
       const newer = sent.filter(({ body }) => NEWER_TYPES.test(body));
-      expect(await selected(newer, async (request) => (await fetchStatus(mock.url, request)) !== 400)).toEqual([]);
+      expect(await bodiesMatching(newer, async (request) => (await fetchStatus(mock.url, request)) !== 400)).toEqual(
+        [],
+      );
       const faults = newer.flatMap(({ body }) => description.findRequestFaults(body));
       expect(
         faults.filter((fault) => !/^\/allowed_payment_method_types\/\d+ must be equal to one/.test(fault)),
@@ -71,20 +75,23 @@ describe.skipIf(!hasStripeMock)('Stripe (where there is go)', () => {
     });
   });
 
-  describe('would answer as the fake Stripe does', () => {
-    it('with an intent to each good request, but for fields that are newer', async () => {
+  describe('responses of the fake Stripe', () => {
+    it('match the description for valid requests, except for newer fields', async () => {
       for (const request of sent.filter(({ form }) => form)) {
-        const { status, text } = await ask(fake.url, request);
+        const { status, text } = await sendToStripe(fake.url, request);
         if (status !== 200) continue;
         expect(description.findResponseFaults(status, text)).toEqual(NEWER_FIELDS);
       }
     });
 
-    it.each([...agreed, ...disputed].map((row) => [row.title, row] as const))('with its error: %s', async (_, row) => {
-      const { status, text } = await ask(fake.url, row);
-      const faults = description.findResponseFaults(status, text);
-      expect(faults).toEqual(status === 200 ? NEWER_FIELDS : []);
-    });
+    it.each([...agreed, ...disputed].map((row) => [row.title, row] as const))(
+      'match the description for %s',
+      async (_, row) => {
+        const { status, text } = await sendToStripe(fake.url, row);
+        const faults = description.findResponseFaults(status, text);
+        expect(faults).toEqual(status === 200 ? NEWER_FIELDS : []);
+      },
+    );
   });
 
   async function verdictsOn(request: StripeRequest): Promise<Verdicts> {
@@ -92,13 +99,13 @@ describe.skipIf(!hasStripeMock)('Stripe (where there is go)', () => {
       fake: await fetchStatus(fake.url, request),
       mock: await fetchStatus(mock.url, request),
     };
-    // The description speaks of bodies only.
+    // The description covers bodies only.
     return request.form
       ? { ...verdicts, description: description.findRequestFaults(request.body).length === 0 }
       : verdicts;
   }
 
-  describe('and the fake agree', () => {
+  describe('stripe-mock, the description and the fake agree', () => {
     it.each(agreed.map((row) => [row.title, row] as const))('on %s', async (_, row) => {
       const { status } = row;
       const expected = row.form
@@ -111,9 +118,9 @@ describe.skipIf(!hasStripeMock)('Stripe (where there is go)', () => {
       const seen = new Set<number>();
       await fc.assert(
         fc.asyncProperty(anyCreation(), async (request) => {
-          const { fake: ours, ...theirs } = await verdictsOn(request);
-          expect(theirs, request.body).toEqual({ mock: ours, description: ours === 200 });
-          seen.add(ours);
+          const { fake: fakeStatus, ...others } = await verdictsOn(request);
+          expect(others, request.body).toEqual({ mock: fakeStatus, description: fakeStatus === 200 });
+          seen.add(fakeStatus);
         }),
         random,
       );
@@ -121,12 +128,12 @@ describe.skipIf(!hasStripeMock)('Stripe (where there is go)', () => {
     });
   });
 
-  describe('and the fake differ, for a reason:', () => {
+  describe('stripe-mock or the description differs from the fake for a known reason', () => {
     it.each(disputed.map((row): [string, string, Dispute] => [row.title, row.reason, row]))(
       '%s: %s',
       async (_title, _reason, row) => {
         fake.reset();
-        if (row.before) await Promise.all([fake.url, mock.url].map((url) => ask(url, row.before!)));
+        if (row.before) await Promise.all([fake.url, mock.url].map((url) => sendToStripe(url, row.before!)));
         expect(await verdictsOn(row)).toEqual(row.verdicts);
         expect(new Set(Object.values(row.verdicts).map((verdict) => verdict === true || verdict === 200)).size).toBe(2);
       },
@@ -134,8 +141,8 @@ describe.skipIf(!hasStripeMock)('Stripe (where there is go)', () => {
   });
 });
 
-/** What the live server sends to Stripe over the contract cases and some hundred good requests, each once. */
-async function recorded(): Promise<StripeRequest[]> {
+/** The distinct requests that the live server sends to Stripe for the contract cases and some hundred valid requests. */
+async function recordRequests(): Promise<StripeRequest[]> {
   const framed = cases.filter(({ bytes }) => bytes === undefined);
   const shared = await liveTarget();
   const good = fc.sample(goodRequest(shared.apiKey), random);
@@ -157,19 +164,22 @@ async function recorded(): Promise<StripeRequest[]> {
       await target.close();
     }),
   );
-  const kept = new Set(['content-type', 'idempotency-key', 'stripe-version', 'user-agent']);
-  const asSent = requests.map(({ method, path, headers, rawBody }) => ({
+  const comparedHeaders = new Set(['content-type', 'idempotency-key', 'stripe-version', 'user-agent']);
+  const stripeRequests = requests.map(({ method, path, headers, rawBody }) => ({
     title: rawBody,
     form: true,
     method,
     path,
-    headers: Object.fromEntries(Object.entries(headers).filter(([name]) => kept.has(name))) as Record<string, string>,
+    headers: Object.fromEntries(Object.entries(headers).filter(([name]) => comparedHeaders.has(name))) as Record<
+      string,
+      string
+    >,
     body: rawBody,
   }));
-  return [...new Map(asSent.map((request) => [request.body, request])).values()];
+  return [...new Map(stripeRequests.map((request) => [request.body, request])).values()];
 }
 
-async function ask(
+async function sendToStripe(
   url: string,
   { method, path, headers, body }: StripeRequest,
 ): Promise<{ status: number; text: string }> {
@@ -185,14 +195,14 @@ async function ask(
   return { status: response.status, text: await response.text() };
 }
 
-const fetchStatus = async (url: string, request: StripeRequest) => (await ask(url, request)).status;
+const fetchStatus = async (url: string, request: StripeRequest) => (await sendToStripe(url, request)).status;
 
-/** The bodies of those that are chosen: the beginnings, lest a failure fill the screen. */
-async function selected(
+/** The bodies of the matching requests, truncated to keep failure messages short. */
+async function bodiesMatching(
   requests: readonly StripeRequest[],
-  choose: (request: StripeRequest) => Promise<boolean>,
+  matches: (request: StripeRequest) => Promise<boolean>,
 ): Promise<string[]> {
-  const chosen: string[] = [];
-  for (const request of requests) if (await choose(request)) chosen.push(request.body.slice(0, 200));
-  return chosen;
+  const bodies: string[] = [];
+  for (const request of requests) if (await matches(request)) bodies.push(request.body.slice(0, 200));
+  return bodies;
 }

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { STRIPE_DESCRIPTION } from './judges.ts';
 
-/** What Stripe's OpenAPI description says of `POST /v1/payment_intents`. */
+/** Validates requests and responses of `POST /v1/payment_intents` against Stripe's OpenAPI description. */
 export interface StripeDescription {
   version: string;
-  /** What is wrong with a form-encoded body: empty when nothing is. */
+  /** Violations in a form-encoded body; empty if it is valid. */
   findRequestFaults: (form: string) => string[];
-  /** What is wrong with the JSON of an answer, among it fields that the description doesn't know. */
+  /** Violations in the JSON of a response, including fields that are not in the description. */
   findResponseFaults: (status: number, body: string) => string[];
 }
 
@@ -15,13 +15,13 @@ export function stripeDescription(): StripeDescription {
   const document = JSON.parse(readFileSync(STRIPE_DESCRIPTION, 'utf8')) as Description;
   const { requestBody, responses } = document.paths['/v1/payment_intents'].post;
   const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
-  ajv.addSchema({ $id: 'stripe', components: translated(document.components, 'answer') as object });
+  ajv.addSchema({ $id: 'stripe', components: toJsonSchema(document.components, 'response') as object });
 
   const requestSchema = requestBody.content['application/x-www-form-urlencoded'].schema;
-  const request = ajv.compile(translated(requestSchema, 'request') as object);
-  const answers = { good: answer('200'), bad: answer('default') };
+  const request = ajv.compile(toJsonSchema(requestSchema, 'request') as object);
+  const validators = { success: responseValidator('200'), error: responseValidator('default') };
 
-  function answer(status: '200' | 'default') {
+  function responseValidator(status: '200' | 'default') {
     const { $ref } = responses[status].content['application/json'].schema;
     const name = $ref.split('/').at(-1)!;
     const known = Object.keys(document.components.schemas[name]!.properties);
@@ -30,9 +30,9 @@ export function stripeDescription(): StripeDescription {
 
   return {
     version: document.info.version,
-    findRequestFaults: (form) => faults(request, shaped(decoded(form), requestSchema)),
+    findRequestFaults: (form) => faults(request, coerceTypes(decodeForm(form), requestSchema)),
     findResponseFaults(status, body) {
-      const { validate, known } = status === 200 ? answers.good : answers.bad;
+      const { validate, known } = status === 200 ? validators.success : validators.error;
       const value = JSON.parse(body) as object;
       const unknown = Object.keys(value).filter((name) => !known.includes(name));
       return [...faults(validate, value), ...unknown.map((name) => `/${name} is unknown`)];
@@ -66,30 +66,30 @@ function faults(validate: ValidateFunction, value: unknown): string[] {
 }
 
 /**
- * OpenAPI 3.0 as JSON Schema: all that Stripe's description uses of what the two differ in is `nullable`.
+ * Converts OpenAPI 3.0 to JSON Schema. Of the differences between the two, Stripe's description uses only `nullable`.
  *
- * Enums that Stripe marks as open (`x-stripeBypassValidation`) are open in answers. In requests they are held closed.
+ * Enums that Stripe marks as open (`x-stripeBypassValidation`) stay open in responses and are closed in requests.
  */
-function translated(node: unknown, part: 'request' | 'answer'): unknown {
-  if (Array.isArray(node)) return node.map((inner) => translated(inner, part));
+function toJsonSchema(node: unknown, direction: 'request' | 'response'): unknown {
+  if (Array.isArray(node)) return node.map((inner) => toJsonSchema(inner, direction));
   if (typeof node !== 'object' || node === null) return node;
-  const isOpen = part === 'answer' && 'x-stripeBypassValidation' in node;
+  const isOpen = direction === 'response' && 'x-stripeBypassValidation' in node;
   const { nullable, ...schema } = Object.fromEntries(
     Object.entries(node)
       .filter(([key]) => !(isOpen && key === 'enum'))
-      .map(([key, value]) => [key, translated(value, part)]),
+      .map(([key, value]) => [key, toJsonSchema(value, direction)]),
   ) as Record<string, unknown>;
   return nullable === true ? { anyOf: [schema, { type: 'null' }] } : schema;
 }
 
-// Not the fake's decoder, which has the mistakes that are looked for here.
+// Not the decoder of the fake, whose defects these tests look for.
 
 interface Branch {
   [name: string]: string | Branch;
 }
 
-/** `a[b]=1&c[0]=2` as nested objects; the items of `a[]` have keys that nobody can write, `[]0` and `[]1`. */
-function decoded(form: string): Branch {
+/** `a[b]=1&c[0]=2` as nested objects; the items of `a[]` get keys that no form can contain, `[]0` and `[]1`. */
+function decodeForm(form: string): Branch {
   const root: Branch = Object.create(null);
   for (const [name, value] of new URLSearchParams(form)) {
     const path = name.replaceAll(']', '').split('[');
@@ -97,7 +97,7 @@ function decoded(form: string): Branch {
     for (const part of path.slice(0, -1)) {
       const inner: string | Branch = node[part] ?? (Object.create(null) as Branch);
       node[part] = inner;
-      // A value that is an object, too, is neither: the text is lost here, and what is left breaks the schema.
+      // A name used both as a value and as an object is invalid: the text is dropped, and the rest violates the schema.
       node = typeof inner === 'string' ? (Object.create(null) as Branch) : inner;
     }
     node[path.at(-1) || `[]${Object.keys(node).length}`] = value;
@@ -105,8 +105,8 @@ function decoded(form: string): Branch {
   return root;
 }
 
-/** The values with the types that the schema asks for, where their text can be read as such. */
-function shaped(value: string | Branch, schema: Schema | boolean | undefined): unknown {
+/** Converts texts to the types in the schema, if they can be parsed as such. */
+function coerceTypes(value: string | Branch, schema: Schema | boolean | undefined): unknown {
   if (typeof schema !== 'object') return value;
   if (typeof value === 'string') {
     if (schema.type === 'integer' && /^[+-]?\d+$/.test(value)) return Number(value);
@@ -115,8 +115,8 @@ function shaped(value: string | Branch, schema: Schema | boolean | undefined): u
   const entries = Object.entries(value);
   const isBare = entries.some(([key]) => key.startsWith('[]'));
   const isIndexed = schema.type === 'array' && entries.every(([key], index) => key === `${index}`);
-  if (isBare || isIndexed) return entries.map(([, item]) => shaped(item, schema.items));
+  if (isBare || isIndexed) return entries.map(([, item]) => coerceTypes(item, schema.items));
   return Object.fromEntries(
-    entries.map(([key, inner]) => [key, shaped(inner, schema.properties?.[key] ?? schema.additionalProperties)]),
+    entries.map(([key, inner]) => [key, coerceTypes(inner, schema.properties?.[key] ?? schema.additionalProperties)]),
   );
 }

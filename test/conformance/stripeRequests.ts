@@ -5,14 +5,14 @@ export interface StripeRequest {
   title: string;
   method: string;
   path: string;
-  /** By lower-case name; besides a test key and the form's media type. */
+  /** By lower-case name. A test key and the media type of a form are added. */
   headers: Record<string, string>;
   body: string;
-  /** The body is what is judged: a creation, with a good key and as a form. */
+  /** Whether the description can validate the body: a creation with a valid key, sent as a form. */
   form: boolean;
 }
 
-/** The statuses of the fake and of stripe-mock, and whether the description takes the body. */
+/** The statuses of the fake and of stripe-mock, and whether the description accepts the body. */
 export interface Verdicts {
   fake: number;
   mock: number;
@@ -20,10 +20,10 @@ export interface Verdicts {
 }
 
 export interface Dispute extends StripeRequest {
-  /** Why the fake is right to differ, or does not matter. */
+  /** Why the difference is correct or does not matter. */
   reason: string;
   verdicts: Verdicts;
-  /** What is sent to both first. */
+  /** Sent to both servers first. */
   before?: StripeRequest;
 }
 
@@ -49,28 +49,37 @@ const at = (method: string, path: string, body = ''): StripeRequest => ({
   form: false,
 });
 
-// --- on these, all are of one mind ---
+// --- requests on which the fake, stripe-mock and the description agree ---
 
-/** Parameters by name; each with texts that are taken, and texts that are refused. */
-const PARAMETERS: Record<string, { taken: string[]; refused: string[] }> = {
+/** Parameters by name, each with accepted and rejected texts. */
+const PARAMETERS: Record<string, { accepted: string[]; rejected: string[] }> = {
   amount: {
-    taken: ['amount=50', 'amount=100', 'amount=99999999', 'amount=%2B100', 'amount=0100', 'amount=7&amount=100'],
-    refused: ['', 'amount=', 'amount=abc', 'amount=1.5', 'amount=1e2', 'amount=+100', 'amount[0]=100', 'amount[a]=100'],
+    accepted: ['amount=50', 'amount=100', 'amount=99999999', 'amount=%2B100', 'amount=0100', 'amount=7&amount=100'],
+    rejected: [
+      '',
+      'amount=',
+      'amount=abc',
+      'amount=1.5',
+      'amount=1e2',
+      'amount=+100',
+      'amount[0]=100',
+      'amount[a]=100',
+    ],
   },
-  currency: { taken: ['currency=usd', 'currency=USD'], refused: ['', 'currency[a]=usd', 'currency[0]=usd'] },
+  currency: { accepted: ['currency=usd', 'currency=USD'], rejected: ['', 'currency[a]=usd', 'currency[0]=usd'] },
   metadata: {
-    taken: ['', 'metadata[a]=', 'metadata[a]=b', 'metadata[0]=b', 'metadata[a]', 'metadata[a%20b]=%F0%9F%92%B6'],
-    refused: ['metadata=x', 'metadata[]=x', 'metadata[a][b]=c', 'metadata[a][]=c'],
+    accepted: ['', 'metadata[a]=', 'metadata[a]=b', 'metadata[0]=b', 'metadata[a]', 'metadata[a%20b]=%F0%9F%92%B6'],
+    rejected: ['metadata=x', 'metadata[]=x', 'metadata[a][b]=c', 'metadata[a][]=c'],
   },
   types: {
-    taken: [
+    accepted: [
       '',
       `${TYPES}[0]=card`,
       `${TYPES}[]=card`,
       `${TYPES}[0]=card&${TYPES}[1]=eps`,
       `${TYPES}[]=card&${TYPES}[]=card`,
     ],
-    refused: [
+    rejected: [
       `${TYPES}=`,
       `${TYPES}=card`,
       `${TYPES}[0]=`,
@@ -81,9 +90,12 @@ const PARAMETERS: Record<string, { taken: string[]; refused: string[] }> = {
       `${TYPES}[0][a]=card`,
     ],
   },
-  description: { taken: ['', 'description=text', 'description='], refused: ['description[a]=b', 'description[]=b'] },
-  receiptEmail: { taken: ['', 'receipt_email=a%40b.c'], refused: ['receipt_email[a]=b'] },
-  unknown: { taken: ['', '&'], refused: ['amuont=1', 'amuont[a]=1', '__proto__[a]=1', 'constructor=1'] },
+  description: {
+    accepted: ['', 'description=text', 'description='],
+    rejected: ['description[a]=b', 'description[]=b'],
+  },
+  receiptEmail: { accepted: ['', 'receipt_email=a%40b.c'], rejected: ['receipt_email[a]=b'] },
+  unknown: { accepted: ['', '&'], rejected: ['amuont=1', 'amuont[a]=1', '__proto__[a]=1', 'constructor=1'] },
 };
 
 const AUTOMATIC_BODIES: Record<200 | 400, string[]> = {
@@ -103,9 +115,9 @@ const without = (name: string) =>
     .join('&');
 
 export const agreed: readonly (StripeRequest & { status: number })[] = [
-  ...Object.entries(PARAMETERS).flatMap(([name, { taken, refused }]) => [
-    ...taken.map((text) => ({ ...creation(joined([without(name), text])), status: 200 })),
-    ...refused.map((text) => ({ ...creation(joined([without(name), text])), status: 400 })),
+  ...Object.entries(PARAMETERS).flatMap(([name, { accepted, rejected }]) => [
+    ...accepted.map((text) => ({ ...creation(joined([without(name), text])), status: 200 })),
+    ...rejected.map((text) => ({ ...creation(joined([without(name), text])), status: 400 })),
   ]),
   ...([200, 400] as const).flatMap((status) =>
     AUTOMATIC_BODIES[status].map((text) => ({ ...creation(joined([GOOD, text])), status })),
@@ -113,7 +125,7 @@ export const agreed: readonly (StripeRequest & { status: number })[] = [
   { ...creation(''), status: 400 },
   { ...withHeaders('no key', { authorization: '' }), status: 401 },
   { ...withHeaders('no Bearer', { authorization: 'sk_test_1' }), status: 401 },
-  { ...withHeaders('a key that is none', { authorization: 'Bearer nonsense' }), status: 401 },
+  { ...withHeaders('a malformed key', { authorization: 'Bearer nonsense' }), status: 401 },
   { ...withHeaders('a live key', { authorization: 'Bearer sk_live_1234' }), status: 401 },
   { ...withHeaders('a publishable key', { authorization: 'Bearer pk_test_1234' }), status: 401 },
   { ...withHeaders('Basic', { authorization: `Basic ${btoa('sk_test_1:')}` }), status: 200 },
@@ -131,12 +143,12 @@ function joined(texts: readonly string[]): string {
   return texts.filter((text) => text !== '').join('&');
 }
 
-/** Random bodies of those parameters, about half of them good. */
+/** Random bodies of those parameters, about half of them valid. */
 export function anyCreation(): Arbitrary<StripeRequest> {
-  const texts = Object.values(PARAMETERS).map(({ taken, refused }) =>
+  const texts = Object.values(PARAMETERS).map(({ accepted, rejected }) =>
     fc.oneof(
-      { weight: 9, arbitrary: fc.constantFrom(...taken) },
-      { weight: 1, arbitrary: fc.constantFrom(...refused) },
+      { weight: 9, arbitrary: fc.constantFrom(...accepted) },
+      { weight: 1, arbitrary: fc.constantFrom(...rejected) },
     ),
   );
   return fc
@@ -145,7 +157,7 @@ export function anyCreation(): Arbitrary<StripeRequest> {
     .map((some) => creation(joined(some)));
 }
 
-// --- on these, they are not ---
+// --- requests on which they differ ---
 
 const dispute = (request: StripeRequest, reason: string, verdicts: Verdicts): Dispute => ({
   ...request,
@@ -160,30 +172,33 @@ const metadataKeys = (count: number) => Array.from({ length: count }, (_, i) => 
 export const disputed: readonly Dispute[] = [
   ...stricter(
     ['amount=49&currency=usd', 'amount=0&currency=usd', 'amount=-5&currency=usd', 'amount=100000000&currency=usd'],
-    "the limits of an amount stand in the description's prose only",
+    "the limits of an amount are in the description's prose only",
   ),
   ...stricter(
     ['amount=100&currency=eur', 'amount=100&currency=xxx', 'amount=100&currency='],
-    'which currencies there are stands in the prose only, and the fake models dollars alone',
+    'the list of currencies is in the prose only, and the fake supports dollars only',
   ),
   ...stricter(
     [`${GOOD}&${metadataKeys(51)}`, `${GOOD}&metadata[${'k'.repeat(41)}]=v`, `${GOOD}&metadata[k]=${'v'.repeat(501)}`],
-    'the limits of metadata stand in the prose only',
+    'the limits of metadata are in the prose only',
   ).map((row, index) => ({
     ...row,
-    title: ['51 metadata keys', 'a metadata key of 41', 'a metadata value of 501'][index]!,
+    title: ['51 metadata keys', 'a metadata key of 41 characters', 'a metadata value of 501 characters'][index]!,
   })),
-  ...stricter([`${GOOD}&${TYPES}[0]=eps`], 'stripe-mock has no account: no type is left that takes dollars'),
+  ...stricter([`${GOOD}&${TYPES}[0]=eps`], 'stripe-mock has no account: no type remains that supports dollars'),
   ...stricter(
     [`${GOOD}&payment_method_types[0]=card`],
-    'the parameter is gone since 2026-09-30.endive, which is newer than the description',
+    'the parameter was removed in 2026-09-30.endive, which is newer than the description',
   ),
   ...stricter(
     [`${GOOD}&${TYPES}[0]=card&${AUTOMATIC}[enabled]=true`],
-    'that two parameters exclude each other can only be said in prose',
+    'a schema cannot express that two parameters exclude each other',
   ),
-  ...stricter([`${GOOD}&${AUTOMATIC}[enabled]=false`], 'the fake does not model it, and says so'),
-  ...stricter([`${GOOD}&confirm=true`], 'the fake does not model it: whoever sends it must teach it first'),
+  ...stricter([`${GOOD}&${AUTOMATIC}[enabled]=false`], 'the fake does not support it, and reports that'),
+  ...stricter(
+    [`${GOOD}&confirm=true`],
+    'the fake does not support it: a caller that needs it must add it to the fake first',
+  ),
   ...stricter(
     [`${GOOD}&${AUTOMATIC}[enabled]=true&${AUTOMATIC}[amuont]=1`],
     'the description closes the outermost object only; Stripe refuses unknown parameters at every depth',
@@ -193,7 +208,7 @@ export const disputed: readonly Dispute[] = [
     'stripe-mock checks no lengths',
     { fake: 400, mock: 200, description: false },
   ),
-  dispute(creation(`${GOOD}&metadata=`), 'it unsets all metadata, as the prose says; the schema forgot it', {
+  dispute(creation(`${GOOD}&metadata=`), 'it unsets all metadata according to the prose; the schema lacks it', {
     fake: 200,
     mock: 400,
     description: false,
@@ -205,23 +220,26 @@ export const disputed: readonly Dispute[] = [
       description: false,
     }),
   ),
+  dispute(withHeaders('a body that is not UTF-8', {}, `${GOOD}&metadata[a]=%ff`), 'stripe-mock accepts any bytes', {
+    fake: 400,
+    mock: 200,
+  }),
   dispute(
-    withHeaders('a body that is no UTF-8', {}, `${GOOD}&metadata[a]=%ff`),
-    'stripe-mock, in Go, takes any bytes',
+    withHeaders('a name without its closing bracket', {}, 'amount[=1&currency=usd'),
+    'stripe-mock accepts the malformed name',
     {
       fake: 400,
       mock: 200,
     },
   ),
-  dispute(withHeaders('a name that does not end', {}, 'amount[=1&currency=usd'), 'stripe-mock guesses what was meant', {
+  dispute(withHeaders('a parameter without a name', {}, `${GOOD}&=`), 'stripe-mock ignores it', {
     fake: 400,
     mock: 200,
   }),
-  dispute(withHeaders('a parameter without a name', {}, `${GOOD}&=`), 'stripe-mock drops it', { fake: 400, mock: 200 }),
   {
     ...dispute(
       withHeaders('an idempotency key with other parameters', { 'idempotency-key': 'k1' }, 'amount=200&currency=usd'),
-      'stripe-mock remembers nothing',
+      'stripe-mock is stateless',
       { fake: 400, mock: 200 },
     ),
     before: withHeaders('first', { 'idempotency-key': 'k1' }),
@@ -231,9 +249,9 @@ export const disputed: readonly Dispute[] = [
     'stripe-mock reads no idempotency keys',
     { fake: 400, mock: 200 },
   ),
-  dispute(at('GET', '/v1/payment_intents/pi_unknown'), 'stripe-mock remembers nothing, and finds everything', {
+  dispute(at('GET', '/v1/payment_intents/pi_unknown'), 'stripe-mock is stateless and finds every id', {
     fake: 404,
     mock: 200,
   }),
-  dispute(at('GET', '/v1/payment_intents'), 'lists are not modelled', { fake: 404, mock: 200 }),
+  dispute(at('GET', '/v1/payment_intents'), 'the fake does not support lists', { fake: 404, mock: 200 }),
 ];

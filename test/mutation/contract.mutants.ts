@@ -1,4 +1,4 @@
-/** Each rule, status, example, header and security requirement of the contract changed in turn: somebody notices. */
+/** Each rule, status, example, header and security requirement of the contract changed in turn: a check detects each change. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -22,22 +22,22 @@ import { document, listOperations, scenarios } from '../support/contractDocument
 import { send, sendBytes, type WireResponse } from '../support/exchange.ts';
 import { mockTarget } from '../support/targets.ts';
 import { mutantsOfContract } from './mutantsOfContract.ts';
-import { printTable, verdictOn, type Explanation, type Noticer } from './table.ts';
+import { printTable, verdictOn, type Explanation, type Detector } from './table.ts';
 
-/** Who survives, and may. */
+/** Mutants that are expected to survive. */
 const explanations: Explanation[] = [
   {
     mutants: /\/requestBody\/content\/application~1json\/examples\/|^components\/parameters\/\w+\/examples\//,
-    reason: 'an example of a request is a suggestion to readers; lint holds it to the rules',
+    reason: 'an example of a request is a suggestion to readers; lint checks it against the rules',
     partly: true,
   },
   {
     mutants: /\/examples\/created\/value\/data\/paymentIntentSecret: /,
-    reason: 'each answer has a secret of its own; the schema holds its form',
+    reason: 'each response has a different secret; the schema checks its form',
   },
   {
     mutants: /(IdempotencyKey|Idempotent-Replayed|Conflict\/headers\/Retry-After)\/required removed$/,
-    reason: 'the default of OpenAPI is the same: false',
+    reason: 'the default in OpenAPI is also false',
   },
   {
     mutants: /^components\/parameters\/IdempotencyKey\/schema\/type removed$/,
@@ -45,35 +45,35 @@ const explanations: Explanation[] = [
   },
   {
     mutants: /\/schema\/minLength: 1 → 2$|\/Failure\/properties\/message\/minLength: 1 → 2$/,
-    reason: 'no answer is that short: a promise that is kept as well',
+    reason: 'no response is that short, so the changed promise holds too',
   },
   {
     mutants: /\/x-problems\/type moved last$/,
-    reason: 'what has the wrong type breaks no other rule of the value',
+    reason: 'a value of the wrong type breaks no other rule',
   },
   {
     mutants: /\/paymentMethodTypes\/maxItems( removed|: 58 → 59)$|\/PaymentMethodType\/type removed$/,
-    reason: 'the list of types and uniqueItems say as much; it bounds the cost: test/unit/contract/engine.test.ts',
+    reason: 'the list of types and uniqueItems imply it; it bounds the cost: test/unit/contract/engine.test.ts',
   },
-  { mutants: /\/Metadata\/properties\/email moved last$/, reason: 'both fields have the same answer' },
+  { mutants: /\/Metadata\/properties\/email moved last$/, reason: 'both fields have the same response' },
   {
     mutants: /^components\/schemas\/(PaymentIntentCreated|Failure|InvalidApiKey)\/properties\/\w+ moved last$/,
-    reason: "the order of an answer's fields is the order in its example",
+    reason: "the order of a response's fields is the order in its example",
   },
 ];
 
 const API_KEY = 'cv_test_mutants';
 const logger = pino({ level: 'silent' });
 
-interface Served {
+interface ContractServer {
   contract: Contract;
   url: string;
   stripe: FakeStripe;
   close(): Promise<void>;
 }
 
-/** The live server on another contract than ours. Rejects where that can't be served. */
-async function served(contractDocument: object, tenantRequestsPerMinute = 1_000_000): Promise<Served> {
+/** Starts the live server on the given contract. Rejects if the contract cannot be served. */
+async function serve(contractDocument: object, tenantRequestsPerMinute = 1_000_000): Promise<ContractServer> {
   const stripe = await startFakeStripe();
   const gateway = stripeGateway({ secretKey: 'sk_test_mutants', baseUrl: new URL(stripe.url) });
   const handlers = liveHandlers(gateway);
@@ -106,27 +106,27 @@ async function served(contractDocument: object, tenantRequestsPerMinute = 1_000_
   }
 }
 
-let original: Served;
-/** What each case is answered now. */
+let original: ContractServer;
+/** The response to each case under the original contract. */
 const responses = new Map<Case, WireResponse>();
 beforeAll(async () => {
-  original = await served(document);
+  original = await serve(document);
   await Promise.all(
     cases.map(async (known) => {
-      const isAsked = asked.includes(known);
-      const response = isAsked ? send(original.url, known.request(API_KEY)) : askSlowly(known, document, original);
+      const isFast = fastCases.includes(known);
+      const response = isFast ? send(original.url, known.request(API_KEY)) : sendSlowCase(known, document, original);
       responses.set(known, await response);
     }),
   );
 });
 afterAll(() => original.close());
 
-/** The examples whose answer is another one now. */
-function touchedExamples(contract: Contract): Set<string> {
-  const touched = scenarios.filter(
+/** The examples whose response differs from that of the original contract. */
+function changedExamples(contract: Contract): Set<string> {
+  const changed = scenarios.filter(
     ({ example }) => describeResponse(contract, example) !== describeResponse(original.contract, example),
   );
-  return new Set(touched.map(({ example }) => example));
+  return new Set(changed.map(({ example }) => example));
 }
 
 function describeResponse({ operations, problemResponse }: Contract, example: string): string | undefined {
@@ -137,46 +137,46 @@ function describeResponse({ operations, problemResponse }: Contract, example: st
   }
 }
 
-const asked = cases.filter((known) => !known.arrange && known.bytes === undefined);
-/** What takes seconds, or a server of its own. It can only notice a change of its answer. */
-const slow = cases.filter((known) => known.arrange ?? known.bytes !== undefined);
+const fastCases = cases.filter((known) => !known.arrange && known.bytes === undefined);
+/** Cases that take seconds or need a server of their own. They can only detect a change of their response. */
+const slowCases = cases.filter((known) => known.arrange ?? known.bytes !== undefined);
 
-/** The title of the first case that fails. */
-async function failingCase(mutant: object, target: Served): Promise<string | undefined> {
-  const touched = touchedExamples(target.contract);
-  const isTouched = ({ example }: Case) => touched.has(example);
+/** The description of the first failing case. */
+async function failingCase(mutant: object, target: ContractServer): Promise<string | undefined> {
+  const changed = changedExamples(target.contract);
+  const isChanged = ({ example }: Case) => changed.has(example);
   const { ledger } = target.stripe;
-  for (const some of batches(asked.toSorted((a, b) => Number(isTouched(b)) - Number(isTouched(a))))) {
+  for (const some of batches(fastCases.toSorted((a, b) => Number(isChanged(b)) - Number(isChanged(a))))) {
     const before = ledger.requestCount;
-    const failures = await Promise.all(some.map((known) => failingTwice(known, target)));
+    const failures = await Promise.all(some.map((known) => failureAfterRetry(known, target)));
     const found = failures.find((title) => title !== undefined);
     if (found) return found;
-    if (!some[0]!.creates && ledger.requestCount > before) return `${some[0]!.example}, and Stripe was not asked`;
+    if (!some[0]!.creates && ledger.requestCount > before) return `${some[0]!.example}, and Stripe was not called`;
   }
-  for (const known of slow.filter(isTouched)) {
-    const found = await failure(known, () => askSlowly(known, mutant, target));
+  for (const known of slowCases.filter(isChanged)) {
+    const found = await failure(known, () => sendSlowCase(known, mutant, target));
     if (found) return found;
   }
   return undefined;
 }
 
-/** A payment that waits too long for a busy machine is no finding: it is asked for once more. */
-async function failingTwice(known: Case, target: Served): Promise<string | undefined> {
-  const once = () => failure(known, async () => send(target.url, known.request(API_KEY)));
-  const first = await once();
-  return first && known.creates ? once() : first;
+/** A payment can fail because the machine is busy, so a failed payment is sent once more. */
+async function failureAfterRetry(known: Case, target: ContractServer): Promise<string | undefined> {
+  const attempt = () => failure(known, async () => send(target.url, known.request(API_KEY)));
+  const first = await attempt();
+  return first && known.creates ? attempt() : first;
 }
 
-/** Small, and of one example each. */
+/** Batches of at most 16 cases of the same example. */
 function batches(all: readonly Case[]): Case[][] {
   return [...Map.groupBy(all, ({ example }) => example).values()].flatMap((some) =>
     Array.from({ length: Math.ceil(some.length / 16) }, (_, index) => some.slice(index * 16, index * 16 + 16)),
   );
 }
 
-async function askSlowly(known: Case, mutant: object, target: Served) {
+async function sendSlowCase(known: Case, mutant: object, target: ContractServer) {
   if (known.bytes !== undefined) return sendBytes(target.url, known.bytes);
-  const own = await served(mutant, Number(known.settings?.['TENANT_REQUESTS_PER_MINUTE'] ?? 1_000_000));
+  const own = await serve(mutant, Number(known.settings?.['TENANT_REQUESTS_PER_MINUTE'] ?? 1_000_000));
   try {
     await known.arrange!(own.stripe, (request) => send(own.url, request(API_KEY)).catch(() => {}));
     return await send(own.url, known.request(API_KEY));
@@ -185,23 +185,23 @@ async function askSlowly(known: Case, mutant: object, target: Served) {
   }
 }
 
-async function failure(known: Case, ask: () => ReturnType<typeof send>): Promise<string | undefined> {
+async function failure(known: Case, request: () => ReturnType<typeof send>): Promise<string | undefined> {
   try {
-    expectExample(await ask(), known.operation, known.example);
+    expectExample(await request(), known.operation, known.example);
     return undefined;
   } catch {
     return `${known.example}, ${known.title}`;
   }
 }
 
-/** The title of the first case whose answer of today the changed contract does not allow. */
+/** The description of the first case whose original response the changed contract does not allow. */
 function findUndocumentedResponse(mutant: object): string | undefined {
   const byId = new Map(
     listOperations(mutant as typeof document).map((operation) => [operation.operationId, operation]),
   );
-  for (const [known, answer] of responses) {
+  for (const [known, response] of responses) {
     try {
-      expectDocumented(answer, byId.get(known.operation.operationId)!);
+      expectDocumented(response, byId.get(known.operation.operationId)!);
     } catch {
       return `${known.example}, ${known.title}`;
     }
@@ -209,24 +209,26 @@ function findUndocumentedResponse(mutant: object): string | undefined {
   return undefined;
 }
 
-/** The first example that the mock gives otherwise. */
-async function otherwiseOnMock(mutantFile: string, target: Contract): Promise<string | undefined> {
-  const touched = touchedExamples(target);
-  if (touched.size === 0) return undefined;
+/** The first example for which the mock responds differently. */
+async function findMockDifference(mutantFile: string, target: Contract): Promise<string | undefined> {
+  const changed = changedExamples(target);
+  if (changed.size === 0) return undefined;
   const mock = await mockTarget({}, mutantFile).catch(() => undefined);
   if (!mock) return 'it does not start';
   try {
-    for (const { operation, example, headers } of scenarios.filter((scenario) => touched.has(scenario.example))) {
+    for (const { operation, example, headers } of scenarios.filter((scenario) => changed.has(scenario.example))) {
       const [{ value }] = Object.values(operation.requestExamples) as [{ value: object }];
       const prefer = [['Prefer', `example=${example}`]] as const;
       const response = await send(mock.baseUrl, requestTo(operation)(json(value), prefer)(mock.apiKey));
-      const isUsual = Object.entries(headers).every(([name, usual]) => response.headers[name.toLowerCase()] === usual);
+      const hasSameHeaders = Object.entries(headers).every(
+        ([name, expected]) => response.headers[name.toLowerCase()] === expected,
+      );
       try {
         expectExample(response, operation, example);
       } catch {
         return example;
       }
-      if (!isUsual) return example;
+      if (!hasSameHeaders) return example;
     }
     return undefined;
   } finally {
@@ -263,13 +265,13 @@ afterAll(() => rm(folder, { recursive: true }));
 
 let files = 0;
 
-/** Who notices first: those who cost least are asked first. */
-async function findNoticer(mutant: object): Promise<Noticer> {
-  let target: Served;
+/** The first check that detects the mutant. The cheapest checks run first. */
+async function findDetector(mutant: object): Promise<Detector> {
+  let target: ContractServer;
   try {
-    target = await served(mutant);
+    target = await serve(mutant);
   } catch {
-    return 'the start: it is refused';
+    return 'the start: the contract is rejected';
   }
   try {
     const title = await failingCase(mutant, target);
@@ -278,17 +280,17 @@ async function findNoticer(mutant: object): Promise<Noticer> {
     await target.close();
   }
   const undocumented = findUndocumentedResponse(mutant);
-  if (undocumented) return `the contract tests, held to it: ${undocumented}`;
+  if (undocumented) return `the contract tests, with the changed schemas: ${undocumented}`;
   const file = join(folder, `${(files += 1)}.json`);
   await writeFile(file, JSON.stringify(mutant));
-  const otherwise = await otherwiseOnMock(file, target.contract);
-  if (otherwise) return `the contract tests of the mock: ${otherwise}`;
+  const mockDifference = await findMockDifference(file, target.contract);
+  if (mockDifference) return `the contract tests of the mock: ${mockDifference}`;
   if (existsSync(OASDIFF) && (await isBreaking(byOasdiff, file))) return 'the diff gate: oasdiff';
   if (await isBreaking(byRedocly, file)) return 'the diff gate: redocly';
   return (await isLinted(file)) ? undefined : 'lint';
 }
 
-/** A document that can't be compared at all does not pass the gate. */
+/** A document that cannot be compared does not pass the gate. */
 async function isBreaking(compare: typeof byRedocly, file: string): Promise<boolean> {
   return compare(baseFile, file).then(
     ({ breaking }) => breaking.length > 0,
@@ -296,19 +298,19 @@ async function isBreaking(compare: typeof byRedocly, file: string): Promise<bool
   );
 }
 
-describe('the contract as it is', () => {
-  it('is noticed by nobody', async () => {
-    expect(await findNoticer(document)).toBeUndefined();
+describe('the unchanged contract', () => {
+  it('passes every check', async () => {
+    expect(await findDetector(document)).toBeUndefined();
   });
 });
 
-describe('a change of the contract is noticed', () => {
-  const results = new Map<string, Noticer>();
+describe('a changed contract', () => {
+  const results = new Map<string, Detector>();
   afterAll(() => printTable('Mutants of the contract', results, explanations));
 
-  it.concurrent.each(mutantsOfContract(document))('$name', async ({ name, document: mutant }) => {
-    const noticer = await findNoticer(mutant);
-    results.set(name, noticer);
-    expect(verdictOn(explanations, name, noticer)).toBe('as it should be');
+  it.concurrent.each(mutantsOfContract(document))('is detected: $name', async ({ name, document: mutant }) => {
+    const detector = await findDetector(mutant);
+    results.set(name, detector);
+    expect(verdictOn(explanations, name, detector)).toBe('as it should be');
   });
 });

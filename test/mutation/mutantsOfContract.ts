@@ -1,6 +1,6 @@
 /** The contract with one thing changed. */
 export interface Mutant {
-  /** Where, and what was done there. */
+  /** The changed place and the change. */
   name: string;
   document: object;
 }
@@ -8,11 +8,11 @@ export interface Mutant {
 type Node = Record<string, unknown> | unknown[];
 type Place = readonly (string | number)[];
 
-/** Words for readers, whom no machine can stand in for: not changed. */
-const WORDS = new Set(['summary', 'description', 'title', 'example', 'tags']);
+/** Prose for readers, which no test can check: not changed. */
+const PROSE_KEYS = new Set(['summary', 'description', 'title', 'example', 'tags']);
 
-/** Under these names stand names of the author's, which can be any word. */
-const NAMED = new Set([
+/** The keys below these names are chosen by the author and can be any word. */
+const NAME_MAPS = new Set([
   'properties',
   'examples',
   'headers',
@@ -23,7 +23,7 @@ const NAMED = new Set([
   'x-headers',
 ]);
 
-/** What is told in an order that matters: the order of checks, of messages, of the fields in an answer. */
+/** The order of these entries matters: the order of checks, of messages, of the fields in a response. */
 const ORDERED = new Set(['properties', 'x-problems', 'value']);
 
 /** Each rule, status, example, header and security requirement removed and changed, one at a time. */
@@ -40,8 +40,8 @@ export function mutantsOfContract(document: object): Mutant[] {
 function visit(document: object, node: Node, place: Place): Mutant[] {
   return Object.entries(node).flatMap(([key, value]) => {
     const here = [...place, Array.isArray(node) ? Number(key) : key];
-    const isWord = WORDS.has(key) && !NAMED.has(String(place.at(-1)));
-    if (isWord) return [];
+    const isProse = PROSE_KEYS.has(key) && !NAME_MAPS.has(String(place.at(-1)));
+    if (isProse) return [];
     return [
       ...removed(document, here),
       ...changed(document, here, value),
@@ -51,7 +51,7 @@ function visit(document: object, node: Node, place: Place): Mutant[] {
   });
 }
 
-/** A copy, and the node in it that holds what stands at the place. */
+/** A copy of the document, and the parent in it of the node at the place. */
 function copyAt(document: object, place: Place): { copy: object; parent: Record<string | number, unknown> } {
   const copy = structuredClone(document);
   const parent = place
@@ -87,7 +87,7 @@ function changed(document: object, place: Place, value: unknown): Mutant[] {
   });
 }
 
-/** Values near the one that stands there. */
+/** Values close to the original value. */
 function others(document: object, place: Place, value: unknown): unknown[] {
   const key = place.at(-1);
   if (typeof value === 'boolean') return [!value];
@@ -96,25 +96,26 @@ function others(document: object, place: Place, value: unknown): unknown[] {
     return [value - step, value + step].map((near) => Number(near.toFixed(2)));
   }
   if (typeof value !== 'string') return [];
-  if (key === '$ref') return otherPart(document, value);
+  if (key === '$ref') return otherComponent(document, value);
   if (key === 'pattern') return ['', ...weakerPatterns(value)];
   if (place.includes('x-problems')) return [value === 'invalidRequest' ? 'invalidBody' : 'invalidRequest'];
   return [`${value}x`];
 }
 
-/** The next part of the same kind that says something else. */
-function otherPart(document: object, reference: string): string[] {
+/** The next component of the same kind with a different meaning. */
+function otherComponent(document: object, reference: string): string[] {
   const [, , kind, name] = reference.split('/') as [string, string, string, string];
   const parts = (document as { components: Record<string, Record<string, unknown>> }).components[kind]!;
   const names = Object.keys(parts);
   const following = [...names.slice(names.indexOf(name) + 1), ...names];
-  const other = following.find((candidate) => meaning(parts[candidate]) !== meaning(parts[name]));
+  const other = following.find((candidate) => meaningOf(parts[candidate]) !== meaningOf(parts[name]));
   return other ? [`#/components/${kind}/${other}`] : [];
 }
 
-const meaning = (part: unknown) => JSON.stringify(part, (key, value: unknown) => (WORDS.has(key) ? undefined : value));
+const meaningOf = (part: unknown) =>
+  JSON.stringify(part, (key, value: unknown) => (PROSE_KEYS.has(key) ? undefined : value));
 
-/** Without an anchor, and with each number one more. */
+/** The pattern without an anchor, and with each number increased by one. */
 function weakerPatterns(pattern: string): string[] {
   const numbers = [...pattern.matchAll(/(?<=[{,])\d+(?=[,}])/g)];
   return [

@@ -1,44 +1,47 @@
-/** Each field, header and status of Stripe's answers changed in turn: the gateway notices, and does not trust them. */
+/** Changes each field, header and status of Stripe's responses in turn: the gateway detects the change and rejects the response. */
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFakeStripe, type FakeStripe, type Fault } from '../../src/fake-stripe/server.ts';
 import { GatewayError, type IntentOrder } from '../../src/payments/gateway.ts';
 import { stripeGateway } from '../../src/payments/stripe/gateway.ts';
-import { printTable, verdictOn, type Explanation, type Noticer } from './table.ts';
+import { printTable, verdictOn, type Explanation, type Detector } from './table.ts';
 
-/** What is read of an intent: whose it is, and what is passed on. */
+/** Fields of an intent that the gateway reads. */
 const READ = 'id|object|client_secret|amount|currency|metadata|payment_method_types';
 
 const explanations: Explanation[] = [
   {
     mutants: new RegExp(String.raw`^(created|replayed): (?!status \d|header |(${READ})( |:|/))`),
-    reason: 'not read: nothing of it is promised to a caller',
+    reason: 'not read: callers are promised nothing about it',
   },
   {
     mutants: /^(created|replayed): metadata\/(?!cv_reference)\w+/,
-    reason: 'our reference settles whose intent it is, where there is room for it',
+    reason: 'our reference identifies the intent, if the metadata has room for it',
   },
-  { mutants: /^\w+: error\/(message|doc_url|request_log_url)/, reason: "Stripe's words are read by nobody" },
+  { mutants: /^\w+: error\/(message|doc_url|request_log_url)/, reason: "not read: Stripe's message is never used" },
   {
     mutants: /^\w+: header (content-type|stripe-version)/,
-    reason: 'not read: the body is taken for what it is, and the version is ours to ask for',
+    reason: 'not read: the body is parsed regardless, and the request sets the version',
   },
   {
     mutants: /^(created|replayed): header idempotency-key removed/,
-    reason: 'the reference in the metadata says whose intent it is',
+    reason: 'the reference in the metadata identifies the intent',
   },
   {
     mutants: /^(limited|broken): header idempotency-key removed/,
-    reason: 'whoever it was for, the outcome is as unknown as before',
+    reason: 'the outcome is unknown whichever request the response belongs to',
   },
   {
     mutants: /^(created|replayed): header (original-request|stripe-should-retry)/,
-    reason: 'not read of a success',
+    reason: 'not read in a success',
   },
-  { mutants: /^(created|replayed): status 200 → 201/, reason: 'any success will do with the right intent in it' },
+  {
+    mutants: /^(created|replayed): status 200 → 201/,
+    reason: 'any success status is accepted with the right intent in the body',
+  },
 ];
 
-interface Reply {
+interface StripeResponse {
   status: number;
   headers: Record<string, string>;
   body: Record<string, unknown>;
@@ -46,7 +49,7 @@ interface Reply {
 
 interface Change {
   name: string;
-  apply: (reply: Reply) => void;
+  apply: (reply: StripeResponse) => void;
 }
 
 const ORDER: IntentOrder = {
@@ -57,7 +60,7 @@ const ORDER: IntentOrder = {
   idempotencyKey: 'key-of-this-order',
 };
 
-/** Answers of Stripe's that decisions are made on, and how they come about. */
+/** Responses of Stripe that the gateway handles differently, and how to produce each. */
 const scenes: Record<string, { order: IntentOrder; fault?: Fault; twice?: true }> = {
   created: { order: ORDER },
   replayed: { order: ORDER, twice: true },
@@ -82,7 +85,7 @@ afterAll(() => stripe.close());
 
 let keys = 0;
 
-/** What the gateway makes of an answer that was changed on its way: all that anybody behind it can see. */
+/** The outcome that the gateway reports for a response changed in transit: everything its callers can observe. */
 async function readOutcome(scene: string, change: Change | undefined): Promise<object> {
   const { order, fault, twice } = scenes[scene]!;
   const proxy = await changingProxy(change, fault);
@@ -106,20 +109,24 @@ async function readOutcome(scene: string, change: Change | undefined): Promise<o
   }
 }
 
-/** Passes requests on to the fake Stripe, and changes what comes back. */
+/** Forwards requests to the fake Stripe and changes its responses. */
 async function changingProxy(change: Change | undefined, fault: Fault | undefined) {
   const server = createServer((request, response) => {
     void (async () => {
       const chunks: Buffer[] = [];
       for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
       if (fault) stripe.play(fault);
-      const answer = await fetch(stripe.url + request.url!, {
+      const original = await fetch(stripe.url + request.url!, {
         method: 'POST',
-        headers: Object.entries(request.headers).filter(([name]) => !NOT_SENT_ON.has(name)) as [string, string][],
+        headers: Object.entries(request.headers).filter(([name]) => !NOT_FORWARDED.has(name)) as [string, string][],
         body: Buffer.concat(chunks),
       });
-      const headers = Object.fromEntries([...answer.headers].filter(([name]) => !NOT_SENT_ON.has(name)));
-      const reply: Reply = { status: answer.status, headers, body: (await answer.json()) as Reply['body'] };
+      const headers = Object.fromEntries([...original.headers].filter(([name]) => !NOT_FORWARDED.has(name)));
+      const reply: StripeResponse = {
+        status: original.status,
+        headers,
+        body: (await original.json()) as StripeResponse['body'],
+      };
       change?.apply(reply);
       response.writeHead(reply.status, reply.headers).end(JSON.stringify(reply.body));
     })();
@@ -137,26 +144,26 @@ async function changingProxy(change: Change | undefined, fault: Fault | undefine
   };
 }
 
-const NOT_SENT_ON = new Set(['host', 'connection', 'content-length', 'transfer-encoding', 'keep-alive', 'date']);
+const NOT_FORWARDED = new Set(['host', 'connection', 'content-length', 'transfer-encoding', 'keep-alive', 'date']);
 
-/** The answer of a scene as it comes, to derive the changes from. */
-async function createReply(scene: string): Promise<Reply> {
-  let seen: Reply | undefined;
+/** The unchanged response of a scene, to derive the changes from. */
+async function readOriginalResponse(scene: string): Promise<StripeResponse> {
+  let seen: StripeResponse | undefined;
   await readOutcome(scene, { name: 'look', apply: (reply) => (seen ??= structuredClone(reply)) });
   return seen!;
 }
 
 const STATUSES = [200, 201, 302, 400, 401, 402, 404, 409, 429, 500, 503];
 
-function listChanges({ status, headers, body }: Reply): Change[] {
+function listChanges({ status, headers, body }: StripeResponse): Change[] {
   return [
     ...STATUSES.filter((other) => other !== status).map((other) => ({
       name: `status ${status} → ${other}`,
-      apply: (reply: Reply) => void (reply.status = other),
+      apply: (reply: StripeResponse) => void (reply.status = other),
     })),
     ...Object.keys(headers).flatMap((name) => [
-      { name: `header ${name} removed`, apply: (reply: Reply) => void delete reply.headers[name] },
-      { name: `header ${name}: another`, apply: (reply: Reply) => void (reply.headers[name] = 'another one') },
+      { name: `header ${name} removed`, apply: (reply: StripeResponse) => void delete reply.headers[name] },
+      { name: `header ${name}: another`, apply: (reply: StripeResponse) => void (reply.headers[name] = 'another one') },
     ]),
     ...changesIn(body, []),
   ];
@@ -165,17 +172,20 @@ function listChanges({ status, headers, body }: Reply): Change[] {
 function changesIn(node: object, place: readonly string[]): Change[] {
   return Object.entries(node).flatMap(([key, value]) => {
     const name = [...place, key].join('/');
-    const parentIn = (reply: Reply) =>
+    const parentIn = (reply: StripeResponse) =>
       place.reduce<unknown>((at, step) => (at as Record<string, unknown>)[step], reply.body) as Record<string, unknown>;
     const removal = {
       name: `${name} removed`,
-      apply: (reply: Reply) => {
+      apply: (reply: StripeResponse) => {
         const parent: unknown = parentIn(reply);
         if (Array.isArray(parent)) parent.splice(Number(key), 1);
         else delete (parent as Record<string, unknown>)[key];
       },
     };
-    const other = { name: `${name}: another`, apply: (reply: Reply) => void (parentIn(reply)[key] = otherThan(value)) };
+    const other = {
+      name: `${name}: another`,
+      apply: (reply: StripeResponse) => void (parentIn(reply)[key] = otherThan(value)),
+    };
     const inner = typeof value === 'object' && value !== null ? changesIn(value as object, [...place, key]) : [];
     return [removal, other, ...inner];
   });
@@ -188,22 +198,22 @@ function otherThan(value: unknown): unknown {
   return value === null ? 'another' : null;
 }
 
-const results = new Map<string, Noticer>();
-afterAll(() => printTable("Mutants of Stripe's answers", results, explanations));
+const results = new Map<string, Detector>();
+afterAll(() => printTable("Mutants of Stripe's responses", results, explanations));
 
-describe.each(Object.keys(scenes))('an answer of Stripe, %s,', (scene) => {
-  it('that is changed in one thing is noticed', async () => {
+describe.each(Object.keys(scenes))('a response of Stripe, %s,', (scene) => {
+  it('is handled differently after any single change', async () => {
     const expected = await readOutcome(scene, undefined);
-    expect(await readOutcome(scene, undefined), 'an unchanged answer').toEqual(expected);
-    const changes = listChanges(await createReply(scene));
+    expect(await readOutcome(scene, undefined), 'an unchanged response').toEqual(expected);
+    const changes = listChanges(await readOriginalResponse(scene));
     const verdicts = await inParallel(changes, async (change) => {
       const outcome: { fault?: string } = await readOutcome(scene, change);
       const isSame = JSON.stringify(outcome) === JSON.stringify(expected);
-      const refused = outcome.fault === undefined ? 'shown in what it reports' : `answered as ${outcome.fault}`;
-      const noticer = isSame ? undefined : `the gateway: ${refused}`;
+      const effect = outcome.fault === undefined ? 'visible in the reported intent' : `rejected as ${outcome.fault}`;
+      const detector = isSame ? undefined : `the gateway: ${effect}`;
       const name = `${scene}: ${change.name}`;
-      results.set(name, noticer);
-      return [name, verdictOn(explanations, name, noticer)] as const;
+      results.set(name, detector);
+      return [name, verdictOn(explanations, name, detector)] as const;
     });
     expect(verdicts.filter(([, verdict]) => verdict !== 'as it should be')).toEqual([]);
   });
@@ -214,7 +224,7 @@ async function inParallel<Item, Result>(
   work: (item: Item) => Promise<Result>,
 ): Promise<Result[]> {
   const done: Result[] = [];
-  // The faults of a scene are played in turn, but all of a scene are alike: who takes which does not matter.
+  // The fake plays its faults in turn. All faults of a scene are alike, so their order does not matter.
   for (let at = 0; at < items.length; at += 16) done.push(...(await Promise.all(items.slice(at, at + 16).map(work))));
   return done;
 }

@@ -1,11 +1,11 @@
 /**
- * `make stryker PART=contract`: changes src/ in small ways, one at a time, and asks the tests of each part whether they notice.
- * Ends with 1 where they notice fewer than 90 of 100.
+ * `make stryker PART=contract`: changes src/ in small ways, one at a time, and runs the tests of each part against each change.
+ * Exits with 1 if they detect fewer than 90 of 100 mutants.
  *
- * Part by part, so that a mutant is judged by the tests that state its file's promises, in milliseconds, and not by
- * hundreds of requests. Not changed: the fake Stripe, which is a tool of the tests; what `make drift` and `make package`
- * run (generate, packages/pack); the processes (server, dev, mock, apiKey, docsSite, reference) with what starts and ends
- * them (live, tracing), whose tests start processes of their own that don't know which mutant is meant.
+ * Runs part by part, so that the tests of a file check its mutants in milliseconds instead of through hundreds of requests.
+ * Excluded: the fake Stripe, which is a test tool; the files that `make drift` and `make package` run (generate,
+ * packages/pack); the entry points (server, dev, mock, apiKey, docsSite, reference) and what starts and stops them (live,
+ * tracing), because their tests start processes in which the mutant is not active.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -84,27 +84,28 @@ const parts: Record<string, Part> = {
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const THRESHOLD = 90;
 
-/** The mutants of a part by how they ended: `Killed`, `Survived`, `NoCoverage`, … */
+/** The status of each mutant of a part: `Killed`, `Survived`, `NoCoverage`, … */
 function runPart({ mutate, tests }: Part): string[] {
   const run = spawnSync('stryker', ['run', 'test/mutation/stryker.config.json', '--mutate', mutate.join(',')], {
     cwd: root,
     stdio: 'inherit',
     env: { ...process.env, MUTATION_TESTS: JSON.stringify(tests) },
   });
-  if (run.status !== 0) throw new Error(`Stryker ended with ${run.status}.`);
+  if (run.status !== 0) throw new Error(`Stryker exited with ${run.status}.`);
   const report = JSON.parse(readFileSync(`${root}/reports/mutation/report.json`, 'utf8')) as {
     files: Record<string, { mutants: { status: string }[] }>;
   };
   return Object.values(report.files).flatMap(({ mutants }) => mutants.map(({ status }) => status));
 }
 
-const chosen = process.env['PART'];
-if (chosen && !parts[chosen]) throw new Error(`PART: expected one of ${Object.keys(parts).join(', ')}, got ${chosen}`);
-const outcomes = (chosen ? [parts[chosen]!] : Object.values(parts)).flatMap(runPart);
-const count = (...statuses: string[]) => outcomes.filter((status) => statuses.includes(status)).length;
-const [noticed, unnoticed] = [count('Killed', 'Timeout'), count('Survived', 'NoCoverage')];
-const score = (100 * noticed) / (noticed + unnoticed);
+const chosenPart = process.env['PART'];
+if (chosenPart && !parts[chosenPart])
+  throw new Error(`PART: expected one of ${Object.keys(parts).join(', ')}, got ${chosenPart}`);
+const statuses = (chosenPart ? [parts[chosenPart]!] : Object.values(parts)).flatMap(runPart);
+const count = (...selected: string[]) => statuses.filter((status) => selected.includes(status)).length;
+const [detected, undetected] = [count('Killed', 'Timeout'), count('Survived', 'NoCoverage')];
+const score = (100 * detected) / (detected + undetected);
 console.log(
-  `${noticed} of ${noticed + unnoticed} mutants noticed: ${score.toFixed(1)}, at least ${THRESHOLD} are asked for.`,
+  `${detected} of ${detected + undetected} mutants detected: ${score.toFixed(1)}, required: at least ${THRESHOLD}.`,
 );
 process.exitCode = score >= THRESHOLD ? 0 : 1;

@@ -1,43 +1,45 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** Who noticed a mutant; undefined where nobody did. */
-export type Noticer = string | undefined;
+/** The check that detected a mutant; undefined if it survived. */
+export type Detector = string | undefined;
 
-/** A survivor that is as it should be, with the reason. */
+/** Mutants that are expected to survive, with the reason. */
 export interface Explanation {
   mutants: RegExp;
   reason: string;
-  /** Some of them are noticed all the same. */
+  /** Some of them are detected nevertheless. */
   partly?: true;
 }
 
-/** Nobody noticed and nobody said why, or there is a reason that none is needed for: it would hide the next survivor. */
-export function verdictOn(explanations: readonly Explanation[], name: string, noticer: Noticer): string {
+/** Fails for an unexplained survivor, and for an explanation of a detected mutant, which would hide the next survivor. */
+export function verdictOn(explanations: readonly Explanation[], name: string, detector: Detector): string {
   const explained = explanations.find(({ mutants }) => mutants.test(name));
-  if (noticer && explained && !explained.partly) return `explained, and yet noticed by ${noticer}`;
-  return noticer || explained ? 'as it should be' : 'noticed by nobody, and not explained';
+  if (detector && explained && !explained.partly) return `explained as a survivor, but detected by ${detector}`;
+  return detector || explained ? 'as it should be' : 'survived without an explanation';
 }
 
 const reasonFor = (explanations: readonly Explanation[], name: string): string | undefined =>
   explanations.find(({ mutants }) => mutants.test(name))?.reason;
 
-/** Prints who noticed what, and keeps it under `reports/`. */
+/** Prints which check detected each mutant, and writes the table to `reports/`. */
 export function printTable(
   title: string,
-  results: ReadonlyMap<string, Noticer>,
+  results: ReadonlyMap<string, Detector>,
   explanations: readonly Explanation[],
 ): void {
-  const rows = [...results].map(([mutant, noticer]) => {
-    const reason = noticer ? undefined : reasonFor(explanations, mutant);
-    return { mutant, noticer: noticer ?? (reason ? `nobody: ${reason}` : 'NOBODY') };
+  const rows = [...results].map(([mutant, detector]) => {
+    const reason = detector ? undefined : reasonFor(explanations, mutant);
+    return { mutant, detector: detector ?? (reason ? `survived: ${reason}` : 'SURVIVED') };
   });
   const width = Math.min(110, Math.max(...rows.map(({ mutant }) => mutant.length)));
-  const lines = rows.map(({ mutant, noticer }) => `${mutant.padEnd(width)}  ${noticer}`);
-  const totals = Object.entries(Object.groupBy(rows, ({ noticer }) => noticer)).map(
-    ([noticer, some]) => `${String(some!.length).padStart(5)}  ${noticer}`,
+  const lines = rows.map(({ mutant, detector }) => `${mutant.padEnd(width)}  ${detector}`);
+  const totals = Object.entries(Object.groupBy(rows, ({ detector }) => detector)).map(
+    ([detector, mutants]) => `${String(mutants!.length).padStart(5)}  ${detector}`,
   );
-  const text = [`# ${title}`, ...lines, '', `# ${title}: ${rows.length} mutants, noticed by`, ...totals, ''].join('\n');
+  const text = [`# ${title}`, ...lines, '', `# ${title}: ${rows.length} mutants, detected by`, ...totals, ''].join(
+    '\n',
+  );
   console.log(text);
   const folder = fileURLToPath(new URL('../../reports/mutants/', import.meta.url));
   mkdirSync(folder, { recursive: true });

@@ -1,8 +1,8 @@
 /** openapi-backend as its documentation shows it: one handler for every path, the library's own pipeline. */
 import { OpenAPIBackend } from 'openapi-backend';
-import { apiKey, centsOf, created, document, orderOf, refused, sdk, strange } from './job.mjs';
+import { apiKey, centsOf, created, document, orderOf, refused, sdk, unauthorized } from './job.mjs';
 
-/** Resolves with what takes a request and resolves with `[status, body]`. */
+/** Resolves with a function that takes a request and resolves with `[status, body]`. */
 export async function engine() {
   const stripe = sdk();
   const api = new OpenAPIBackend({ definition: structuredClone(document) });
@@ -15,7 +15,7 @@ export async function engine() {
       return [200, created(await stripe.paymentIntents.create(orderOf(body, cents)))];
     },
     validationFail: (context) => [400, { ...refused('Invalid request'), errors: context.validation.errors }],
-    unauthorizedHandler: () => [401, strange],
+    unauthorizedHandler: () => [401, unauthorized],
     notFound: () => [404, refused('Not found')],
   });
   await api.init();

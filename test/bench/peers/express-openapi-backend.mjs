@@ -8,8 +8,8 @@ const app = express();
 
 app.use(express.json());
 app.use(async ({ method, path, body, query, headers }, response) => {
-  const [status, answer] = await handle({ method, path, body, query, headers });
-  response.status(status).json(answer);
+  const [status, responseBody] = await handle({ method, path, body, query, headers });
+  response.status(status).json(responseBody);
 });
 
 app.listen(port, '127.0.0.1');

@@ -18,7 +18,7 @@ app.post(PATH, async ({ body }, response) => {
   if (cents === undefined) return response.status(400).json(refused('Invalid request'));
   return response.json(created(await stripe.paymentIntents.create(orderOf(body, cents))));
 });
-// Express knows it by its four parameters.
+// Express recognises an error handler by its four parameters.
 app.use((error, _request, response, _next) => {
   response.status(error.status ?? 500).json({ ...refused(error.message), errors: error.errors });
 });

@@ -10,8 +10,8 @@ app.route({
   method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
   url: '/*',
   handler: async ({ method, url, body, query, headers }, reply) => {
-    const [status, answer] = await handle({ method, path: url, body, query, headers });
-    return reply.code(status).send(answer);
+    const [status, responseBody] = await handle({ method, path: url, body, query, headers });
+    return reply.code(status).send(responseBody);
   },
 });
 

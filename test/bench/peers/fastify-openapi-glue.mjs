@@ -1,7 +1,7 @@
 /** fastify-openapi-glue on the document, as its documentation shows it. */
 import fastify from 'fastify';
 import openapiGlue from 'fastify-openapi-glue';
-import { apiKey, centsOf, created, document, orderOf, port, refused, sdk, strange } from './job.mjs';
+import { apiKey, centsOf, created, document, orderOf, port, refused, sdk, unauthorized } from './job.mjs';
 
 const stripe = sdk();
 const app = fastify();
@@ -16,7 +16,8 @@ class Service {
 
 class Security {
   async apiKey(request) {
-    if (request.headers['cv-api-key'] !== apiKey) throw Object.assign(new Error(strange.error), { statusCode: 401 });
+    if (request.headers['cv-api-key'] !== apiKey)
+      throw Object.assign(new Error(unauthorized.error), { statusCode: 401 });
   }
 }
 

@@ -1,7 +1,7 @@
-/** Fastify with schemas of its own, as its documentation shows it. */
+/** Fastify with its own schemas, as its documentation shows it. */
 import fastify from 'fastify';
 import {
-  answerSchema,
+  responseSchema,
   apiKey,
   bodySchema,
   centsOf,
@@ -11,17 +11,17 @@ import {
   port,
   refused,
   sdk,
-  strange,
+  unauthorized,
 } from './job.mjs';
 
 const stripe = sdk();
 const app = fastify();
 
 app.post(PATH, {
-  schema: { body: bodySchema, response: { 200: answerSchema } },
+  schema: { body: bodySchema, response: { 200: responseSchema } },
   onRequest: (request, reply, done) => {
     if (request.headers['cv-api-key'] === apiKey) return done();
-    reply.code(401).send(strange);
+    reply.code(401).send(unauthorized);
   },
   handler: async ({ body }, reply) => {
     const cents = centsOf(body.amount);

@@ -1,4 +1,4 @@
-/** The floor: node:http, checks written by hand, undici. No framework, no SDK, no contract. */
+/** The floor: node:http, hand-written checks, undici. No framework, no SDK, no contract. */
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { stringify } from 'node:querystring';
@@ -8,9 +8,9 @@ const PATH = '/api/v1/payments/intent';
 const stripe = new Pool(process.env.BENCH_STRIPE_URL, { connections: 64 });
 
 createServer((request, response) => {
-  if (request.url !== PATH || request.method !== 'POST') return answer(response, 404, refused('Not found'));
+  if (request.url !== PATH || request.method !== 'POST') return sendJson(response, 404, refused('Not found'));
   if (request.headers['cv-api-key'] !== process.env.BENCH_API_KEY) {
-    return answer(response, 401, { status: 401, error: 'Invalid API key' });
+    return sendJson(response, 401, { status: 401, error: 'Invalid API key' });
   }
   const chunks = [];
   request.on('data', (chunk) => chunks.push(chunk));
@@ -22,7 +22,7 @@ async function pay(bytes, response) {
   const cents = Math.round(body?.amount * 100);
   const isWrong = typeof body?.amount !== 'number' || cents / 100 !== body.amount || cents < 50 || cents > 99_999_999;
   if (isWrong || !isTypes(body.paymentMethodTypes ?? ['card']) || !isMetadata(body.metadata ?? {})) {
-    return answer(response, 400, refused('Invalid request'));
+    return sendJson(response, 400, refused('Invalid request'));
   }
   const form = { amount: cents, currency: 'usd' };
   for (const [key, value] of Object.entries(body.metadata ?? {})) form[`metadata[${key}]`] = value;
@@ -38,8 +38,8 @@ async function pay(bytes, response) {
     body: stringify(form),
   });
   const intent = await stream.json();
-  if (statusCode !== 200) return answer(response, 503, refused('Payment provider is unavailable'));
-  return answer(response, 200, {
+  if (statusCode !== 200) return sendJson(response, 503, refused('Payment provider is unavailable'));
+  return sendJson(response, 200, {
     status: 200,
     success: true,
     message: 'Payment intent created successfully',
@@ -62,7 +62,7 @@ const isMetadata = (value) =>
 
 const refused = (message) => ({ success: false, message });
 
-function answer(response, status, body) {
+function sendJson(response, status, body) {
   const text = JSON.stringify(body);
   response
     .writeHead(status, {

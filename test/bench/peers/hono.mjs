@@ -1,7 +1,7 @@
 /** Hono with zod-openapi, as its documentation shows it. */
 import { serve } from '@hono/node-server';
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
-import { apiKey, centsOf, created, METHOD_TYPES, orderOf, PATH, port, refused, sdk, strange } from './job.mjs';
+import { apiKey, centsOf, created, METHOD_TYPES, orderOf, PATH, port, refused, sdk, unauthorized } from './job.mjs';
 
 const stripe = sdk();
 const app = new OpenAPIHono();
@@ -11,22 +11,22 @@ const body = z.object({
   paymentMethodTypes: z.array(z.enum(METHOD_TYPES)).min(1).optional(),
   metadata: z.record(z.string(), z.string().max(500)).optional(),
 });
-const answer = z.object({
+const responseBody = z.object({
   status: z.int(),
   success: z.boolean(),
   message: z.string(),
   data: z.object({ paymentIntentSecret: z.string() }),
 });
-const json = (schema) => ({ description: 'Answer', content: { 'application/json': { schema } } });
+const json = (schema) => ({ description: 'Response', content: { 'application/json': { schema } } });
 
 const route = createRoute({
   method: 'post',
   path: PATH,
   middleware: [
-    async (context, next) => (context.req.header('cv-api-key') === apiKey ? next() : context.json(strange, 401)),
+    async (context, next) => (context.req.header('cv-api-key') === apiKey ? next() : context.json(unauthorized, 401)),
   ],
   request: { body: { required: true, content: { 'application/json': { schema: body } } } },
-  responses: { 200: json(answer), 400: json(z.object({})), 401: json(z.object({})) },
+  responses: { 200: json(responseBody), 400: json(z.object({})), 401: json(z.object({})) },
 });
 
 app.openapi(route, async (context) => {

@@ -1,4 +1,4 @@
-/** What every peer does the same: the request that they take, the Stripe that they call, the key that they ask for. */
+/** Shared by all peers: the request, the Stripe client, the API key. */
 import { readFileSync } from 'node:fs';
 import { Stripe } from 'stripe';
 
@@ -10,7 +10,7 @@ export const stripeUrl = new URL(process.env.BENCH_STRIPE_URL);
 const contract = JSON.parse(readFileSync(new URL('../../../generated/openapi.json', import.meta.url), 'utf8'));
 export const METHOD_TYPES = contract.components.schemas.PaymentMethodType.enum;
 
-/** The SDK as it comes; only the address is the local stub's. */
+/** The SDK with its defaults, on the address of the local stub. */
 export const sdk = () =>
   new Stripe('sk_test_bench', { protocol: 'http', host: stripeUrl.hostname, port: Number(stripeUrl.port) });
 
@@ -36,7 +36,7 @@ export const created = (intent) => ({
 
 export const refused = (message) => ({ success: false, message });
 
-export const strange = { status: 401, error: 'Invalid API key' };
+export const unauthorized = { status: 401, error: 'Invalid API key' };
 
 export const bodySchema = {
   type: 'object',
@@ -53,7 +53,7 @@ export const bodySchema = {
   },
 };
 
-export const answerSchema = {
+export const responseSchema = {
   type: 'object',
   properties: {
     status: { type: 'integer' },
@@ -63,9 +63,9 @@ export const answerSchema = {
   },
 };
 
-const json = (schema) => ({ description: 'Answer', content: { 'application/json': { schema } } });
+const json = (schema) => ({ description: 'Response', content: { 'application/json': { schema } } });
 
-/** The same operation for the peers that read an OpenAPI document; in 3.0, which all of them take. */
+/** The same operation for the peers that read an OpenAPI document; in OpenAPI 3.0, which all of them support. */
 export const document = {
   openapi: '3.0.3',
   info: { title: 'Payment Intent API', version: '1.0.0' },
@@ -75,7 +75,7 @@ export const document = {
         operationId: 'createPaymentIntent',
         security: [{ apiKey: [] }],
         requestBody: { required: true, content: { 'application/json': { schema: bodySchema } } },
-        responses: { 200: json(answerSchema), 400: json({ type: 'object' }), 401: json({ type: 'object' }) },
+        responses: { 200: json(responseSchema), 400: json({ type: 'object' }), 401: json({ type: 'object' }) },
       },
     },
   },

@@ -1,4 +1,4 @@
-/** The checkout, used by a customer in a real browser, on the mock: up to the secret, and no further without Stripe. */
+/** The checkout in a real browser, on the mock: it runs up to the client secret, because there is no Stripe behind it. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,7 +8,7 @@ import { hasChromium, openBrowser, type Browser } from '../chromium.ts';
 import { mockTarget, type Target } from '../../support/targets.ts';
 import { checkoutServer } from './server.ts';
 
-interface Asked {
+interface ReceivedRequest {
   key: string | undefined;
   apiKey: string | undefined;
   body: unknown;
@@ -36,17 +36,21 @@ async function listening(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A checkout whose payments API is the mock, behind so many answers of 503. */
+/** A checkout on the mock, whose first `unavailable` responses are a 503. */
 async function checkout({ unavailable = 0, publishableKey = undefined as string | undefined } = {}) {
-  const asked: Asked[] = [];
-  const api = createServer((request, response) => {
-    void answer();
-    async function answer(): Promise<void> {
+  const requests: ReceivedRequest[] = [];
+  const api = createServer((request, outgoing) => {
+    void forward();
+    async function forward(): Promise<void> {
       const body = await buffer(request);
       const headers = request.headers as Record<string, string>;
-      asked.push({ key: headers['idempotency-key'], apiKey: headers['cv-api-key'], body: JSON.parse(body.toString()) });
-      const prefer = asked.length <= unavailable ? { Prefer: 'code=503' } : {};
-      const answered = await fetch(`${mock.baseUrl}${request.url}`, {
+      requests.push({
+        key: headers['idempotency-key'],
+        apiKey: headers['cv-api-key'],
+        body: JSON.parse(body.toString()),
+      });
+      const prefer = requests.length <= unavailable ? { Prefer: 'code=503' } : {};
+      const response = await fetch(`${mock.baseUrl}${request.url}`, {
         method: 'POST',
         headers: {
           'cv-api-key': headers['cv-api-key']!,
@@ -56,57 +60,57 @@ async function checkout({ unavailable = 0, publishableKey = undefined as string 
         },
         body,
       });
-      response.writeHead(answered.status, { 'Retry-After': answered.headers.get('Retry-After') ?? '1' });
-      response.end(await answered.text());
+      outgoing.writeHead(response.status, { 'Retry-After': response.headers.get('Retry-After') ?? '1' });
+      outgoing.end(await response.text());
     }
   });
   const apiUrl = await listening(api);
   const address = await listening(checkoutServer({ apiUrl, apiKey: mock.apiKey, publishableKey }));
-  return { address, asked };
+  return { address, requests };
 }
 
 describe.skipIf(!hasChromium)('the checkout', () => {
-  it('prepares the payment, tells that there is no publishable key, and asks nobody but its own server', async () => {
-    const { address, asked } = await checkout();
-    const { page, said, origins } = await browser.visit(`${address}/`);
+  it('prepares the payment, reports the missing publishable key, and sends requests to its own server only', async () => {
+    const { address, requests } = await checkout();
+    const { page, consoleMessages, origins } = await browser.visit(`${address}/`);
     await page.getByRole('button', { name: 'Pay $19.99' }).click();
     await expect
       .poll(() => page.getByRole('status').innerText())
       .toMatch(/^The payment pi_\w+ is prepared.*no publishable key/);
-    expect(asked).toEqual([
+    expect(requests).toEqual([
       {
         key: expect.stringMatching(/^[0-9a-f-]{36}$/),
         apiKey: mock.apiKey,
         body: { amount: 19.99, metadata: { orderId: 'order-1047' } },
       },
     ]);
-    expect(said).toEqual([]);
+    expect(consoleMessages).toEqual([]);
     expect([...origins]).toEqual([address]);
   });
 
-  it('never lets the API key near the browser', async () => {
+  it('never sends the API key to the browser', async () => {
     const { address } = await checkout();
     const { page } = await browser.visit(`${address}/`);
-    const received: string[] = [];
-    page.on('response', (response) => void response.text().then((text) => received.push(text)));
+    const responseTexts: string[] = [];
+    page.on('response', (response) => void response.text().then((text) => responseTexts.push(text)));
     await page.getByRole('button').click();
-    await expect.poll(() => received.join('')).toContain('clientSecret');
-    expect(received.join('') + (await page.content())).not.toContain(mock.apiKey);
+    await expect.poll(() => responseTexts.join('')).toContain('clientSecret');
+    expect(responseTexts.join('') + (await page.content())).not.toContain(mock.apiKey);
   });
 
-  it('keeps the idempotency key of a payment, over faults and over clicks', async () => {
-    const { address, asked } = await checkout({ unavailable: 1 });
+  it('keeps the idempotency key of a payment across failures and repeated clicks', async () => {
+    const { address, requests } = await checkout({ unavailable: 1 });
     const { page } = await browser.visit(`${address}/`);
     const pay = page.getByRole('button');
-    for (const askedSoFar of [2, 3]) {
+    for (const requestCount of [2, 3]) {
       await pay.click();
-      await expect.poll(() => asked.length, { timeout: 5_000 }).toBe(askedSoFar);
+      await expect.poll(() => requests.length, { timeout: 5_000 }).toBe(requestCount);
       await expect.poll(() => pay.isEnabled()).toBe(true);
     }
-    expect(new Set(asked.map(({ key }) => key)).size).toBe(1);
+    expect(new Set(requests.map(({ key }) => key)).size).toBe(1);
   });
 
-  it('says so where the payment can not be prepared', async () => {
+  it('shows an error if the payment cannot be prepared', async () => {
     const { address } = await checkout({ unavailable: 3 });
     const { page } = await browser.visit(`${address}/`);
     await page.getByRole('button').click();
@@ -115,10 +119,10 @@ describe.skipIf(!hasChromium)('the checkout', () => {
       .toContain('could not be prepared');
   });
 
-  it('with a publishable key, asks js.stripe.com for Stripe.js, and for nothing else', async () => {
+  it('with a publishable key, loads Stripe.js from js.stripe.com, and contacts no other host', async () => {
     const { address } = await checkout({ publishableKey: 'pk_test_checkout' });
     const { page, origins } = await browser.visit(`${address}/`);
-    // Stripe itself is out of reach of tests: this stands in for it.
+    // Tests cannot reach Stripe, so this script replaces Stripe.js.
     const stripe = `globalThis.Stripe = (key) => ({ elements: ({ clientSecret }) => ({ create: () => ({ mount: (place) => {
       document.querySelector(place).textContent = key + ' ' + clientSecret.startsWith('pi_'); } }) }) });`;
     await page.route('https://js.stripe.com/**', (route) =>

@@ -14,15 +14,15 @@ function loadStripe() {
   });
 }
 
-/** Asks our own server, which asks the payments API. Asking again, after a fault, asks for the same payment. */
+/** Calls our own server, which calls the payments API. A retry after a failure returns the same payment. */
 async function clientSecret() {
-  const answer = await fetch('intent', {
+  const response = await fetch('intent', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ orderId: 'order-1047' }),
   });
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body.message);
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.message);
   return body.clientSecret;
 }
 
@@ -31,7 +31,7 @@ let pay;
 async function prepare() {
   const secret = await clientSecret();
   if (!publishableKey) {
-    // Not the secret itself: whoever holds it can complete the payment.
+    // Not the secret itself: anyone with it can complete the payment.
     message.textContent = `The payment ${secret.split('_secret_')[0]} is prepared. There is no publishable key, so Stripe Elements is not loaded: set STRIPE_PUBLISHABLE_KEY.`;
     return;
   }

@@ -1,6 +1,6 @@
 /**
- * `make checkout`: a shop of one page, to copy from. Its server stands between the page and the payments API (a
- * backend-for-frontend): the API key stays here, and the page gets a client secret and nothing else.
+ * `make checkout`: a shop of one page, as an example to copy. Its server stands between the page and the payments API (a
+ * backend-for-frontend): the API key stays here, and the page receives only a client secret.
  */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -11,20 +11,20 @@ export interface Checkout {
   /** The payments API: the mock, the local server, staging. */
   apiUrl: string;
   apiKey: string;
-  /** `pk_…`; absent, Stripe.js is not loaded, and the page says so. */
+  /** `pk_…`. If undefined, Stripe.js is not loaded, and the page shows that. */
   publishableKey: string | undefined;
 }
 
-/** What is sold. A price from the browser would be the customer's to choose. */
+/** The orders and their prices. A price sent by the browser could be changed by the customer. */
 const ORDERS: Record<string, { amount: number; metadata: { orderId: string } }> = {
   'order-1047': { amount: 19.99, metadata: { orderId: 'order-1047' } },
 };
 
 export function checkoutServer(checkout: Checkout): Server {
-  /** One idempotency key per payment, however often its page asks: in a real shop it stands beside the order in the database. */
+  /** One idempotency key per payment, however often its page sends the request. A real shop stores it with the order. */
   const keys = new Map<string, string>();
 
-  const responses: Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>> = {
+  const routes: Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>> = {
     'GET /': async (_request, response) => {
       const page = await readFile(new URL('page.html', import.meta.url), 'utf8');
       write(response, 200, 'text/html', page.replace('{{publishableKey}}', checkout.publishableKey ?? ''));
@@ -44,14 +44,14 @@ export function checkoutServer(checkout: Checkout): Server {
 
   return createServer((request, response) => {
     for (const [name, value] of Object.entries(headers(checkout))) response.setHeader(name, value);
-    const answer = responses[`${request.method} ${request.url}`];
-    if (!answer) return write(response, 404, 'text/plain', 'not found');
-    // The cause is for the log; the customer can only try again.
-    answer(request, response).catch(() => write(response, 502, 'application/json', '{"message":"Please try again"}'));
+    const handle = routes[`${request.method} ${request.url}`];
+    if (!handle) return write(response, 404, 'text/plain', 'not found');
+    // The customer can only try again; the cause is not for them.
+    handle(request, response).catch(() => write(response, 502, 'application/json', '{"message":"Please try again"}'));
   });
 }
 
-/** Asks for the intent. A 500, a 503 and no answer at all may hide a payment: the same request, with the same key, finds it. */
+/** Creates the intent. After a 500, a 503 or no response the payment may exist: a retry with the same key finds it. */
 async function createIntent(
   checkout: Checkout,
   order: object,
