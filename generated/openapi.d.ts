@@ -25,6 +25,27 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/v1/payments/setup": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Setup
+         * @description Creates a Stripe setup intent, so that a payment method can be saved for future use. Returns its client secret for use with
+         *     client-side Stripe Elements. No money is moved. Needs no body: a request without one is valid.
+         */
+        readonly post: operations["createSetupIntent"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -41,7 +62,8 @@ export interface components {
             /**
              * @description Array of supported payment method types. Common types include: "card" (credit/debit card), "klarna" (buy now, pay later), "affirm"
              *     (buy now, pay later). See [Stripe's payment methods](https://docs.stripe.com/payments/payment-methods/overview) for the full list.
-             *     Stripe offers those among them that fit the amount, the currency and the account. Without this field, Stripe chooses.
+             *     Stripe offers those among them that fit the amount, the currency and the account; if none of them can be used in US dollars on
+             *     this account, the response is 400 `invalidPaymentMethodTypes`. Without this field, Stripe chooses.
              * @example [
              *       "affirm",
              *       "klarna",
@@ -50,7 +72,19 @@ export interface components {
              */
             readonly paymentMethodTypes?: readonly components["schemas"]["PaymentMethodType"][];
             readonly metadata?: components["schemas"]["Metadata"];
+            readonly idempotencyKey?: components["schemas"]["IdempotencyKey"];
         };
+        /** @description The setup to prepare. */
+        readonly SetupIntentRequest: {
+            readonly metadata?: components["schemas"]["Metadata"];
+            readonly idempotencyKey?: components["schemas"]["IdempotencyKey"];
+        };
+        /**
+         * @description The same as the header `Idempotency-Key`, in its bare form. If both are given, they must be the same key. It is not stored as
+         *     metadata.
+         * @example 5f2d1a0e-4c1b-4f0e-9a5e-0c9d3f6b7a21
+         */
+        readonly IdempotencyKey: string;
         /**
          * @description A payment method type of Stripe's.
          * @example card
@@ -58,9 +92,9 @@ export interface components {
          */
         readonly PaymentMethodType: "acss_debit" | "affirm" | "afterpay_clearpay" | "alipay" | "alma" | "amazon_pay" | "au_becs_debit" | "bacs_debit" | "bancontact" | "billie" | "bizum" | "blik" | "boleto" | "card" | "card_present" | "cashapp" | "crypto" | "customer_balance" | "eps" | "fpx" | "giropay" | "grabpay" | "ideal" | "interac_present" | "kakao_pay" | "klarna" | "konbini" | "kr_card" | "link" | "mb_way" | "mobilepay" | "multibanco" | "naver_pay" | "nz_bank_account" | "oxxo" | "p24" | "pay_by_bank" | "payco" | "paynow" | "paypal" | "paypay" | "payto" | "pix" | "promptpay" | "revolut_pay" | "samsung_pay" | "satispay" | "scalapay" | "sepa_debit" | "sequra" | "sofort" | "sunbit" | "swish" | "twint" | "upi" | "us_bank_account" | "wechat_pay" | "zip";
         /**
-         * @description Optional metadata to be stored with the payment intent: up to 50 keys with string values. A key has 1 to 40 characters without square
-         *     brackets, a value up to 500 characters. The service adds keys of its own, `cv_reference`
-         *     and `cv_tenant`, where there is room.
+         * @description Optional metadata to be stored with the intent: up to 50 keys with string values. A key has 1 to 40 characters without square
+         *     brackets, a value up to 500 characters. It is stored at Stripe as given: send no health data and no card data. The service adds keys
+         *     of its own, `cv_reference` and `cv_tenant`, where there is room.
          * @example {
          *       "email": "testemail@example.com",
          *       "phone": "+1404567890"
@@ -68,12 +102,12 @@ export interface components {
          */
         readonly Metadata: {
             /**
-             * @description Email address associated with the payment, stored as given.
+             * @description Email address of the customer, stored as given.
              * @example testemail@example.com
              */
             readonly email?: components["schemas"]["MetadataValue"];
             /**
-             * @description Phone number associated with the payment, stored as given.
+             * @description Phone number of the customer, stored as given.
              * @example +1404567890
              */
             readonly phone?: components["schemas"]["MetadataValue"];
@@ -86,7 +120,7 @@ export interface components {
          * @example order-1047
          */
         readonly MetadataValue: string;
-        /** @description The intent exists. */
+        /** @description The payment intent exists. */
         readonly PaymentIntentCreated: {
             /**
              * @description HTTP status code
@@ -95,11 +129,10 @@ export interface components {
              */
             readonly status: 200;
             /**
-             * @description Indicates if the payment intent was created successfully
+             * @description Always true. Indicates if the payment intent was created successfully
              * @example true
-             * @enum {boolean}
              */
-            readonly success: true;
+            readonly success: boolean;
             /**
              * @description Success message describing the operation
              * @example Payment intent created successfully
@@ -120,16 +153,28 @@ export interface components {
                 readonly paymentIntentSecret: string;
             };
         };
-        /** @description The request was not carried out. */
+        /** @description The setup intent exists. */
+        readonly SetupIntentCreated: {
+            /**
+             * @description Always true. Indicates if the setup intent was created successfully
+             * @example true
+             */
+            readonly success: boolean;
+            /**
+             * @description Secret key for client-side saving of a payment method
+             * @example seti_1SG0o8GkkQS2eXzhM3uWVd8p_secret_TCjZ5rBv0QnYH2kLxw7mEaGsUpDf9Xy
+             */
+            readonly paymentSecret: string;
+        };
+        /** @description The request failed. */
         readonly Failure: {
             /**
              * @description Always false
              * @example false
-             * @enum {boolean}
              */
-            readonly success: false;
+            readonly success: boolean;
             /**
-             * @description What is wrong, in words for a developer
+             * @description What is wrong, for a developer to read
              * @example Amount is required
              */
             readonly message: string;
@@ -143,7 +188,7 @@ export interface components {
              */
             readonly status: 401;
             /**
-             * @description What is wrong, in words for a developer
+             * @description What is wrong, for a developer to read
              * @example Invalid API key
              * @enum {string}
              */
@@ -151,44 +196,60 @@ export interface components {
         };
     };
     responses: {
-        /** @description The request is wrong in what it says. No intent was created, and the same request will be refused again: mend it. */
+        /** @description The request is wrong. Nothing was created, and the same request will be refused again: fix it. */
         readonly BadRequest: {
             headers: {
                 readonly "X-Request-Id": components["headers"]["X-Request-Id"];
                 readonly "Cache-Control": components["headers"]["Cache-Control"];
+                readonly "X-Error-Code": components["headers"]["X-Error-Code"];
                 readonly [name: string]: unknown;
             };
             content: {
                 readonly "application/json": components["schemas"]["Failure"];
             };
         };
-        /** @description Invalid or missing API key. It is checked before the body is read, so this answer wins over every other fault of a request. No intent was created. */
+        /** @description The request is wrong. Nothing was created, and the same request will be refused again: fix it. */
+        readonly SetupBadRequest: {
+            headers: {
+                readonly "X-Request-Id": components["headers"]["X-Request-Id"];
+                readonly "Cache-Control": components["headers"]["Cache-Control"];
+                readonly "X-Error-Code": components["headers"]["X-Error-Code"];
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["Failure"];
+            };
+        };
+        /** @description Invalid or missing API key. It is checked before the body is read, so this response takes precedence over every other error of a request. Nothing was created. */
         readonly Unauthorized: {
             headers: {
                 readonly "X-Request-Id": components["headers"]["X-Request-Id"];
                 readonly "Cache-Control": components["headers"]["Cache-Control"];
+                readonly "X-Error-Code": components["headers"]["X-Error-Code"];
                 readonly [name: string]: unknown;
             };
             content: {
                 readonly "application/json": components["schemas"]["InvalidApiKey"];
             };
         };
-        /** @description No such path. No intent was created: check the address. */
+        /** @description No such path. Nothing was created: check the URL. */
         readonly NotFound: {
             headers: {
                 readonly "X-Request-Id": components["headers"]["X-Request-Id"];
                 readonly "Cache-Control": components["headers"]["Cache-Control"];
+                readonly "X-Error-Code": components["headers"]["X-Error-Code"];
                 readonly [name: string]: unknown;
             };
             content: {
                 readonly "application/json": components["schemas"]["Failure"];
             };
         };
-        /** @description The path is right and the method is not. No intent was created. */
+        /** @description The path is right and the method is not. Nothing was created. */
         readonly MethodNotAllowed: {
             headers: {
                 readonly "X-Request-Id": components["headers"]["X-Request-Id"];
                 readonly "Cache-Control": components["headers"]["Cache-Control"];
+                readonly "X-Error-Code": components["headers"]["X-Error-Code"];
                 readonly Allow: components["headers"]["Allow"];
                 readonly [name: string]: unknown;
             };
@@ -196,24 +257,26 @@ export interface components {
                 readonly "application/json": components["schemas"]["Failure"];
             };
         };
-        /** @description The request did not arrive in time. No intent was created: send it again. */
+        /** @description The request did not arrive in time. Nothing was created: send it again. */
         readonly RequestTimeout: {
             headers: {
                 readonly "X-Request-Id": components["headers"]["X-Request-Id"];
                 readonly "Cache-Control": components["headers"]["Cache-Control"];
+                readonly "X-Error-Code": components["headers"]["X-Error-Code"];
                 readonly [name: string]: unknown;
             };
             content: {
                 readonly "application/json": components["schemas"]["Failure"];
             };
         };
-        /** @description The idempotency key is in use, or was used for another payment. This request created no intent. */
+        /** @description The idempotency key is in use, or was used for another request. This request created nothing. */
         readonly Conflict: {
             headers: {
                 readonly "X-Request-Id": components["headers"]["X-Request-Id"];
                 readonly "Cache-Control": components["headers"]["Cache-Control"];
+                readonly "X-Error-Code": components["headers"]["X-Error-Code"];
                 /**
-                 * @description Where the key is in use, how many seconds to wait before the same request is sent again.
+                 * @description If the key is in use, the number of seconds to wait, at least, before the same request is sent again.
                  * @example 1
                  */
                 readonly "Retry-After"?: number;
@@ -223,44 +286,48 @@ export interface components {
                 readonly "application/json": components["schemas"]["Failure"];
             };
         };
-        /** @description The body is over 128 KiB, or in more than 1,024 chunks. No valid body is that large, and no intent was created. */
+        /** @description The body is over 128 KiB, or in more than 1,024 chunks. No valid body is that large, and nothing was created. */
         readonly ContentTooLarge: {
             headers: {
                 readonly "X-Request-Id": components["headers"]["X-Request-Id"];
                 readonly "Cache-Control": components["headers"]["Cache-Control"];
+                readonly "X-Error-Code": components["headers"]["X-Error-Code"];
                 readonly [name: string]: unknown;
             };
             content: {
                 readonly "application/json": components["schemas"]["Failure"];
             };
         };
-        /** @description The body is not sent as plain JSON. Parameters such as a charset are fine, a content encoding is not. No intent was created. */
+        /** @description The body is not sent as plain JSON. Parameters such as a charset are fine, a content encoding is not. Nothing was created. */
         readonly UnsupportedMediaType: {
             headers: {
                 readonly "X-Request-Id": components["headers"]["X-Request-Id"];
                 readonly "Cache-Control": components["headers"]["Cache-Control"];
+                readonly "X-Error-Code": components["headers"]["X-Error-Code"];
                 readonly [name: string]: unknown;
             };
             content: {
                 readonly "application/json": components["schemas"]["Failure"];
             };
         };
-        /** @description The `Expect` header asks for something other than `100-continue`. No intent was created. */
+        /** @description The `Expect` header asks for something other than `100-continue`. Nothing was created. */
         readonly ExpectationFailed: {
             headers: {
                 readonly "X-Request-Id": components["headers"]["X-Request-Id"];
                 readonly "Cache-Control": components["headers"]["Cache-Control"];
+                readonly "X-Error-Code": components["headers"]["X-Error-Code"];
                 readonly [name: string]: unknown;
             };
             content: {
                 readonly "application/json": components["schemas"]["Failure"];
             };
         };
-        /** @description Too many requests. No intent was created: wait as long as `Retry-After` says. */
+        /** @description Too many requests. Nothing was created: wait at least as long as `Retry-After` says. */
         readonly TooManyRequests: {
             headers: {
                 readonly "X-Request-Id": components["headers"]["X-Request-Id"];
                 readonly "Cache-Control": components["headers"]["Cache-Control"];
+                readonly "X-Error-Code": components["headers"]["X-Error-Code"];
                 readonly "Retry-After": components["headers"]["Retry-After"];
                 readonly [name: string]: unknown;
             };
@@ -268,33 +335,36 @@ export interface components {
                 readonly "application/json": components["schemas"]["Failure"];
             };
         };
-        /** @description The headers are over 16 KiB. No intent was created. */
+        /** @description The headers are over 16 KiB. Nothing was created. */
         readonly RequestHeaderFieldsTooLarge: {
             headers: {
                 readonly "X-Request-Id": components["headers"]["X-Request-Id"];
                 readonly "Cache-Control": components["headers"]["Cache-Control"];
+                readonly "X-Error-Code": components["headers"]["X-Error-Code"];
                 readonly [name: string]: unknown;
             };
             content: {
                 readonly "application/json": components["schemas"]["Failure"];
             };
         };
-        /** @description An unexpected error occurred: a fault of ours. It is unknown whether an intent was created: send the same request again with the same `Idempotency-Key`. */
+        /** @description An unexpected error occurred: an error of ours. It is unknown whether an intent was created: send the same request again with the same `Idempotency-Key`. */
         readonly InternalServerError: {
             headers: {
                 readonly "X-Request-Id": components["headers"]["X-Request-Id"];
                 readonly "Cache-Control": components["headers"]["Cache-Control"];
+                readonly "X-Error-Code": components["headers"]["X-Error-Code"];
                 readonly [name: string]: unknown;
             };
             content: {
                 readonly "application/json": components["schemas"]["Failure"];
             };
         };
-        /** @description Stripe cannot be reached, is too slow, limits us or fails. It is unknown whether an intent was created: send the same request again with the same `Idempotency-Key`, as late as `Retry-After` says. */
+        /** @description Stripe cannot be reached, is too slow, limits us or fails. It is unknown whether an intent was created: wait at least as long as `Retry-After` says, then send the same request again with the same `Idempotency-Key`. */
         readonly ServiceUnavailable: {
             headers: {
                 readonly "X-Request-Id": components["headers"]["X-Request-Id"];
                 readonly "Cache-Control": components["headers"]["Cache-Control"];
+                readonly "X-Error-Code": components["headers"]["X-Error-Code"];
                 readonly "Retry-After": components["headers"]["Retry-After"];
                 readonly [name: string]: unknown;
             };
@@ -305,51 +375,60 @@ export interface components {
     };
     parameters: {
         /**
-         * @description Names this payment, so that a retry never creates a second one: 1 to 255 visible ASCII characters, bare or as a quoted string
-         *     (`key` and `"key"` are the same). Use a new random value, such as a UUID, for each payment and the same one for each of its retries.
-         *     Stripe keeps a key for at least 24 hours. A key belongs to your account: nobody else's can collide with it. A request without one
-         *     is a payment of its own each time it is sent.
+         * @description Identifies this call, so that a retry never creates a second intent: 1 to 255 visible ASCII characters, bare or as a quoted string
+         *     (`key` and `"key"` are the same). Use a new random value, such as a UUID, for each payment or setup, and the same one for each of
+         *     its retries. Stripe keeps a key for at least 24 hours. Keys belong to your account and to one operation: they never collide with
+         *     those of others. A request without a key is a call of its own each time it is sent.
          */
         readonly IdempotencyKey: string;
     };
     requestBodies: never;
     headers: {
         /**
-         * @description The name of this request, also in our log. Quote it when you ask for help.
+         * @description The ID of this request, also in our log. Quote it when you ask for help.
          * @example 019ab1f0-5c3e-7b52-9f63-2f1f6d6a4c11
          */
         readonly "X-Request-Id": string;
         /**
-         * @description Always `no-store`: the answer can hold a secret.
+         * @description Always `no-store`: the response can contain a secret.
          * @example no-store
          */
         readonly "Cache-Control": "no-store";
         /**
-         * @description `true` where Stripe answered from its memory of an earlier request with the same idempotency key.
+         * @description `true` if Stripe replayed its response to an earlier request with the same idempotency key.
          * @example true
          */
         readonly "Idempotent-Replayed": "true";
         /**
-         * @description How many seconds to wait before the request is sent again.
+         * @description The number of seconds to wait, at least, before the request is sent again.
          * @example 1
          */
         readonly "Retry-After": number;
         /**
-         * @description The methods that this path answers.
+         * @description The methods that this path supports.
          * @example POST
          */
         readonly Allow: string;
+        /**
+         * @description The name of the error, by which a program can tell errors apart.
+         * @example amountTooSmall
+         */
+        readonly "X-Error-Code": string;
     };
     pathItems: never;
 }
 export type SchemaPaymentIntentRequest = components['schemas']['PaymentIntentRequest'];
+export type SchemaSetupIntentRequest = components['schemas']['SetupIntentRequest'];
+export type SchemaIdempotencyKey = components['schemas']['IdempotencyKey'];
 export type SchemaPaymentMethodType = components['schemas']['PaymentMethodType'];
 export type SchemaMetadata = components['schemas']['Metadata'];
 export type SchemaMetadataValue = components['schemas']['MetadataValue'];
 export type SchemaPaymentIntentCreated = components['schemas']['PaymentIntentCreated'];
+export type SchemaSetupIntentCreated = components['schemas']['SetupIntentCreated'];
 export type SchemaFailure = components['schemas']['Failure'];
 export type SchemaInvalidApiKey = components['schemas']['InvalidApiKey'];
 export type ResponseBadRequest = components['responses']['BadRequest'];
+export type ResponseSetupBadRequest = components['responses']['SetupBadRequest'];
 export type ResponseUnauthorized = components['responses']['Unauthorized'];
 export type ResponseNotFound = components['responses']['NotFound'];
 export type ResponseMethodNotAllowed = components['responses']['MethodNotAllowed'];
@@ -368,6 +447,7 @@ export type HeaderCacheControl = components['headers']['Cache-Control'];
 export type HeaderIdempotentReplayed = components['headers']['Idempotent-Replayed'];
 export type HeaderRetryAfter = components['headers']['Retry-After'];
 export type HeaderAllow = components['headers']['Allow'];
+export type HeaderXErrorCode = components['headers']['X-Error-Code'];
 export type $defs = Record<string, never>;
 export interface operations {
     readonly createPaymentIntent: {
@@ -375,10 +455,10 @@ export interface operations {
             readonly query?: never;
             readonly header?: {
                 /**
-                 * @description Names this payment, so that a retry never creates a second one: 1 to 255 visible ASCII characters, bare or as a quoted string
-                 *     (`key` and `"key"` are the same). Use a new random value, such as a UUID, for each payment and the same one for each of its retries.
-                 *     Stripe keeps a key for at least 24 hours. A key belongs to your account: nobody else's can collide with it. A request without one
-                 *     is a payment of its own each time it is sent.
+                 * @description Identifies this call, so that a retry never creates a second intent: 1 to 255 visible ASCII characters, bare or as a quoted string
+                 *     (`key` and `"key"` are the same). Use a new random value, such as a UUID, for each payment or setup, and the same one for each of
+                 *     its retries. Stripe keeps a key for at least 24 hours. Keys belong to your account and to one operation: they never collide with
+                 *     those of others. A request without a key is a call of its own each time it is sent.
                  */
                 readonly "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
@@ -408,6 +488,58 @@ export interface operations {
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthorized"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 405: components["responses"]["MethodNotAllowed"];
+            readonly 408: components["responses"]["RequestTimeout"];
+            readonly 409: components["responses"]["Conflict"];
+            readonly 413: components["responses"]["ContentTooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 417: components["responses"]["ExpectationFailed"];
+            readonly 429: components["responses"]["TooManyRequests"];
+            readonly 431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            readonly 500: components["responses"]["InternalServerError"];
+            readonly 503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    readonly createSetupIntent: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /**
+                 * @description Identifies this call, so that a retry never creates a second intent: 1 to 255 visible ASCII characters, bare or as a quoted string
+                 *     (`key` and `"key"` are the same). Use a new random value, such as a UUID, for each payment or setup, and the same one for each of
+                 *     its retries. Stripe keeps a key for at least 24 hours. Keys belong to your account and to one operation: they never collide with
+                 *     those of others. A request without a key is a call of its own each time it is sent.
+                 */
+                readonly "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** @description Optional. Fields that are not listed here are ignored. */
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SetupIntentRequest"];
+            };
+        };
+        readonly responses: {
+            /**
+             * @description Setup intent created successfully. Stripe holds exactly one setup intent for this request. The secret lets its holder save a payment
+             *     method: don't log or store it.
+             */
+            readonly 200: {
+                headers: {
+                    readonly "X-Request-Id": components["headers"]["X-Request-Id"];
+                    readonly "Cache-Control": components["headers"]["Cache-Control"];
+                    readonly "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SetupIntentCreated"];
+                };
+            };
+            readonly 400: components["responses"]["SetupBadRequest"];
             readonly 401: components["responses"]["Unauthorized"];
             readonly 404: components["responses"]["NotFound"];
             readonly 405: components["responses"]["MethodNotAllowed"];

@@ -57,4 +57,24 @@ export interface Examples {
     internalError: 500;
     providerUnavailable: 503;
   };
+  createSetupIntent: {
+    setupCreated: 200;
+    invalidMetadata: 400;
+    invalidBody: 400;
+    invalidIdempotencyKey: 400;
+    invalidRequest: 400;
+    invalidApiKey: 401;
+    notFound: 404;
+    methodNotAllowed: 405;
+    requestTimeout: 408;
+    idempotencyKeyReused: 409;
+    idempotencyKeyInUse: 409;
+    bodyTooLarge: 413;
+    unsupportedMediaType: 415;
+    expectationFailed: 417;
+    tooManyRequests: 429;
+    headersTooLarge: 431;
+    internalError: 500;
+    providerUnavailable: 503;
+  };
 }

@@ -113,11 +113,13 @@ function readExamples(responses: Operation['responses']): NamedExample[] {
       name,
       status: Number(status),
       summary: example.summary ?? '',
-      headers: example['x-headers'] ?? {},
+      headers: { ...(isError(status) && { 'X-Error-Code': name }), ...example['x-headers'] },
       body: example.value,
     })),
   );
 }
+
+const isError = (status: string): boolean => !status.startsWith('2');
 
 /**
  * The document with each `$ref` replaced by its target, which all its references share.

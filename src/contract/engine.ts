@@ -4,6 +4,7 @@ import { isWholeCents } from '../payments/money.ts';
 import { dereference, readOperations, type NamedExample, type Operation, type RequestBody } from './document.ts';
 import type { Handlers, OperationId, OperationLogFields, OperationRequest, Success } from './handler.ts';
 import { parseJson, truncate } from './json.ts';
+import { readIdempotencyKey } from './idempotencyKey.ts';
 import { API_KEY_SCHEME, ContractError, lint } from './lint.ts';
 import { Problem, type ProblemName } from './problems.ts';
 import { indexResponses, type ContractResponse } from './responses.ts';
@@ -115,8 +116,10 @@ export async function openContract(document: object, options: EngineOptions): Pr
       },
       ...Object.fromEntries(Object.entries(handlers).map(([id, handler]) => [id, runHandler(handler as AnyHandler)])),
       ...(notImplemented && {
-        notImplemented: (context: Context, call: Call) =>
-          call.runOperation(() => notImplemented(operationRequest(context, call), findOperation(context))),
+        notImplemented: (context: Context, call: Call) => {
+          const request = operationRequest(context, call);
+          return call.runOperation(() => notImplemented(request, findOperation(context)));
+        },
       }),
     },
   });
@@ -126,9 +129,10 @@ export async function openContract(document: object, options: EngineOptions): Pr
   api.validator.router = router;
 
   function runHandler(handler: AnyHandler) {
-    return (context: Context, call: Call) =>
-      call.runOperation(async () => {
-        const { example, fields, headers, logFields } = await handler(operationRequest(context, call) as never);
+    return (context: Context, call: Call) => {
+      const request = operationRequest(context, call);
+      return call.runOperation(async () => {
+        const { example, fields, headers, logFields } = await handler(request as never);
         const documented = responses.success(findOperation(context), example);
         return {
           status: documented.status,
@@ -137,6 +141,7 @@ export async function openContract(document: object, options: EngineOptions): Pr
           logFields,
         };
       });
+    };
   }
 
   return {
@@ -157,9 +162,12 @@ function readJson(bytes: Uint8Array, { required }: RequestBody): unknown {
   return required ? {} : undefined;
 }
 
+/** Throws the Problem `invalidIdempotencyKey` for two different keys. */
 function operationRequest({ operation, request, security }: Context, call: Call): OperationRequest<OperationId> {
   const { requestBody: body, params, query, headers } = request;
   const { operationId } = operation;
+  const tenant: string = security[API_KEY_SCHEME];
+  const idempotencyKey = readIdempotencyKey(headers, body);
   const isAbandoned = () => call.isAbandoned();
-  return { operationId, tenant: security[API_KEY_SCHEME], body, params, query, headers, isAbandoned } as never;
+  return { operationId, tenant, idempotencyKey, body, params, query, headers, isAbandoned } as never;
 }

@@ -16,6 +16,8 @@ export interface OperationRequest<Id extends OperationId> {
   operationId: Id;
   /** Whose API key came with the request. */
   tenant: string;
+  /** The client's, bare: from the header or the body. */
+  idempotencyKey: string | undefined;
   body: JsonBody<operations[Id]>;
   /** Decoded. */
   params: Parameters<operations[Id], 'path'>;
@@ -65,11 +67,11 @@ type Parameters<Operation, In extends 'path' | 'query' | 'header'> = Operation e
 type SuccessBody<Operation> = Operation extends { responses: { 200: { content: { 'application/json': infer Body } } } }
   ? Body
   : never;
-/** Without constants (`status: 200`), which come from the example. */
+/** Without constants (`status: 200`), which come from the example. So does `success`, which is not an enum in the contract. */
 type VariableFields<Body> = {
-  [Name in keyof Body as IsConstant<Body[Name]> extends true ? never : Name]: Body[Name];
+  [Name in keyof Body as Name extends 'success' ? never : IsConstant<Body[Name]> extends true ? never : Name]: Body[Name];
 };
-type IsConstant<Value> = Value extends string | number | boolean
+type IsConstant<Value> = Value extends string | number
   ? string extends Value
     ? false
     : number extends Value

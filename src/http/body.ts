@@ -1,6 +1,7 @@
 import { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Problem } from '../contract/problems.ts';
+import { contentLength } from './headers.ts';
 
 /**
  * Reads a request's body; empty if there is none.
@@ -11,7 +12,7 @@ import { Problem } from '../contract/problems.ts';
 export function readBody(request: IncomingMessage, { maxBytes }: { maxBytes: number }): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks = chunkCounts.get(request);
-    const declaredBytes = Number(request.headers['content-length'] ?? 0);
+    const declaredBytes = contentLength(request);
     if (request.errored) return reject(request.errored);
     if (declaredBytes > maxBytes || chunks?.isExceeded) return reject(new Problem('bodyTooLarge'));
     if (declaredBytes === 0 && !chunks) return resolve(NO_BYTES);

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { limitChunks, stopReading } from './body.ts';
+import { contentLength } from './headers.ts';
 
 /** Limits of connections on every port, as options of `node:http`: milliseconds, and bytes of headers. */
 export const HTTP_LIMITS = {
@@ -45,8 +46,8 @@ export const closing = new WeakSet<Socket>();
 export const unreadable = new WeakSet<Socket>();
 
 /** Whether part of the request's body has not arrived. */
-export const hasUnreadBody = ({ headers, complete }: IncomingMessage): boolean =>
-  !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0);
+export const hasUnreadBody = (request: IncomingMessage): boolean =>
+  !request.complete && (request.headers['transfer-encoding'] !== undefined || contentLength(request) > 0);
 
 /** The unfinished response to the newest request. */
 export const findLastInFlight = (socket: Socket): ServerResponse | undefined =>
@@ -159,7 +160,7 @@ function setKeepAliveHint(response: ServerResponse, keepAliveMs: number): void {
 }
 
 /** Closes the connection after this response, as closeAfter does, but reads the rest of its request. */
-function acceptNoMoreRequests(response: ServerResponse): void {
+export function acceptNoMoreRequests(response: ServerResponse): void {
   closing.add(response.req.socket);
   // Node sends `Connection: close`.
   response.shouldKeepAlive = false;

@@ -14,4 +14,4 @@ export const corsOptions = (origins: '*' | readonly string[]): FastifyCorsOption
   },
 });
 
-const EXPOSED_HEADERS = ['X-Request-Id', 'Idempotent-Replayed', 'Retry-After', 'Allow'];
+const EXPOSED_HEADERS = ['X-Request-Id', 'X-Error-Code', 'Idempotent-Replayed', 'Retry-After', 'Allow'];

@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { Problem } from '../contract/problems.ts';
 
+/** The media type of every response of the contract. */
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
 /** All values of a header, by its lower-case name. Node's `headersDistinct` would process all headers. */
 export function headerValues({ rawHeaders }: IncomingMessage, name: string): string[] {
   const values: string[] = [];

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { stopReading } from './body.ts';
+import { JSON_TYPE } from './headers.ts';
 import {
+  acceptNoMoreRequests,
   findDueResponses,
   closeAfter,
   closing,
@@ -24,13 +26,14 @@ export function handleParserErrors(server: Server, options: Options): void {
 
   const problemHead = (example: ProblemName, tracked?: TrackedRequest) => {
     const requestId = tracked?.requestId ?? randomUUID();
-    const { status, body } = contract.problemResponse(example);
+    const { status, headers: ownHeaders, body } = contract.problemResponse(example);
     if (tracked) tracked.refusal = { status, problem: example };
     else onRefused({ requestId, status, problem: example });
     const text = JSON.stringify(body);
     const headers = {
       ...createHeaders(requestId),
-      'Content-Type': 'application/json; charset=utf-8',
+      ...ownHeaders,
+      'Content-Type': JSON_TYPE,
       'Content-Length': String(Buffer.byteLength(text)),
       Connection: 'close',
     };
@@ -50,13 +53,10 @@ export function handleParserErrors(server: Server, options: Options): void {
     const unfinished = newest?.req.complete ? undefined : newest;
     // The last response was sent, or is being sent.
     if (socket.writableEnded || unfinished?.headersSent) return;
-    closing.add(socket);
     // The client would take a 4xx for the response to the request in flight: a payment would look rejected.
     const last = findDueResponses(socket).at(-1);
-    if (last) {
-      last.shouldKeepAlive = false;
-      return;
-    }
+    if (last) return acceptNoMoreRequests(last);
+    closing.add(socket);
     const { status, headers, text } = problemHead(example, unfinished && trackedRequests.get(unfinished));
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`);

@@ -3,6 +3,7 @@ import { leaveUnread } from './body.ts';
 import { closeAfter, isLastInPipeline, hasUnreadBody } from './connections.ts';
 import type { Contract } from '../contract/engine.ts';
 import { Problem } from '../contract/problems.ts';
+import { JSON_TYPE } from './headers.ts';
 import type { ContractResponse } from '../contract/responses.ts';
 
 export const commonHeaders = (requestId: string) => ({
@@ -30,14 +31,12 @@ export function sendResponse(
   return text === undefined ? reply.send(body) : reply.type(JSON_TYPE).send(text);
 }
 
-const JSON_TYPE = 'application/json; charset=utf-8';
-
 /** Problems have the bodies of their examples: each is made text once. */
 const fixedTexts = new WeakMap<object, string>();
 
 /** Fastify's error handlers: they send an error as the contract's response to its problem. */
 export function errorHandlers(contract: Contract) {
-  const { body: internalErrorBody } = contract.problemResponse('internalError');
+  const { headers: internalErrorHeaders, body: internalErrorBody } = contract.problemResponse('internalError');
   const internalErrorBytes = Buffer.from(JSON.stringify(internalErrorBody));
 
   function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
@@ -66,6 +65,7 @@ export function errorHandlers(contract: Contract) {
     for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
     const headers = {
       ...commonHeaders(request.id),
+      ...internalErrorHeaders,
       'Content-Type': JSON_TYPE,
       'Content-Length': String(internalErrorBytes.length),
     };

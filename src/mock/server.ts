@@ -99,13 +99,13 @@ interface MockOptions {
 async function buildMockApp(document: object, options: MockOptions): Promise<FastifyInstance> {
   const { config, logger } = options;
   const contract = await openContract(document, {
-    notImplemented: async ({ headers }, operation) => {
+    notImplemented: async ({ headers, idempotencyKey }, operation) => {
       const directives = readDirectives(headers);
       const response = chooseResponse(directives, operation);
       const isDynamic = response.status < 300 && (directives.dynamic ?? config.dynamic);
       if (!isDynamic) return response;
       const { schema } = operation.responses[response.status]!.content!['application/json']!;
-      const body = createDynamicData(response.body, schema, headers['idempotency-key']?.toString());
+      const body = createDynamicData(response.body, schema, idempotencyKey);
       return { ...response, body: body as object };
     },
   });

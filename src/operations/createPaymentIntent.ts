@@ -1,65 +1,28 @@
-import { GatewayError, type GatewayFault, type IntentOrder, type PaymentGateway } from '../payments/gateway.ts';
-import { intentReference, parseClientKey, providerKey } from '../payments/idempotency.ts';
+import type { PaymentGateway } from '../payments/gateway.ts';
 import { dollarsToCents } from '../payments/money.ts';
-import { Problem, type ProblemNameOf } from '../contract/problems.ts';
-import type { Handler, OperationRequest } from '../contract/handler.ts';
-
-type Request = OperationRequest<'createPaymentIntent'>;
+import type { Handler } from '../contract/handler.ts';
+import { createIntent, PROBLEMS, type ProblemsByFault } from './intents.ts';
 
 /** Creates a payment intent at the gateway and returns its client secret. */
 export const createPaymentIntent =
   (gateway: PaymentGateway): Handler<'createPaymentIntent'> =>
   async (request) => {
-    const order = intentOrder(request);
-    const reference = intentReference(order.idempotencyKey);
-    const intent = await gateway.createIntent(order).catch((error: unknown) => {
-      throw toProblem(error, request, reference);
-    });
+    const { amount, paymentMethodTypes: methodTypes } = request.body;
+    const { intent, headers, logFields } = await createIntent(request, PAYMENT_PROBLEMS, (order) =>
+      gateway.createPaymentIntent({ ...order, cents: dollarsToCents(amount), ...(methodTypes && { methodTypes }) }),
+    );
+    const { clientSecret, droppedMethodTypes } = intent;
     return {
       example: 'created',
-      fields: { data: { paymentIntentSecret: intent.clientSecret } },
-      headers: intent.replayed ? { 'Idempotent-Replayed': 'true' } : {},
-      logFields: {
-        cv_reference: reference,
-        stripeRequestId: intent.requestId,
-        replayed: intent.replayed,
-        ...(intent.droppedMethodTypes.length > 0 && { droppedMethodTypes: intent.droppedMethodTypes }),
-      },
+      fields: { data: { paymentIntentSecret: clientSecret } },
+      headers,
+      logFields: { ...logFields, ...(droppedMethodTypes.length > 0 && { droppedMethodTypes }) },
     };
   };
 
-function intentOrder({ tenant, operationId, body, headers, isAbandoned }: Request): IntentOrder {
-  const keyHeader = headers['idempotency-key'];
-  return {
-    tenant,
-    cents: dollarsToCents(body.amount),
-    ...(body.paymentMethodTypes && { methodTypes: body.paymentMethodTypes }),
-    metadata: body.metadata ?? {},
-    idempotencyKey: providerKey(tenant, operationId, keyHeader && parseClientKey(keyHeader)),
-    ...(isAbandoned && { isAbandoned }),
-  };
-}
-
-function toProblem(error: unknown, request: Request, reference: string): Problem<'createPaymentIntent'> {
-  if (!(error instanceof GatewayError)) return new Problem('internalError', { cause: error, reference });
-  // Without a client's key, only our own earlier attempt can hold the key, and the client can't retry with it.
-  const isOwnKey = error.fault === 'keyInUse' && request.headers['idempotency-key'] === undefined;
-  const problem = isOwnKey ? 'providerUnavailable' : PROBLEMS[error.fault];
-  const waits = problem === 'providerUnavailable' || problem === 'idempotencyKeyInUse';
-  const headers = {
-    ...(waits && error.retryAfterSeconds && { 'Retry-After': String(error.retryAfterSeconds) }),
-    ...(error.details.replayed && { 'Idempotent-Replayed': 'true' }),
-  };
-  return new Problem<'createPaymentIntent'>(problem, { cause: error, headers, reference });
-}
-
-const PROBLEMS = {
+const PAYMENT_PROBLEMS: ProblemsByFault<'createPaymentIntent'> = {
+  ...PROBLEMS,
   amountTooSmall: 'amountTooSmall',
   amountTooLarge: 'amountTooLarge',
   methodTypesRefused: 'invalidPaymentMethodTypes',
-  metadataRefused: 'invalidMetadata',
-  keyReused: 'idempotencyKeyReused',
-  keyInUse: 'idempotencyKeyInUse',
-  unavailable: 'providerUnavailable',
-  broken: 'internalError',
-} as const satisfies Record<GatewayFault, ProblemNameOf<'createPaymentIntent'>>;
+};

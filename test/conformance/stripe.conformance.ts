@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
 import { cases } from '../contract/cases.ts';
-import { goodRequest } from '../contract/randomRequests.ts';
+import { validRequest } from '../contract/randomRequests.ts';
 import { send } from '../support/exchange.ts';
 import { liveTarget } from '../support/targets.ts';
 import { agreed, anyCreation, disputed, type Dispute, type StripeRequest, type Verdicts } from './stripeRequests.ts';
@@ -145,7 +145,7 @@ describe.skipIf(!hasStripeMock)('Stripe conformance (if go is installed)', () =>
 async function recordRequests(): Promise<StripeRequest[]> {
   const framed = cases.filter(({ bytes }) => bytes === undefined);
   const shared = await liveTarget();
-  const good = fc.sample(goodRequest(shared.apiKey), random);
+  const good = fc.sample(validRequest(shared.apiKey), random);
   for (const request of [
     ...framed.filter(({ arrange }) => !arrange).map((known) => known.request(shared.apiKey)),
     ...good,

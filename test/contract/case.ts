@@ -23,7 +23,7 @@ export interface Case {
   bytes?: string;
 }
 
-type Headers = readonly (readonly [name: string, value: string])[];
+export type Headers = readonly (readonly [name: string, value: string])[];
 
 /** A text is sent as it is, anything else as JSON. */
 export const json = (body: unknown): string => (typeof body === 'string' ? body : JSON.stringify(body));

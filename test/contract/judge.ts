@@ -7,7 +7,7 @@ import type { WireResponse } from '../support/exchange.ts';
 const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
 
 /** The client secret, the only part of a body that differs between responses. */
-const SECRET = /"pi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+"/;
+const SECRET = /"(?:pi|seti)_[A-Za-z0-9]+_secret_[A-Za-z0-9]+"/;
 
 /** The body as text, with the client secret masked. */
 export const maskSecret = (text: string): string => text.replace(SECRET, '"<secret>"');
@@ -34,6 +34,7 @@ export function expectExample(response: WireResponse, operation: DocumentedOpera
   expect(Object.keys(response.headers)).toEqual(
     expect.arrayContaining(Object.keys(scenario.headers).map((name) => name.toLowerCase())),
   );
+  if (scenario.status >= 300) expect(response.headers['x-error-code']).toBe(example);
   expectDocumented(response, operation);
 }
 

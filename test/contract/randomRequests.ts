@@ -1,19 +1,40 @@
 import fc, { type Arbitrary } from 'fast-check';
-import { document, operations } from '../support/contractDocument.ts';
+import type { operations as Operations } from '../../generated/openapi.d.ts';
+import { document, operations, type DocumentedOperation } from '../support/contractDocument.ts';
 import type { WireRequest } from '../support/exchange.ts';
 
-const [intent] = operations as [(typeof operations)[number]];
 const TYPES = document.components.schemas.PaymentMethodType.enum;
 
 /** Any request to the service: about a third good, the rest broken in one place or several, or hardly a request at all. */
-export function anyRequest(apiKey: string): Arbitrary<WireRequest> {
-  return fc.oneof(
-    { weight: 4, arbitrary: goodRequest(apiKey) },
-    { weight: 6, arbitrary: withOddBody(apiKey) },
-    { weight: 2, arbitrary: withOddHeaders(apiKey) },
-    { weight: 1, arbitrary: withOddTarget(apiKey) },
-    { weight: 1, arbitrary: withOddBytes(apiKey) },
+export const anyRequest = (apiKey: string): Arbitrary<WireRequest> =>
+  fc.oneof(
+    ...operations.map((operation) => {
+      const bodies = BODIES[operation.operationId as keyof Operations];
+      const request = requestTo(operation, apiKey);
+      return fc.oneof(
+        { weight: 4, arbitrary: goodRequest(request, bodies) },
+        { weight: 6, arbitrary: withOddBody(request, bodies) },
+        { weight: 2, arbitrary: withOddHeaders(request, bodies, apiKey) },
+        { weight: 1, arbitrary: withOddTarget(operation, bodies, apiKey) },
+        { weight: 1, arbitrary: withOddBytes(request, bodies, operation.bodyLimitBytes) },
+      );
+    }),
   );
+
+/** A request that creates an intent. */
+export const validRequest = (apiKey: string): Arbitrary<WireRequest> =>
+  fc.oneof(
+    ...operations.map((operation) =>
+      goodRequest(requestTo(operation, apiKey), BODIES[operation.operationId as keyof Operations]),
+    ),
+  );
+
+/** The request bodies of an operation. */
+interface Bodies {
+  valid: Arbitrary<object>;
+  /** Each field valid or not, or absent. */
+  odd: Arbitrary<object>;
+  isRequired: boolean;
 }
 
 // --- good ---
@@ -45,24 +66,26 @@ const metadata = fc
   .uniqueArray(fc.tuple(key, value), { maxLength: 50, selector: ([name]) => name })
   .map((entries) => Object.fromEntries(entries));
 
-const goodBody = fc.record({ amount: dollars, paymentMethodTypes: types, metadata }, { requiredKeys: ['amount'] });
-
-const idempotencyKey = fc.oneof(
+const bareKey = fc.oneof(
   fc.uuid(),
-  fc.uuid().map((id) => `"${id}"`),
   fc.uuid().map((id) => id.padEnd(255, '!')),
 );
 
-/** A request that creates an intent. */
-export const goodRequest = (apiKey: string): Arbitrary<WireRequest> =>
+/** A key in the header, in the body, or the same in both. */
+const idempotency = fc
+  .record({ key: bareKey, isQuoted: fc.boolean(), places: fc.constantFrom('neither', 'header', 'body', 'both') })
+  .map(({ key: text, isQuoted, places }) => ({
+    headers: places === 'header' || places === 'both' ? named('Idempotency-Key', [isQuoted ? `"${text}"` : text]) : [],
+    fields: places === 'body' || places === 'both' ? { idempotencyKey: text } : {},
+  }));
+
+const goodRequest = (request: Requests, { valid, isRequired }: Bodies): Arbitrary<WireRequest> =>
   fc
-    .record({ body: goodBody, mediaType, idempotency: fc.option(idempotencyKey, { nil: undefined }), extra: harmless })
-    .map(({ body, mediaType: type, idempotency, extra }) =>
-      request(apiKey, JSON.stringify(body), [
-        ['Content-Type', type],
-        ...(idempotency === undefined ? [] : [['Idempotency-Key', idempotency] as const]),
-        ...extra,
-      ]),
+    .record({ body: valid, mediaType, keys: idempotency, extra: harmless, isEmpty: fc.boolean() })
+    .map(({ body, mediaType: type, keys, extra, isEmpty }) =>
+      isEmpty && !isRequired
+        ? request(undefined, [...keys.headers, ...extra])
+        : request(JSON.stringify({ ...body, ...keys.fields }), [['Content-Type', type], ...keys.headers, ...extra]),
     );
 
 const mediaType = fc.constantFrom(
@@ -105,23 +128,38 @@ const oddMetadata = fc.oneof(
   anything,
 );
 
-const withOddBody = (apiKey: string): Arbitrary<WireRequest> =>
+const maybeOddMetadata = fc.oneof(metadata, oddMetadata);
+const oddKey = fc.oneof(bareKey, fc.constantFrom('', '"key"', 'a b', 'schlüssel', 'k'.repeat(256)), anything);
+
+const BODIES: Record<keyof Operations, Bodies> = {
+  createPaymentIntent: {
+    valid: fc.record({ amount: dollars, paymentMethodTypes: types, metadata }, { requiredKeys: ['amount'] }),
+    odd: fc.record(
+      {
+        amount: fc.oneof(dollars, anything),
+        paymentMethodTypes: fc.oneof(types, oddTypes),
+        metadata: maybeOddMetadata,
+        idempotencyKey: oddKey,
+        currency: anything,
+      },
+      { requiredKeys: [] },
+    ),
+    isRequired: true,
+  },
+  createSetupIntent: {
+    valid: fc.record({ metadata }, { requiredKeys: [] }),
+    odd: fc.record({ metadata: maybeOddMetadata, idempotencyKey: oddKey, amount: anything }, { requiredKeys: [] }),
+    isRequired: false,
+  },
+};
+
+const withOddBody = (request: Requests, { valid, odd }: Bodies): Arbitrary<WireRequest> =>
   fc
     .oneof(
-      fc
-        .record(
-          {
-            amount: fc.oneof(dollars, anything),
-            paymentMethodTypes: fc.oneof(types, oddTypes),
-            metadata: fc.oneof(metadata, oddMetadata),
-            currency: anything,
-          },
-          { requiredKeys: [] },
-        )
-        .map((body) => JSON.stringify(body)),
+      odd.map((body) => JSON.stringify(body)),
       fc.jsonValue().map((body) => JSON.stringify(body)),
       fc
-        .tuple(goodBody, fc.nat(), fc.string({ maxLength: 3 }))
+        .tuple(valid, fc.nat(), fc.string({ maxLength: 3 }))
         .map(([body, at, typo]) => spoil(JSON.stringify(body), at, typo)),
       fc.constantFrom(
         '',
@@ -135,7 +173,7 @@ const withOddBody = (apiKey: string): Arbitrary<WireRequest> =>
         '{"amount":1,"amount":"2"}',
       ),
     )
-    .map((body) => request(apiKey, body, JSON_TYPE));
+    .map((body) => request(body, JSON_TYPE));
 
 /** The text with a few characters replaced somewhere. */
 function spoil(text: string, at: number, typo: string): string {
@@ -145,16 +183,16 @@ function spoil(text: string, at: number, typo: string): string {
 
 // --- broken in the headers ---
 
-const withOddHeaders = (apiKey: string): Arbitrary<WireRequest> =>
+const withOddHeaders = (request: Requests, { valid }: Bodies, apiKey: string): Arbitrary<WireRequest> =>
   fc
     .record({
       body: fc.oneof(
-        goodBody.map((body) => JSON.stringify(body)),
+        valid.map((body) => JSON.stringify(body)),
         fc.constant('no JSON'),
       ),
       odd: oddHeaders(apiKey),
     })
-    .map(({ body, odd }) => ({ ...request(apiKey, body, JSON_TYPE), headers: [HOST, ...odd] }));
+    .map(({ body, odd }) => ({ ...request(body, JSON_TYPE), headers: [HOST, ...odd] }));
 
 const oddHeaders = (apiKey: string): Arbitrary<[string, string][]> =>
   fc
@@ -184,7 +222,7 @@ const oddHeaders = (apiKey: string): Arbitrary<[string, string][]> =>
       ),
       encodings: fc.constantFrom([], ['gzip'], ['identity'], ['']),
       idempotencyKeys: fc.oneof(
-        fc.array(fc.oneof(idempotencyKey, headerValue), { maxLength: 2 }),
+        fc.array(fc.oneof(bareKey, headerValue), { maxLength: 2 }),
         fc.constant(['k'.repeat(256)]),
       ),
       prefer: fc.constantFrom([], ['return=minimal'], ['wait=10']),
@@ -210,30 +248,34 @@ const headerValue = fc.string({
 
 // --- another method or path ---
 
-const withOddTarget = (apiKey: string): Arbitrary<WireRequest> =>
+const withOddTarget = (
+  { path: right }: DocumentedOperation,
+  { valid }: Bodies,
+  apiKey: string,
+): Arbitrary<WireRequest> =>
   fc
     .record({
       method: fc.constantFrom('GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'POST'),
       path: fc.oneof(
         fc.constantFrom(
-          intent.path,
-          `${intent.path}?amount=1`,
-          `${intent.path}?`,
-          `${intent.path}/`,
-          `/${intent.path}`,
-          `${intent.path}%20`,
-          intent.path.replace('intent', '%69ntent'),
-          intent.path.replace('/payments', '%2Fpayments'),
-          intent.path.replace('payments', 'x/../payments'),
-          `${intent.path};v=1`,
-          intent.path.toUpperCase(),
+          right,
+          `${right}?amount=1`,
+          `${right}?`,
+          `${right}/`,
+          `/${right}`,
+          `${right}%20`,
+          right.replace('pay', '%70ay'),
+          right.replace('/payments', '%2Fpayments'),
+          right.replace('payments', 'x/../payments'),
+          `${right};v=1`,
+          right.toUpperCase(),
           '/',
           '*',
         ),
         fc.webPath(),
       ),
       hasKey: fc.boolean(),
-      body: fc.option(goodBody, { nil: undefined }),
+      body: fc.option(valid, { nil: undefined }),
     })
     .map(({ method, path, hasKey, body }) => ({
       method,
@@ -244,32 +286,32 @@ const withOddTarget = (apiKey: string): Arbitrary<WireRequest> =>
 
 // --- broken in the bytes ---
 
-const withOddBytes = (apiKey: string): Arbitrary<WireRequest> =>
+const withOddBytes = (request: Requests, { valid }: Bodies, limitBytes: number): Arbitrary<WireRequest> =>
   fc
     .oneof(
       fc.uint8Array({ maxLength: 200 }),
-      fc.tuple(goodBody, fc.nat(), fc.uint8Array({ minLength: 1, maxLength: 3 })).map(([body, at, junk]) => {
+      fc.tuple(valid, fc.nat(), fc.uint8Array({ minLength: 1, maxLength: 3 })).map(([body, at, junk]) => {
         const bytes = Buffer.from(JSON.stringify(body));
         bytes.set(junk.subarray(0, bytes.length - (at % bytes.length)), at % bytes.length);
         return bytes;
       }),
-      goodBody.map((body) => Buffer.from(JSON.stringify(body), 'utf16le')),
-      fc.constantFrom(0, 1).map((more) => Buffer.alloc(intent.bodyLimitBytes + more, '{"amount":1}'.padEnd(64))),
-      // White space around is JSON too: the largest good body there is.
-      goodBody.map((body) => Buffer.from(JSON.stringify(body).padEnd(intent.bodyLimitBytes))),
+      valid.map((body) => Buffer.from(JSON.stringify(body), 'utf16le')),
+      fc.constantFrom(0, 1).map((more) => Buffer.alloc(limitBytes + more, '{"amount":1}'.padEnd(64))),
+      // White space around is JSON too: the largest valid body there is.
+      valid.map((body) => Buffer.from(JSON.stringify(body).padEnd(limitBytes))),
     )
-    .map((body) => request(apiKey, body, JSON_TYPE));
+    .map((body) => request(body, JSON_TYPE));
 
 const HOST = ['Host', 'parity.test'] as const;
 const JSON_TYPE = [['Content-Type', 'application/json']] as const;
 
-const request = (
-  apiKey: string,
-  body: string | Uint8Array,
-  headers: readonly (readonly [string, string])[],
-): WireRequest => ({
-  method: intent.method,
-  path: intent.path,
-  headers: [HOST, ['cv-api-key', apiKey], ...headers],
-  body,
-});
+type Requests = ReturnType<typeof requestTo>;
+
+const requestTo =
+  ({ method, path }: DocumentedOperation, apiKey: string) =>
+  (body: string | Uint8Array | undefined, headers: WireRequest['headers']): WireRequest => ({
+    method,
+    path,
+    headers: [HOST, ['cv-api-key', apiKey], ...headers],
+    body,
+  });

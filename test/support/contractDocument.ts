@@ -57,7 +57,7 @@ export const scenarios: readonly Scenario[] = operations.flatMap((operation) =>
       status: Number(status),
       example,
       body: value,
-      headers: rest['x-headers'] ?? {},
+      headers: { ...rest['x-headers'], ...(Number(status) >= 300 && { 'X-Error-Code': example }) },
     })),
   ),
 );

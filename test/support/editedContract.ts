@@ -1,7 +1,8 @@
 import document from '../../generated/openapi.json' with { type: 'json' };
 
 /** Paths into the contract. */
-export const POST = ['paths', '/api/v1/payments/intent', 'post'];
+const PAYMENTS = '/api/v1/payments/intent';
+export const POST = ['paths', PAYMENTS, 'post'];
 export const BODY = [...POST, 'requestBody'];
 export const SCHEMAS = ['components', 'schemas'];
 const PROPERTIES = [...SCHEMAS, 'PaymentIntentRequest', 'properties'];
@@ -12,9 +13,10 @@ export const NOTE = [...PROPERTIES, 'note'];
 export type Edit = readonly [path: readonly string[], value: unknown];
 type Node = Record<string, unknown>;
 
-/** A copy of the contract with other values at some paths; undefined removes the value. */
+/** A copy of the contract of payments alone, with other values at some paths; undefined removes the value. */
 export function edited(...edits: readonly Edit[]): object {
-  const copy: Node = structuredClone(document);
+  const { paths, ...rest } = structuredClone(document);
+  const copy: Node = { ...rest, paths: { [PAYMENTS]: paths[PAYMENTS] } };
   for (const [path, value] of edits) {
     const parent = path.slice(0, -1).reduce((node, key) => node[key] as Node, copy);
     parent[path.at(-1)!] = value;

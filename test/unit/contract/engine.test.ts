@@ -64,6 +64,7 @@ describe('a body', () => {
       {
         operationId: 'createPaymentIntent',
         tenant: 'acme',
+        idempotencyKey: undefined,
         body: { amount: 1, own: [1, {}] },
         params: {},
         query: {},
@@ -136,6 +137,7 @@ describe('an operation', () => {
     expect(await handledRequest(bare, { body: 'no JSON' })).toStrictEqual({
       operationId: 'createPaymentIntent',
       tenant: 'acme',
+      idempotencyKey: undefined,
       body: undefined,
       params: {},
       query: {},
@@ -151,6 +153,21 @@ describe('an operation', () => {
     const schema = { type: 'object', 'x-problems': 'invalidBody' };
     const optional = edited([[...BODY, 'required'], undefined], [[...BODY, 'content', 'application/json'], { schema }]);
     expect(await handledRequest(optional, { body })).toMatchObject({ body: seen });
+  });
+
+  it.each([
+    ['the header', { 'idempotency-key': 'k' }, {}],
+    ['the header, quoted', { 'idempotency-key': '"k"' }, {}],
+    ['the body', {}, { idempotencyKey: 'k' }],
+    ['both', { 'idempotency-key': '"k"' }, { idempotencyKey: 'k' }],
+  ])('gets the idempotency key from %s', async (_where, headers, fields) => {
+    const body = JSON.stringify({ amount: 1, ...fields });
+    expect(await handledRequest(edited(), { headers, body })).toMatchObject({ idempotencyKey: 'k' });
+  });
+
+  it('is not run with one idempotency key in the header and another in the body', async () => {
+    const request = { headers: { 'idempotency-key': 'k' }, body: '{"amount":1,"idempotencyKey":"K"}' };
+    await expect(handledRequest(edited(), request)).rejects.toMatchObject({ example: 'invalidIdempotencyKey' });
   });
 
   it('has the responses and examples of the contract, in the same order', async () => {

@@ -27,6 +27,7 @@ const good: SentResponse = {
     'content-type': 'application/json; charset=utf-8',
     'x-request-id': 'r1',
     'cache-control': 'no-store',
+    'x-error-code': 'amountRequired',
   },
   body: { success: false, message: 'Amount is required' },
 };

@@ -12,6 +12,7 @@ import { createRateLimits } from '../../../src/access/rateLimits.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
 import { Problem } from '../../../src/contract/problems.ts';
 import { exchange, rawClient, rawRequest, serverEnds, type RawRequest } from '../../support/rawHttp.ts';
+import { edited } from '../../support/editedContract.ts';
 import { respondWithFirstExample } from '../../support/engine.ts';
 import { send, sendBytes, type WireRequest } from '../../support/exchange.ts';
 
@@ -33,7 +34,7 @@ afterAll(() => Promise.all(closers.map((close) => close())));
 
 /** The address of an app on this contract, which accepts one API key. */
 async function listening({
-  contract = document,
+  contract = edited(),
   engine = { notImplemented: respondWithFirstExample },
   prepare = () => {},
   host = '127.0.0.1',
@@ -301,6 +302,7 @@ describe('every response', () => {
         'x-request-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
         'cache-control': 'no-store',
         'x-content-type-options': 'nosniff',
+        'x-error-code': 'internalError',
         'content-type': 'application/json; charset=utf-8',
         'content-length': '51',
         date: expect.any(String),

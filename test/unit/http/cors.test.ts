@@ -90,7 +90,7 @@ describe('with CORS_ORIGINS', () => {
       expect(response.status).toBe(status);
       expect(response.headers).toMatchObject({
         'access-control-allow-origin': allowed,
-        'access-control-expose-headers': 'X-Request-Id, Idempotent-Replayed, Retry-After, Allow',
+        'access-control-expose-headers': 'X-Request-Id, X-Error-Code, Idempotent-Replayed, Retry-After, Allow',
       });
     }
   });

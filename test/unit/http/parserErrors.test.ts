@@ -93,6 +93,7 @@ describe('a parser error', () => {
         status,
         headers: expect.objectContaining({
           'x-request-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
+          'x-error-code': problem,
           'content-type': 'application/json; charset=utf-8',
           'content-length': `${text.length}`,
           connection: 'close',
@@ -109,6 +110,7 @@ describe('a parser error', () => {
         status,
         headers: {
           'x-request-id': requestId,
+          'x-error-code': problem,
           'content-type': 'application/json; charset=utf-8',
           'content-length': `${text.length}`,
           connection: 'close',

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readMockConfig } from '../../../src/config.ts';
-import { scenarios } from '../../support/contractDocument.ts';
+import { operations, scenarios } from '../../support/contractDocument.ts';
 import { send, type WireResponse } from '../../support/exchange.ts';
 import { mocking, createPayment, type OwnMock } from '../../support/mocking.ts';
 
@@ -32,10 +32,10 @@ async function timed(sendIt: () => Promise<WireResponse>) {
 }
 
 describe('a scenario of the contract', () => {
-  it.each(scenarios.map(({ example, status, body }) => [example, status, body] as const))(
-    'is selected by its name: Mock-Scenario: %s',
-    async (example, status, body) => {
-      const response = await post({ 'Mock-Scenario': example });
+  it.each(scenarios)(
+    'is selected by its name: $operation.operationId, Mock-Scenario: $example',
+    async ({ operation, example, status, body }) => {
+      const response = await post({ 'Mock-Scenario': example }, { path: operation.path });
       expect({ status: response.status, body: JSON.parse(response.text) as object }).toEqual({ status, body });
       expect(response.headers['mock-scenario']).toBe(example);
     },
@@ -58,13 +58,18 @@ const list = (headers: Record<string, string> = {}, method = 'GET', query = '') 
 describe('the list of scenarios', () => {
   it('is JSON, with every scenario and a command for each', async () => {
     const { status, text } = await list();
-    const [operation] = (JSON.parse(text) as { operations: { scenarios: { example: string; curl: string }[] }[] })
-      .operations;
+    const { operations: listed } = JSON.parse(text) as {
+      operations: { operation: string; scenarios: { example: string; curl: string }[] }[];
+    };
     expect(status).toBe(200);
-    expect(operation!.scenarios.map(({ example }) => example)).toEqual(scenarios.map(({ example }) => example));
-    expect(operation!.scenarios.at(-1)!.curl).toContain(
-      `curl -X POST ${mock.url}/api/v1/payments/intent \\\n  -H 'cv-api-key: any'`,
+    expect(listed.flatMap((one) => one.scenarios.map(({ example }) => [one.operation, example]))).toEqual(
+      scenarios.map(({ operation, example }) => [operation.operationId, example]),
     );
+    for (const [index, { path }] of operations.entries()) {
+      expect(listed[index]!.scenarios.at(-1)!.curl).toContain(
+        `curl -X POST ${mock.url}${path} \\\n  -H 'cv-api-key: any'`,
+      );
+    }
   });
 
   it('ignores a query, and varies by Accept', async () => {
@@ -280,7 +285,7 @@ const readLine = (text: string, part: string) => text.slice(0, text.indexOf(part
 
 describe('a faulty edit is shown with file and line', () => {
   it.each<[string, (text: string) => string, string, string]>([
-    ['no YAML', (text) => text.replace('title: Payment Intent API', 'title: a: b'), 'title: a: b', 'Nested mappings'],
+    ['no YAML', (text) => text.replace('title: Payments API', 'title: a: b'), 'title: a: b', 'Nested mappings'],
     [
       'a rule without a problem',
       (text) => text.replace('minimum: amountTooSmall', ''),

@@ -3,6 +3,7 @@ import document from '../../../generated/openapi.json' with { type: 'json' };
 import { openContract } from '../../../src/contract/engine.ts';
 import type { ContractError } from '../../../src/contract/lint.ts';
 import { prismResponses } from '../../../src/mock/prism.ts';
+import { edited } from '../../support/editedContract.ts';
 import { respondWithFirstExample } from '../../support/engine.ts';
 
 type Contract = typeof document;
@@ -59,12 +60,12 @@ describe('prismResponses', () => {
   });
 
   it('refuses a scenario that the document does not have', async () => {
-    const { operations } = await openContract(document, { notImplemented: respondWithFirstExample });
+    const { operations } = await openContract(edited(), { notImplemented: respondWithFirstExample });
     const lost = operations.map((operation) => ({
       ...operation,
       examples: [{ ...operation.examples[0]!, status: 400, name: 'lost' }],
     }));
-    const { issues } = (await prismResponses(document, lost).catch((error: unknown) => error)) as ContractError;
+    const { issues } = (await prismResponses(edited(), lost).catch((error: unknown) => error)) as ContractError;
     expect(issues).toEqual([
       {
         text: expect.stringMatching(/^createPaymentIntent 400 lost: ./),

@@ -49,7 +49,7 @@ describe('listScenarios', () => {
             status: 503,
             example: 'unavailable',
             summary: '',
-            headers: { 'Retry-After': '1' },
+            headers: { 'X-Error-Code': 'unavailable', 'Retry-After': '1' },
             body: { success: false },
             curl: `${curl} \\\n  -H 'Mock-Scenario: unavailable'`,
           },
