@@ -30,10 +30,16 @@ export interface UnknownAnswer {
 
 export type PaymentProblem = ContractProblem | NoAnswer | UnknownAnswer;
 
-/** Finds the contract's problem for an error response. */
-export function readProblem(status: number, text: string): ContractProblem | UnknownAnswer {
+/**
+ * Finds the contract's problem for an error response: by its `X-Error-Code`, or by its body, as services before version 1.2 of
+ * the contract do not send that header.
+ */
+export function readProblem({ status, headers }: Response, text: string): ContractProblem | UnknownAnswer {
+  const errorCode = headers.get('x-error-code');
   const body = parseJson(text);
-  const found = problems.find((problem) => problem.status === status && equals(problem.body, body));
+  const candidates = problems.filter((problem) => problem.status === status);
+  const found =
+    candidates.find(({ name }) => name === errorCode) ?? candidates.find((problem) => equals(problem.body, body));
   if (!found) return { name: 'unknownAnswer', status, body: text };
   return { name: found.name, status, body: found.body } as ContractProblem;
 }

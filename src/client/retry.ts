@@ -75,7 +75,7 @@ function waitAfter(outcome: Attempt, attempts: number): number | undefined {
   const waitMs = Math.random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempts - 1));
   if ('cause' in outcome) return outcome.cause instanceof OpaqueRedirect ? undefined : waitMs;
   const { response, text } = outcome;
-  if (response.ok || !isRetriable(readProblem(response.status, text))) return undefined;
+  if (response.ok || !isRetriable(readProblem(response, text))) return undefined;
   return retryAfterMs(response.headers.get('retry-after')) ?? waitMs;
 }
 

@@ -69,7 +69,9 @@ type SuccessBody<Operation> = Operation extends { responses: { 200: { content: {
   : never;
 /** Without constants (`status: 200`), which come from the example. So does `success`, which is not an enum in the contract. */
 type VariableFields<Body> = {
-  [Name in keyof Body as Name extends 'success' ? never : IsConstant<Body[Name]> extends true ? never : Name]: Body[Name];
+  [
+    Name in keyof Body as Name extends 'success' ? never : IsConstant<Body[Name]> extends true ? never : Name
+  ]: Body[Name];
 };
 type IsConstant<Value> = Value extends string | number
   ? string extends Value

@@ -6,7 +6,9 @@ import { createIntent, PROBLEMS, type ProblemsByFault } from './intents.ts';
 export const createSetupIntent =
   (gateway: PaymentGateway): Handler<'createSetupIntent'> =>
   async (request) => {
-    const { intent, ...success } = await createIntent(request, SETUP_PROBLEMS, (order) => gateway.createSetupIntent(order));
+    const { intent, ...success } = await createIntent(request, SETUP_PROBLEMS, (order) =>
+      gateway.createSetupIntent(order),
+    );
     return { example: 'setupCreated', fields: { paymentSecret: intent.clientSecret }, ...success };
   };
 

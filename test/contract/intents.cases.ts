@@ -77,7 +77,10 @@ export function intentCases(operation: DocumentedOperation, { example, body, oth
     created('metadata up to every limit of Stripe, in plain UTF-8', withMetadata(createMetadata(50, 40, '𝔐'))),
     created('a body of the maximum size', json(body).padEnd(operation.bodyLimitBytes)),
     created('a charset beside the media type', body, [['Content-Type', 'Application/JSON; charset=utf-8']]),
-    { ...created('a query, which is ignored', body), request: (apiKey) => ({ ...post(json(body))(apiKey), path: `${operation.path}?utm=1` }) },
+    {
+      ...created('a query, which is ignored', body),
+      request: (apiKey) => ({ ...post(json(body))(apiKey), path: `${operation.path}?utm=1` }),
+    },
     ...bodies(operation, 'invalidMetadata', {
       'an array': withMetadata([]),
       null: withMetadata(null),

@@ -6,13 +6,21 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { problems } from '../../../generated/problems.ts';
-import { paymentsClient, type PaymentsClientOptions } from '../../../src/client/index.ts';
+import type { operations } from '../../../generated/openapi.d.ts';
+import {
+  paymentsClient,
+  type CallOptions,
+  type PaymentResult,
+  type PaymentsClient,
+  type PaymentsClientOptions,
+} from '../../../src/client/index.ts';
 import { findProblem, scenarios } from '../../support/contractDocument.ts';
 import { liveTarget, mockTarget, type Target } from '../../support/targets.ts';
 
 const payment = { amount: 19.99, paymentMethodTypes: ['card'], metadata: { orderId: 'order-1' } } as const;
 const SECRET = /^pi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+$/;
 
+type Result = PaymentResult<unknown>;
 type Live = Awaited<ReturnType<typeof liveTarget>>;
 let live: Live;
 let mock: Target;
@@ -39,6 +47,17 @@ describe.each([
     expect(result.requestId).toMatch(/^[0-9a-f-]{36}$/);
   });
 
+  it('a setup returns its secret, with and without metadata', async () => {
+    const client = createClient(target());
+    for (const setup of [undefined, { metadata: { email: 'testemail@example.com' } }]) {
+      expect(await client.createSetupIntent(setup)).toMatchObject({
+        ok: true,
+        data: { paymentSecret: expect.stringMatching(/^seti_[A-Za-z0-9]+_secret_[A-Za-z0-9]+$/) },
+        attempts: 1,
+      });
+    }
+  });
+
   it('a refusal returns its name, its status and its body', async () => {
     const result = await createClient(target()).createPaymentIntent({ amount: 0.1 });
     const { status, body } = findProblem('amountTooSmall');
@@ -52,21 +71,21 @@ describe.each([
 });
 
 describe('on the mock', () => {
+  const requests: Record<keyof operations, (client: PaymentsClient, options: CallOptions) => Promise<Result>> = {
+    createPaymentIntent: (client, options) => client.createPaymentIntent(payment, options),
+    createSetupIntent: (client, options) => client.createSetupIntent({}, options),
+  };
   const failures = scenarios.filter(({ status }) => status >= 400);
 
-  it('recognizes every failure of the contract', async () => {
+  it.each(failures)('recognizes $operation.operationId $example', async ({ operation, example }) => {
     const client = createClient(mock, { attempts: 1 });
-    const seen = await Promise.all(
-      failures.map(async ({ example }) => {
-        const result = await client.createPaymentIntent(payment, { headers: { 'Mock-Scenario': example } });
-        return result.ok ? 'ok' : result.problem.name;
-      }),
-    );
-    expect(seen).toEqual(failures.map(({ example }) => example));
-    expect(problems.map(({ name }) => name)).toEqual(failures.map(({ example }) => example));
+    const request = requests[operation.operationId as keyof operations];
+    const result = await request(client, { headers: { 'Mock-Scenario': example } });
+    expect(result).toMatchObject({ ok: false, problem: { name: example } });
+    expect(problems.map(({ name }) => name)).toContain(example);
   });
 
-  it.each(failures.map(({ example, status }) => [example, status] as const))(
+  it.each(problems.map(({ name, status }) => [name, status] as const))(
     'retries after %s (%d) only where the contract says so',
     async (example, status) => {
       const retried = [
@@ -107,6 +126,20 @@ describe('on the live server, with faults of Stripe', () => {
     const client = createClient(live);
     await Promise.all([client.createPaymentIntent(payment), client.createPaymentIntent(payment)]);
     expect(live.stripe.ledger.intentCount).toBe(2);
+  });
+
+  it('a setup survives an outage, and is made once', async () => {
+    live.stripe.play(...outage(1));
+    const result = await createClient(live).createSetupIntent();
+    expect(result).toMatchObject({ ok: true, attempts: 2 });
+    expect(live.stripe.ledger.setupIntents.length).toBe(1);
+  });
+
+  it('the same key names one payment and one setup', async () => {
+    const options = { idempotencyKey: 'order-8' };
+    const client = createClient(live);
+    const results = [await client.createPaymentIntent(payment, options), await client.createSetupIntent({}, options)];
+    expect(results).toMatchObject([{ ok: true }, { ok: true }]);
   });
 
   it('a key of another payment is refused', async () => {

@@ -2,6 +2,7 @@
 import { describe, expectTypeOf, it } from 'vitest';
 import {
   paymentsClient,
+  type operations,
   type PaymentProblem,
   type PaymentResult,
   type PaymentIntent,
@@ -32,6 +33,10 @@ export const wrong = [
 ];
 
 describe('types', () => {
+  it('the client has a method for every operation of the contract', () => {
+    expectTypeOf<Exclude<keyof operations, keyof PaymentsClient>>().toBeNever();
+  });
+
   it('a result is data or a problem', () => {
     type Created = Awaited<ReturnType<PaymentsClient['createPaymentIntent']>>;
     expectTypeOf<Created>().toEqualTypeOf<PaymentResult<PaymentIntent>>();

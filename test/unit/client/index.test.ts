@@ -122,6 +122,13 @@ describe('a request', () => {
     expect(new Set(results.map((one) => one.idempotencyKey)).size).toBe(2);
   });
 
+  it('has the idempotency key of its body in the header too, so that the two agree', async () => {
+    const { client, seen } = clientOn([good]);
+    const result = await client.createPaymentIntent({ ...payment, idempotencyKey: 'order-7' });
+    expect(seen[0]!.headers.get('idempotency-key')).toBe('order-7');
+    expect(result.idempotencyKey).toBe('order-7');
+  });
+
   it('ends with its signal, and the reason of that', async () => {
     const { client, seen } = clientOn([good]);
     const reason = new Error('the customer left');

@@ -5,12 +5,32 @@ import { isRetriable, readProblem } from '../../../src/client/problems.ts';
 
 const { status, body } = findProblem('amountTooSmall');
 
+const read = (statusCode: number, text: string, headers: Record<string, string> = {}) =>
+  readProblem(new Response(null, { status: statusCode, headers }), text);
+
 describe('readProblem', () => {
-  it.each(problems)('recognizes $name by its status and its body', ({ name, ...problem }) => {
-    expect(readProblem(problem.status, JSON.stringify(problem.body))).toEqual({
-      name,
-      status: problem.status,
-      body: problem.body,
+  it.each(problems)('recognizes $name by its status and its code', ({ name, ...problem }) => {
+    const headers = { 'X-Error-Code': name };
+    const expected = { name, status: problem.status, body: problem.body };
+    expect(read(problem.status, '{"success":false,"message":"Other words"}', headers)).toEqual(expected);
+  });
+
+  it.each(problems)('recognizes $name by its status and its body, from a service without codes', (problem) => {
+    const { name, status: known, body: words } = problem;
+    expect(read(known, JSON.stringify(words))).toEqual({ name, status: known, body: words });
+  });
+
+  it('recognizes a problem by its body if the code is unknown', () => {
+    const { name } = read(status, JSON.stringify(body), { 'X-Error-Code': 'tooSmall' });
+    expect(name).toBe('amountTooSmall');
+  });
+
+  it('does not take the code of another status', () => {
+    const text = 'a gateway says so';
+    expect(read(502, text, { 'X-Error-Code': 'amountTooSmall' })).toEqual({
+      name: 'unknownAnswer',
+      status: 502,
+      body: text,
     });
   });
 
@@ -25,13 +45,13 @@ describe('readProblem', () => {
     ['no JSON', status, '<html>'],
     ['nothing', status, ''],
   ])('returns %s as unknownAnswer, unchanged', (_what, other, text) => {
-    expect(readProblem(other, text)).toEqual({ name: 'unknownAnswer', status: other, body: text });
+    expect(read(other, text)).toEqual({ name: 'unknownAnswer', status: other, body: text });
   });
 });
 
 describe('isRetriable', () => {
   it.each(problems)('follows the contract for $name', (problem) => {
-    expect(isRetriable(readProblem(problem.status, JSON.stringify(problem.body)))).toBe(problem.retry);
+    expect(isRetriable(read(problem.status, JSON.stringify(problem.body)))).toBe(problem.retry);
   });
 
   it.each([
@@ -40,6 +60,6 @@ describe('isRetriable', () => {
     [500, true],
     [502, true],
   ])('treats an unknown %d by its class: %s', (unknown, isRetried) => {
-    expect(isRetriable(readProblem(unknown, '<html>'))).toBe(isRetried);
+    expect(isRetriable(read(unknown, '<html>'))).toBe(isRetried);
   });
 });
