@@ -1,4 +1,4 @@
-import { GatewayError, type GatewayFault, type IntentOrder, type PaymentGateway } from '../payments/gateway.ts';
+import { GatewayError, type GatewayFault, type PaymentGateway, type PaymentOrder } from '../payments/gateway.ts';
 import { intentReference, parseClientKey, providerKey } from '../payments/idempotency.ts';
 import { dollarsToCents } from '../payments/money.ts';
 import { Problem, type ProblemNameOf } from '../contract/problems.ts';
@@ -12,7 +12,7 @@ export const createPaymentIntent =
   async (request) => {
     const order = intentOrder(request);
     const reference = intentReference(order.idempotencyKey);
-    const intent = await gateway.createIntent(order).catch((error: unknown) => {
+    const intent = await gateway.createPaymentIntent(order).catch((error: unknown) => {
       throw toProblem(error, request, reference);
     });
     return {
@@ -28,7 +28,7 @@ export const createPaymentIntent =
     };
   };
 
-function intentOrder({ tenant, operationId, body, headers, isAbandoned }: Request): IntentOrder {
+function intentOrder({ tenant, operationId, body, headers, isAbandoned }: Request): PaymentOrder {
   const keyHeader = headers['idempotency-key'];
   return {
     tenant,
