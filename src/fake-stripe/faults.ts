@@ -4,7 +4,7 @@ import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorBody, type ErrorType, type StripeErrorFields } from './errors.ts';
 import type { StripeResponse } from './idempotency.ts';
-import { otherCustomersIntent } from './paymentIntents.ts';
+import { otherCustomersIntent } from './intents.ts';
 
 /**
  * What Stripe has done before the fault.
@@ -17,7 +17,7 @@ export type Effect = 'none' | 'kept';
 /** The `Idempotency-Key` of a response, if it is not the request's: that of `another` request, or `none`, as from a proxy. */
 type Echo = 'another' | 'none';
 
-/** A response to another customer's request: their intent, or a Stripe error. */
+/** A response to another customer's request: their intent, of the same kind, or a Stripe error. */
 export type StrayContent = { sameAmount: boolean } | { error: ErrorFields };
 
 /** A failure of one creation, by Stripe or the network. */

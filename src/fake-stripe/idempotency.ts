@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Refusal } from './errors.ts';
 import { remember } from './bounded.ts';
-import type { PaymentIntent } from './paymentIntents.ts';
+import type { Intent } from './intents.ts';
 
 /** A response, without the headers common to all. */
 export interface StripeResponse {
@@ -9,7 +9,7 @@ export interface StripeResponse {
   headers: Readonly<Record<string, string>>;
   body: string;
   /** The body, if it is an intent. */
-  intent?: PaymentIntent;
+  intent?: Intent;
 }
 
 interface KeyedRequest {

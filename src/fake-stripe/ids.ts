@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 
 const ALPHANUMERICS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
-/** `pi_3` and 23 more, as in pi_3MtwBwLkdIwHu7ix28a3tqPa of Stripe's API reference. */
-export const newIntentId = (): string => `pi_3${alphanumerics(23)}`;
+/** The prefix of its kind and 23 more: `pi_3` makes IDs as pi_3MtwBwLkdIwHu7ix28a3tqPa of Stripe's API reference. */
+export const newIntentId = (prefix: string): string => `${prefix}${alphanumerics(23)}`;
 
 /** `<id>_secret_` and 25 more. */
 export const newClientSecret = (intentId: string): string => `${intentId}_secret_${alphanumerics(25)}`;

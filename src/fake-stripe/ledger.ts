@@ -3,28 +3,37 @@ import { append, remember } from './bounded.ts';
 import type { Fault } from './faults.ts';
 import { emptyForm, type Form } from './form.ts';
 import { IdempotencyKeys } from './idempotency.ts';
+import type { Intent } from './intents.ts';
 import type { PaymentIntent } from './paymentIntents.ts';
+import type { SetupIntent } from './setupIntents.ts';
 
 /** What the fake received and created. The lists hold the latest 10,000; the counts include all. */
 export interface Ledger {
+  /** Payment intents. */
   readonly intents: readonly LedgerIntent[];
   readonly intentCount: number;
+  readonly setupIntents: readonly LedgerEntry[];
+  readonly setupIntentCount: number;
   readonly requests: readonly LedgerRequest[];
   readonly requestCount: number;
 }
 
-export interface LedgerIntent {
+/** An intent of any kind. */
+export interface LedgerEntry {
   readonly id: string;
   readonly clientSecret: string;
-  /** US cents. */
-  readonly amount: number;
-  readonly currency: string;
   readonly metadata: Readonly<Record<string, string>>;
-  /** As requested, before Stripe's filter. */
-  readonly allowedPaymentMethodTypes: readonly string[] | undefined;
   readonly idempotencyKey: string | undefined;
   /** Of the request that created it. */
   readonly requestId: string;
+}
+
+export interface LedgerIntent extends LedgerEntry {
+  /** US cents. */
+  readonly amount: number;
+  readonly currency: string;
+  /** As requested, before Stripe's filter. */
+  readonly allowedPaymentMethodTypes: readonly string[] | undefined;
 }
 
 export interface LedgerRequest {
@@ -60,13 +69,15 @@ export interface OpenRequest extends Writable<LedgerRequest> {
 /** All state that `reset()` replaces. Requests in progress continue with the old state. */
 export class Memory implements Ledger {
   readonly intents: LedgerIntent[] = [];
+  readonly setupIntents: LedgerEntry[] = [];
   readonly requests: OpenRequest[] = [];
   readonly keys = new IdempotencyKeys();
   readonly faults: Fault[] = [];
   chooseFault: (() => Fault | undefined) | undefined;
   intentCount = 0;
+  setupIntentCount = 0;
   requestCount = 0;
-  readonly #intentsByOwner = new Map<string, PaymentIntent>();
+  readonly #intentsByOwner = new Map<string, Intent>();
 
   openRequest(request: Pick<LedgerRequest, 'requestId' | 'method' | 'path' | 'headers'>): OpenRequest {
     const open = { ...request, rawBody: '', form: emptyForm(), outcome: {} };
@@ -75,23 +86,29 @@ export class Memory implements Ledger {
     return open;
   }
 
-  enter(secretKey: string, intent: PaymentIntent, request: LedgerRequest): void {
-    remember(this.#intentsByOwner, ownedBy(secretKey, intent.id), intent);
-    append(this.intents, {
+  /** Records an intent and the request that created it. */
+  enter(secretKey: string, intent: PaymentIntent | SetupIntent, request: LedgerRequest): void {
+    remember(this.#intentsByOwner, ownedBy(secretKey, `${request.path}/${intent.id}`), intent);
+    const entry = {
       id: intent.id,
       clientSecret: intent.client_secret,
-      amount: intent.amount,
-      currency: intent.currency,
       metadata: intent.metadata,
-      allowedPaymentMethodTypes: intent.allowed_payment_method_types ?? undefined,
       idempotencyKey: readIdempotencyKey(request),
       requestId: request.requestId,
-    });
+    };
+    if (intent.object === 'setup_intent') {
+      append(this.setupIntents, entry);
+      this.setupIntentCount += 1;
+      return;
+    }
+    const { amount, currency, allowed_payment_method_types: allowed } = intent;
+    append(this.intents, { ...entry, amount, currency, allowedPaymentMethodTypes: allowed ?? undefined });
     this.intentCount += 1;
   }
 
-  find(secretKey: string, id: string): PaymentIntent | undefined {
-    return this.#intentsByOwner.get(ownedBy(secretKey, id));
+  /** The intent at its own path, such as `/v1/payment_intents/pi_1`. */
+  find(secretKey: string, path: string): Intent | undefined {
+    return this.#intentsByOwner.get(ownedBy(secretKey, path));
   }
 }
 
@@ -100,4 +117,4 @@ export function readIdempotencyKey(request: LedgerRequest): string | undefined {
   return typeof key === 'string' && key !== '' ? key : undefined;
 }
 
-const ownedBy = (secretKey: string, id: string): string => `${secretKey}\0${id}`;
+const ownedBy = (secretKey: string, path: string): string => `${secretKey}\0${path}`;

@@ -1,8 +1,10 @@
 import type Stripe from 'stripe';
 import { Refusal } from './errors.ts';
-import { isBareList, type Form, type FormValue } from './form.ts';
+import type { Form, FormValue } from './form.ts';
 import { newClientSecret, newIntentId } from './ids.ts';
-import { emptyParameter, readMethodTypes } from './paymentMethodTypes.ts';
+import type { Collection } from './intents.ts';
+import { emptyParameter, missing, readMetadata, readText, rejectUnknown, unknownParameters } from './parameters.ts';
+import { readMethodTypes } from './paymentMethodTypes.ts';
 
 /** Stripe's type, with the client secret that responses to a secret key always have. */
 export type PaymentIntent = Stripe.PaymentIntent & { client_secret: string };
@@ -10,11 +12,6 @@ export type PaymentIntent = Stripe.PaymentIntent & { client_secret: string };
 /** The minimum for USD and eight digits: Stripe, PaymentIntent.amount. */
 const MIN_CENTS = 50;
 const MAX_CENTS = 99_999_999;
-
-/** https://docs.stripe.com/api/metadata */
-const MAX_METADATA_KEYS = 50;
-const MAX_METADATA_KEY_LENGTH = 40;
-const MAX_METADATA_VALUE_LENGTH = 500;
 
 /** `maxLength` in Stripe's OpenAPI description. */
 const MAX_DESCRIPTION_LENGTH = 1000;
@@ -31,10 +28,17 @@ const KNOWN_PARAMETERS: readonly string[] = [
   'receipt_email',
 ] satisfies (keyof Stripe.PaymentIntentCreateParams | 'payment_method_types')[];
 
-/** Reads the parameters of a creation. Throws Stripe's 400 for the first invalid one. */
-export function readOrder(form: Form) {
-  const unknown = Object.keys(form).filter((name) => !KNOWN_PARAMETERS.includes(name));
-  if (unknown.length > 0) throw unknownParameters(unknown);
+export const paymentIntents: Collection<PaymentIntent> = {
+  path: '/v1/payment_intents',
+  noun: 'payment_intent',
+  prepare(form) {
+    const order = readOrder(form);
+    return () => newPaymentIntent(order);
+  },
+};
+
+function readOrder(form: Form) {
+  rejectUnknown(form, KNOWN_PARAMETERS);
   return {
     amount: readAmount(form['amount']),
     currency: readCurrency(form['currency']),
@@ -47,8 +51,8 @@ export function readOrder(form: Form) {
 }
 
 /** A new intent with all required fields of the SDK's PaymentIntent. */
-export function newPaymentIntent(order: ReturnType<typeof readOrder>): PaymentIntent {
-  const id = newIntentId();
+function newPaymentIntent(order: ReturnType<typeof readOrder>): PaymentIntent {
+  const id = newIntentId('pi_3');
   const { allowed, offered } = order.methodTypes;
   return {
     id,
@@ -98,17 +102,6 @@ export function newPaymentIntent(order: ReturnType<typeof readOrder>): PaymentIn
   };
 }
 
-/**
- * A valid intent of another customer: another ID, other values under the same metadata keys, and another amount unless
- * `sameAmount`, which leaves only the ID and the metadata to tell the two apart.
- */
-export function otherCustomersIntent(mine: PaymentIntent, sameAmount: boolean): PaymentIntent {
-  const id = newIntentId();
-  const metadata = Object.fromEntries(Object.keys(mine.metadata).map((key) => [key, `someone-else-${id}`]));
-  const amount = sameAmount ? mine.amount : (mine.amount % MAX_CENTS) + MIN_CENTS;
-  return { ...mine, id, client_secret: newClientSecret(id), amount, metadata };
-}
-
 /** In US cents. */
 function readAmount(value: FormValue | undefined): number {
   if (value === undefined) throw missing('amount');
@@ -145,54 +138,5 @@ function readAllowRedirects(automatic: FormValue | undefined): 'always' | 'never
   const param = `${name}[allow_redirects]`;
   throw new Refusal(400, `Invalid ${param}: must be one of always or never`, { param });
 }
-
-function readMetadata(value: FormValue | undefined): Record<string, string> {
-  // An empty value unsets the metadata, or one of its keys: https://docs.stripe.com/api/metadata.
-  if (value === undefined || value === '') return {};
-  if (typeof value === 'string' || isBareList(value)) throw new Refusal(400, 'Invalid object', { param: 'metadata' });
-  const entries = Object.entries(value).map(([key, inner]): [string, string] => [key, readMetadataValue(key, inner)]);
-  if (entries.length > MAX_METADATA_KEYS) {
-    const message = `Metadata can have up to ${MAX_METADATA_KEYS} keys, but you passed in ${entries.length}.`;
-    throw new Refusal(400, message, { param: 'metadata' });
-  }
-  return Object.fromEntries(entries.filter(([, text]) => text !== ''));
-}
-
-function readMetadataValue(key: string, value: FormValue): string {
-  const param = `metadata[${key}]`;
-  // A key with brackets arrives as a nested object.
-  if (typeof value === 'object') throw new Refusal(400, `Invalid string: ${JSON.stringify(value)}`, { param });
-  if (characters(key) > MAX_METADATA_KEY_LENGTH) throw tooLong('key', MAX_METADATA_KEY_LENGTH, key, param);
-  if (characters(value) > MAX_METADATA_VALUE_LENGTH) throw tooLong('value', MAX_METADATA_VALUE_LENGTH, value, param);
-  return value;
-}
-
-function readText(form: Form, param: string, maxLength = Infinity): string | null {
-  const value = form[param];
-  if (typeof value === 'object') throw new Refusal(400, `Invalid string: ${JSON.stringify(value)}`, { param });
-  if (characters(value ?? '') > maxLength) {
-    throw new Refusal(400, `Invalid string: must be at most ${maxLength} characters`, { param });
-  }
-  return value || null;
-}
-
-/** Stripe counts Unicode characters, not UTF-16 units. */
-const characters = (text: string): number => Array.from(text).length;
-
-/** Stripe's message quotes the customer's data: it must not be passed on or logged. */
-function tooLong(what: 'key' | 'value', limit: number, text: string, param: string): Refusal {
-  const message =
-    `Metadata ${what}s can have up to ${limit} characters, but you passed in a ${what} that is ` +
-    `${characters(text)} characters. Invalid ${what}: ${text}`;
-  return new Refusal(400, message, { param });
-}
-
-function unknownParameters(params: readonly string[]): Refusal {
-  const message = `Received unknown parameter${params.length > 1 ? 's' : ''}: ${params.join(', ')}`;
-  return new Refusal(400, message, { code: 'parameter_unknown', param: params[0] });
-}
-
-const missing = (param: string): Refusal =>
-  new Refusal(400, `Missing required param: ${param}.`, { code: 'parameter_missing', param });
 
 const badAmount = (code: string, message: string): Refusal => new Refusal(400, message, { code, param: 'amount' });

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { Refusal } from './errors.ts';
 import { readList, type Form, type FormValue } from './form.ts';
+import { emptyParameter } from './parameters.ts';
 
 type Type = Stripe.PaymentIntentCreateParams.AllowedPaymentMethodType;
 
@@ -39,7 +40,7 @@ const OFFERED_BY_DEFAULT = ['card', 'klarna', 'affirm', 'link', 'cashapp', 'us_b
  * Throws Stripe's 400 for no list, an empty list, an unknown type, no usable type, or a mutually exclusive parameter.
  */
 export function readMethodTypes(form: Form): { allowed?: string[]; offered: string[] } {
-  if (form['payment_method_types'] !== undefined) throw noLongerSupported();
+  rejectRetired(form);
   const value = form[ALLOWED];
   if (value === undefined) return { offered: OFFERED_BY_DEFAULT };
   rejectExclusive(form);
@@ -48,13 +49,6 @@ export function readMethodTypes(form: Form): { allowed?: string[]; offered: stri
   const offered = [...new Set(allowed)].filter((type) => USABLE_IN_USD.includes(type));
   if (offered.length === 0) throw noUsableTypes();
   return { allowed, offered };
-}
-
-export function emptyParameter(param: string): Refusal {
-  const message =
-    `You passed an empty string for '${param}'. We assume empty values are an attempt to unset a parameter; however ` +
-    `'${param}' cannot be unset. You should remove '${param}' from your request or supply a non-empty value.`;
-  return new Refusal(400, message, { code: 'parameter_invalid_empty', param });
 }
 
 const ALLOWED = 'allowed_payment_method_types';
@@ -76,9 +70,11 @@ function rejectExclusive(form: Form): void {
 }
 
 /** https://docs.stripe.com/changelog/endive/2026-09-30/removes-the-payment-method-types-parameter-from-payment-intents-and-setup-intents */
-function noLongerSupported(): Refusal {
-  const message = `The payment_method_types parameter is no longer supported. Use ${ALLOWED} instead.`;
-  return new Refusal(400, message, { code: 'payment_method_types_no_longer_supported', param: 'payment_method_types' });
+export function rejectRetired(form: Form): void {
+  const param = 'payment_method_types';
+  if (form[param] === undefined) return;
+  const message = `The ${param} parameter is no longer supported. Use ${ALLOWED} instead.`;
+  throw new Refusal(400, message, { code: 'payment_method_types_no_longer_supported', param });
 }
 
 function noUsableTypes(): Refusal {

@@ -8,7 +8,9 @@ import { canonicalForm, decodeForm } from './form.ts';
 import type { StripeResponse } from './idempotency.ts';
 import { newRequestId } from './ids.ts';
 import { readIdempotencyKey, Memory, type Ledger, type LedgerRequest, type OpenRequest } from './ledger.ts';
-import { newPaymentIntent, readOrder, type PaymentIntent } from './paymentIntents.ts';
+import type { Intent } from './intents.ts';
+import { paymentIntents } from './paymentIntents.ts';
+import { setupIntents } from './setupIntents.ts';
 
 export type { Effect, Fault, StrayContent } from './faults.ts';
 export type { LedgerIntent } from './ledger.ts';
@@ -18,7 +20,7 @@ export interface FakeStripe {
   url: string;
   /** The current one: `reset()` replaces it. */
   readonly ledger: Ledger;
-  /** Queues faults: each creation (`POST /v1/payment_intents`, with any key or body) takes the next. */
+  /** Queues faults: each creation, of any kind, with any key or body, takes the next. */
   play(...faults: Fault[]): void;
   /** Chooses the fault of each creation while the queue is empty; undefined removes the chooser. */
   playWith(choose: (() => Fault | undefined) | undefined): void;
@@ -31,7 +33,8 @@ export interface FakeStripe {
 /**
  * Starts a fake Stripe, for development and tests: HTTP on 127.0.0.1, by default on a free port.
  *
- * Serves `POST /v1/payment_intents` and `GET /v1/payment_intents/:id`, for any test key. Rejects when it can't listen.
+ * Serves `POST /v1/payment_intents`, `GET /v1/payment_intents/:id` and the same of `setup_intents`, for any test key. Rejects
+ * when it can't listen.
  */
 export async function startFakeStripe({ port = 0 }: { port?: number } = {}): Promise<FakeStripe> {
   let memory = new Memory();
@@ -74,7 +77,7 @@ export async function startFakeStripe({ port = 0 }: { port?: number } = {}): Pro
   };
 }
 
-const COLLECTION = '/v1/payment_intents';
+const COLLECTIONS = [paymentIntents, setupIntents];
 
 /** The SDK's version. Another one in `Stripe-Version` is echoed, and has no effect. */
 const API_VERSION = '2026-10-28.endive';
@@ -91,8 +94,8 @@ async function handleRequest(
   const request = memory.openRequest(ledgerEntry(incoming));
   const { socket } = incoming;
   const { requestId, method, path } = request;
-  const isCreation = method === 'POST' && path === COLLECTION;
-  const fault = isCreation ? (memory.faults.shift() ?? memory.chooseFault?.()) : undefined;
+  const collection = method === 'POST' ? COLLECTIONS.find((one) => one.path === path) : undefined;
+  const fault = collection ? (memory.faults.shift() ?? memory.chooseFault?.()) : undefined;
   if (fault !== undefined) request.outcome.fault = fault;
   if (fault?.kind === 'reset' && fault.effect === 'none') {
     socket.resetAndDestroy();
@@ -102,8 +105,8 @@ async function handleRequest(
   if (body === undefined) return;
   request.rawBody = body.toString('utf8');
   const work: Work = async (execute) => {
-    if (!isCreation) return catchRefusal(request, async () => retrieve(incoming, request, memory));
-    const done = await catchRefusal(request, async () => create(incoming, request, body, memory, execute));
+    if (!collection) return catchRefusal(request, async () => retrieve(incoming, request, memory));
+    const done = await catchRefusal(request, async () => create(collection, incoming, request, body, memory, execute));
     request.outcome.replayed = done.headers['Idempotent-Replayed'] === 'true';
     return done;
   };
@@ -114,6 +117,7 @@ async function handleRequest(
 
 /** Checks in Stripe's order: secret key, idempotency key, parameters. */
 async function create(
+  collection: (typeof COLLECTIONS)[number],
   incoming: IncomingMessage,
   request: OpenRequest,
   body: Buffer,
@@ -123,11 +127,11 @@ async function create(
   const account = readSecretKey(incoming.headers.authorization);
   request.form = decodeForm(incoming.headers['content-type'], body);
   const executeOrder = async (): Promise<StripeResponse> => {
-    const order = readOrder(request.form);
+    const createIntent = collection.prepare(request.form);
     return execute(() => {
-      const intent = newPaymentIntent(order);
+      const intent = createIntent();
       memory.enter(account, intent, request);
-      return createIntentResponse(intent);
+      return intentResponse(intent);
     });
   };
   const key = readIdempotencyKey(request);
@@ -137,14 +141,15 @@ async function create(
 }
 
 function retrieve(incoming: IncomingMessage, { method, path }: LedgerRequest, memory: Memory): StripeResponse {
-  const [, id] = /^\/v1\/payment_intents\/([^/]+)$/.exec(path) ?? [];
-  if (method !== 'GET' || id === undefined) {
+  const [, parent, id] = /^(.+)\/([^/]+)$/.exec(path) ?? [];
+  const collection = COLLECTIONS.find((one) => one.path === parent);
+  if (method !== 'GET' || collection === undefined) {
     const help = 'Please see https://stripe.com/docs or we can help at https://support.stripe.com/.';
     throw new Refusal(404, `Unrecognized request URL (${method}: ${path}). ${help}`);
   }
-  const intent = memory.find(readSecretKey(incoming.headers.authorization), id);
-  if (intent !== undefined) return createIntentResponse(intent);
-  throw new Refusal(404, `No such payment_intent: '${id}'`, { code: 'resource_missing', param: 'intent' });
+  const intent = memory.find(readSecretKey(incoming.headers.authorization), path);
+  if (intent !== undefined) return intentResponse(intent);
+  throw new Refusal(404, `No such ${collection.noun}: '${id}'`, { code: 'resource_missing', param: 'intent' });
 }
 
 async function catchRefusal(request: LedgerRequest, work: () => Promise<StripeResponse>): Promise<StripeResponse> {
@@ -156,7 +161,7 @@ async function catchRefusal(request: LedgerRequest, work: () => Promise<StripeRe
   }
 }
 
-function createIntentResponse(intent: PaymentIntent): StripeResponse {
+function intentResponse(intent: Intent): StripeResponse {
   return { status: 200, headers: {}, body: JSON.stringify(intent, null, 2), intent };
 }
 

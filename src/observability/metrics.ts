@@ -6,7 +6,7 @@ import type { Attempt } from '../payments/stripe/gateway.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** From a rejection (a millisecond) to the deadline of a payment (ten seconds). */
+/** From a rejection (a millisecond) to the deadline of a call to Stripe (ten seconds). */
 const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export function createMetrics() {
@@ -16,8 +16,8 @@ export function createMetrics() {
 
   const counter = (name: string, help: string, labelNames: string[] = []) =>
     new Counter({ name, help, labelNames, registers });
-  const histogram = (name: string, help: string, label: string) =>
-    new Histogram({ name, help, labelNames: [label], buckets: BUCKETS_SECONDS, registers });
+  const histogram = (name: string, help: string, labelNames: string[]) =>
+    new Histogram({ name, help, labelNames, buckets: BUCKETS_SECONDS, registers });
   /** A counter that is kept elsewhere, and read when the metrics are read. */
   const readCounter = (name: string, help: string, read: () => number) => {
     const copy: Counter = new Counter({
@@ -42,12 +42,12 @@ export function createMetrics() {
   const durations = histogram(
     'http_request_duration_seconds',
     'Time from the request line to the end of the response.',
-    'operation',
+    ['operation'],
   );
   const attempts = histogram(
     'stripe_call_duration_seconds',
-    'Duration of each attempt to call Stripe, by outcome. Alert on `mismatched`: a response to another request.',
-    'outcome',
+    'Duration of each attempt to call Stripe, by call and outcome. Alert on `mismatched`: a response to another request.',
+    ['call', 'outcome'],
   );
   const droppedTypes = counter(
     'payment_method_types_dropped_total',
@@ -75,20 +75,25 @@ export function createMetrics() {
       requests.inc({ operation, status });
       if (durationMs !== undefined) durations.observe({ operation }, durationMs / 1000);
     },
-    countAttempt: ({ outcome, durationMs }: Attempt): void => attempts.observe({ outcome }, durationMs / 1000),
+    countAttempt: ({ call, outcome, durationMs }: Attempt): void =>
+      attempts.observe({ call, outcome }, durationMs / 1000),
     countDroppedConnection: (): void => droppedConnections.inc(),
     countDroppedTypes: (methodTypes: readonly string[]): void =>
       methodTypes.forEach((type) => droppedTypes.inc({ type })),
     countViolation: ({ operation = 'none', status }: OperationStatus): void => violations.inc({ operation, status }),
     watch({ bulkhead, limits }: { bulkhead: Bulkhead; limits: RateLimits }): void {
-      readGauge('payments_in_flight', 'Payments at Stripe now.', () => bulkhead.inFlight);
-      readGauge('payments_queued', 'Payments waiting in the queue now.', () => bulkhead.queued);
+      readGauge(
+        'payments_in_flight',
+        'Calls to Stripe in flight now, payments and setups. Retries are part of a call.',
+        () => bulkhead.inFlight,
+      );
+      readGauge('payments_queued', 'Calls to Stripe waiting in the queue now.', () => bulkhead.queued);
       readGauge('limits_shared', '1 if rate limits are counted in Redis, 0 if in each instance.', () =>
         Number(limits.shared),
       );
       readCounter(
         'payments_shed_total',
-        'Payments rejected because the queue was full or the wait timed out.',
+        'Calls to Stripe rejected because the queue was full or the wait timed out.',
         () => bulkhead.rejected,
       );
     },

@@ -1,4 +1,4 @@
-import { GatewayError, type CreatedIntent, type IntentOrder, type PaymentGateway } from './gateway.ts';
+import { GatewayError, type Order, type PaymentGateway } from './gateway.ts';
 
 export interface BulkheadSettings {
   /** Concurrent calls to the provider. Stripe's default rate limits: 25 a second for one endpoint, 100 in live mode. */
@@ -26,15 +26,15 @@ interface Tenant {
 
 interface QueuedOrder {
   readonly tenant: Tenant;
-  readonly isAbandoned: IntentOrder['isAbandoned'];
+  readonly isAbandoned: Order['isAbandoned'];
   readonly timer: NodeJS.Timeout;
   acquired(): void;
   rejected(error: GatewayError): void;
 }
 
 /**
- * Limits concurrent orders and shares the places among tenants. Excess orders queue up to `maxQueued`, each for at most
- * `maxWaitMs`; the rest fail with `unavailable` without calling the provider.
+ * Limits concurrent orders, whatever they create, and shares the places among tenants. Excess orders queue up to `maxQueued`,
+ * each for at most `maxWaitMs`; the rest fail with `unavailable` without calling the provider.
  *
  * With `n` places, and `k` tenants that have orders in flight or queued:
  * - A tenant with fewer than n / (k + 1) orders in flight, rounded down, or with none, gets any free place at once.
@@ -58,13 +58,13 @@ export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxW
   let queued = 0;
   let rejectedCount = 0;
 
-  async function createIntent(order: IntentOrder): Promise<CreatedIntent> {
+  async function run<Created>(order: Order, call: () => Promise<Created>): Promise<Created> {
     const tenant = findTenant(order.tenant);
     // A tenant with queued orders is at its limit, so its queued orders are never overtaken.
     if (tenant.inFlight < placesPerTenant()) acquire(tenant);
     else await queuedPlace(tenant, order);
     try {
-      return await gateway.createIntent(order);
+      return await call();
     } finally {
       release(tenant);
     }
@@ -112,7 +112,7 @@ export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxW
   }
 
   /** Resolves once a place is acquired. */
-  function queuedPlace(tenant: Tenant, { isAbandoned }: IntentOrder): Promise<void> {
+  function queuedPlace(tenant: Tenant, { isAbandoned }: Order): Promise<void> {
     return new Promise((acquired, rejected) => {
       const timer = setTimeout(() => reject(order, 'timed out waiting in the queue'), maxWaitMs);
       const order: QueuedOrder = { tenant, isAbandoned, timer, acquired, rejected };
@@ -164,7 +164,8 @@ export function bulkhead(gateway: PaymentGateway, { maxInFlight, maxQueued, maxW
   }
 
   return {
-    createIntent,
+    createPaymentIntent: (order) => run(order, () => gateway.createPaymentIntent(order)),
+    createSetupIntent: (order) => run(order, () => gateway.createSetupIntent(order)),
     close: () => gateway.close(),
     get inFlight() {
       return inFlight;

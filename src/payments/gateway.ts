@@ -1,28 +1,35 @@
 /** The port to a payment provider, and its failures. Independent of HTTP, OpenAPI and Stripe. */
 
+/**
+ * Each `create…` creates one intent, or finds the one made earlier under the same idempotency key.
+ *
+ * They throw GatewayError, and nothing else.
+ */
 export interface PaymentGateway {
-  /**
-   * Creates one payment intent in US dollars, or finds the one made earlier under the same idempotency key.
-   *
-   * Throws GatewayError, and nothing else.
-   */
-  createIntent(order: IntentOrder): Promise<CreatedIntent>;
+  /** Creates a payment intent in US dollars. */
+  createPaymentIntent(order: PaymentOrder): Promise<CreatedPaymentIntent>;
+  /** Creates a setup intent, with which a customer saves a payment method for later. */
+  createSetupIntent(order: Order): Promise<CreatedIntent>;
   /** Closes the connections to the provider, and aborts calls in flight. */
   close(): Promise<void>;
 }
 
-export interface IntentOrder {
+/** What every call to the provider needs. */
+export interface Order {
   /** The tenant whose API key was used. Concurrency is shared by tenant, and the intent's metadata holds the name. */
   tenant: string;
-  /** Whole US cents. */
-  cents: number;
-  /** Payment method types to offer. Default: the provider chooses. */
-  methodTypes?: readonly string[];
   metadata: Readonly<Record<string, string>>;
   /** Equal for a request and its retries, different for any two others. ASCII, up to 255 characters. */
   idempotencyKey: string;
   /** Whether the client has disconnected. Checked only for queued orders, before the provider is called. */
   isAbandoned?: () => boolean;
+}
+
+export interface PaymentOrder extends Order {
+  /** Whole US cents. */
+  cents: number;
+  /** Payment method types to offer. Default: the provider chooses. */
+  methodTypes?: readonly string[];
 }
 
 export interface CreatedIntent {
@@ -31,6 +38,9 @@ export interface CreatedIntent {
   replayed: boolean;
   /** The provider's request ID, for its support. */
   requestId: string | undefined;
+}
+
+export interface CreatedPaymentIntent extends CreatedIntent {
   /** Requested, but not offered by the provider for this amount, currency and account. */
   droppedMethodTypes: readonly string[];
 }

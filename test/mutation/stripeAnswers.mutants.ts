@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFakeStripe, type FakeStripe, type Fault } from '../../src/fake-stripe/server.ts';
-import { GatewayError, type IntentOrder } from '../../src/payments/gateway.ts';
+import { GatewayError, type PaymentOrder } from '../../src/payments/gateway.ts';
 import { stripeGateway } from '../../src/payments/stripe/gateway.ts';
 import { printTable, verdictOn, type Explanation, type Detector } from './table.ts';
 
@@ -52,7 +52,7 @@ interface Change {
   apply: (reply: StripeResponse) => void;
 }
 
-const ORDER: IntentOrder = {
+const ORDER: PaymentOrder = {
   tenant: 'acme',
   cents: 1999,
   methodTypes: ['card', 'klarna'],
@@ -61,7 +61,7 @@ const ORDER: IntentOrder = {
 };
 
 /** Responses of Stripe that the gateway handles differently, and how to produce each. */
-const scenes: Record<string, { order: IntentOrder; fault?: Fault; twice?: true }> = {
+const scenes: Record<string, { order: PaymentOrder; fault?: Fault; twice?: true }> = {
   created: { order: ORDER },
   replayed: { order: ORDER, twice: true },
   tooSmall: { order: { ...ORDER, cents: 1 + 48 } },
@@ -94,10 +94,10 @@ async function readOutcome(scene: string, change: Change | undefined): Promise<o
   try {
     if (twice) {
       const direct = stripeGateway({ secretKey: 'sk_test_mutants', baseUrl: new URL(stripe.url) });
-      await direct.createIntent(own);
+      await direct.createPaymentIntent(own);
       await direct.close();
     }
-    const { clientSecret, requestId, ...intent } = await gateway.createIntent(own);
+    const { clientSecret, requestId, ...intent } = await gateway.createPaymentIntent(own);
     const secret = clientSecret.replace(/pi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+$/, '<secret>');
     return { ...intent, secret, requestId: typeof requestId };
   } catch (error) {

@@ -31,6 +31,8 @@ const parts: Record<string, Part> = {
       'src/payments/money.ts',
       'src/payments/stripe/errors.ts',
       'src/payments/stripe/intents.ts',
+      'src/payments/stripe/paymentIntents.ts',
+      'src/payments/stripe/setupIntents.ts',
     ],
     tests: [
       'test/unit/access/{apiKeys,callerAddress}.test.ts',
@@ -38,7 +40,7 @@ const parts: Record<string, Part> = {
       'test/unit/docs/curl.test.ts',
       'test/unit/mock/prefer.test.ts',
       'test/unit/payments/{idempotency,money}.test.ts',
-      'test/unit/payments/stripe/{errors,intents}.test.ts',
+      'test/unit/payments/stripe/{errors,intents,paymentIntents}.test.ts',
       'test/unit/operations/*.test.ts',
     ],
   },

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Stripe } from 'stripe';
 import { callSpan } from '../../observability/tracing.ts';
-import { GatewayError, type CreatedIntent, type IntentOrder, type PaymentGateway } from '../gateway.ts';
+import { GatewayError, type CreatedIntent, type Order, type PaymentGateway } from '../gateway.ts';
+import type { StripeCall } from './call.ts';
 import {
   classifyFailure,
   isOutOfSync,
@@ -12,7 +13,8 @@ import {
   type Failure,
 } from './errors.ts';
 import { TransportError, stripeHttpClient, type ResponseHeaders } from './httpClient.ts';
-import { intentParams, mismatchIn, type IntentParams } from './intents.ts';
+import { paymentIntentCall } from './paymentIntents.ts';
+import { setupIntentCall } from './setupIntents.ts';
 
 /** Pinned, because an SDK update would change the default, and with it what a retry across a deploy sends and gets. */
 const API_VERSION = '2026-10-28.endive';
@@ -42,6 +44,8 @@ export interface StripeGatewayOptions {
 }
 
 export interface Attempt {
+  /** The name of the call, such as `paymentIntents.create`. */
+  call: string;
   outcome: 'created' | FailedOutcome;
   durationMs: number;
   statusCode: number | undefined;
@@ -49,12 +53,17 @@ export interface Attempt {
   requestId: string | undefined;
 }
 
-type Result = { outcome: 'created'; statusCode: number; headers: ResponseHeaders; intent: CreatedIntent } | Failure;
+/** What the response to every call has. */
+type Common = Pick<CreatedIntent, 'replayed' | 'requestId'>;
+
+type Result<Created> =
+  | { outcome: 'created'; statusCode: number; headers: ResponseHeaders; created: Created & Common }
+  | Failure;
 
 /**
  * Payments by Stripe.
  *
- * Makes at most three attempts, with the same idempotency key and parameters, within one deadline. Only a response that
+ * Each call makes at most three attempts, with the same idempotency key and parameters, within one deadline. Only a response that
  * provably belongs to this order counts, as success or as error: until one arrives, the outcome is unknown.
  */
 export function stripeGateway({
@@ -69,14 +78,16 @@ export function stripeGateway({
   const stripe = stripeSdk(secretKey, baseUrl, http);
   const closing = new AbortController();
 
-  async function createIntent(order: IntentOrder): Promise<CreatedIntent> {
-    checkOrder(order);
+  async function run<Resource, Created>(
+    { idempotencyKey }: Order,
+    call: StripeCall<Resource, Created>,
+  ): Promise<Created & Common> {
+    checkIdempotencyKey(idempotencyKey);
     const endsAt = performance.now() + deadlineMs;
-    const params = intentParams(order);
     let isInProgress = false;
     for (let attempt = 1; ; attempt++) {
-      const result = await attemptOnce(order, params, Math.min(attemptTimeoutMs, endsAt - performance.now()));
-      if (result.outcome === 'created') return result.intent;
+      const result = await attemptOnce(call, idempotencyKey, Math.min(attemptTimeoutMs, endsAt - performance.now()));
+      if (result.outcome === 'created') return result.created;
 
       const pauseMs = pauseAfter(attempt, result.headers);
       const isLate = performance.now() + pauseMs + MIN_ATTEMPT_MS > endsAt;
@@ -90,25 +101,30 @@ export function stripeGateway({
     }
   }
 
-  async function attemptOnce(order: IntentOrder, params: IntentParams, timeoutMs: number): Promise<Result> {
+  async function attemptOnce<Resource, Created>(
+    call: StripeCall<Resource, Created>,
+    idempotencyKey: string,
+    timeoutMs: number,
+  ): Promise<Result<Created>> {
     const startedAt = performance.now();
     // For the SDK, a timeout of 0 means none. It accepts no fractions.
-    const options = { idempotencyKey: order.idempotencyKey, timeout: Math.max(1, Math.floor(timeoutMs)) };
-    const call = () =>
-      withoutStacks(() => stripe.paymentIntents.create(params, options)).then(
-        (intent) => readResult(intent, params, order),
-        (error: unknown) => readFailure(error, order),
+    const options = { idempotencyKey, timeout: Math.max(1, Math.floor(timeoutMs)) };
+    const send = () =>
+      withoutStacks(() => call.send(stripe, options)).then(
+        (response) => readResult(response, call, idempotencyKey),
+        (error: unknown) => readFailure(error, idempotencyKey),
       );
-    const result = await callSpan('Stripe paymentIntents.create', call, ({ outcome }) => outcome === 'created');
+    const result = await callSpan(`Stripe ${call.name}`, send, ({ outcome }) => outcome === 'created');
     if (result.outcome !== 'created' && isOutOfSync(result)) http.renewConnections();
     const { outcome, statusCode, headers } = result;
     const requestId = safeIdentifier(headers['request-id']);
-    onAttempt({ outcome, durationMs: performance.now() - startedAt, statusCode, requestId });
+    onAttempt({ call: call.name, outcome, durationMs: performance.now() - startedAt, statusCode, requestId });
     return result;
   }
 
   return {
-    createIntent,
+    createPaymentIntent: async (order) => run(order, paymentIntentCall(order)),
+    createSetupIntent: async (order) => run(order, setupIntentCall(order)),
     async close() {
       closing.abort();
       await http.close();
@@ -145,33 +161,32 @@ function withoutStacks<Value>(begin: () => Value): Value {
   }
 }
 
-/** Throws for orders that the SDK would send altered, or not at all. */
-function checkOrder({ methodTypes, idempotencyKey }: IntentOrder): void {
-  if (methodTypes?.length === 0) {
-    // The SDK leaves an empty list out, and Stripe would then offer every type.
-    throw new GatewayError('methodTypesRefused', 'payment method types: expected at least one');
-  }
-  if (!/^[\x21-\x7e]{1,255}$/.test(idempotencyKey)) {
+/** Throws for a key that the SDK would send altered, or not at all. */
+function checkIdempotencyKey(key: string): void {
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw new GatewayError('broken', 'idempotency key: expected 1 to 255 visible ASCII characters');
   }
 }
 
-function readResult(intent: Stripe.Response<Stripe.PaymentIntent>, params: IntentParams, order: IntentOrder): Result {
-  const { statusCode } = intent.lastResponse;
-  const headers: ResponseHeaders = intent.lastResponse.headers;
-  const mismatch = keyMismatchIn(headers, order) ?? mismatchIn(intent, params, order.idempotencyKey, isEchoed(headers));
+function readResult<Resource, Created>(
+  response: Stripe.Response<Resource>,
+  call: StripeCall<Resource, Created>,
+  idempotencyKey: string,
+): Result<Created> {
+  const { statusCode } = response.lastResponse;
+  const headers: ResponseHeaders = response.lastResponse.headers;
+  const mismatch = keyMismatchIn(headers, idempotencyKey) ?? call.mismatchIn(response, isEchoed(headers));
   if (mismatch !== undefined) return { outcome: 'mismatched', reason: mismatch, statusCode, headers };
   const created = {
-    clientSecret: String(intent.client_secret),
+    ...call.read(response),
     replayed: headers['idempotent-replayed'] === 'true',
     requestId: safeIdentifier(headers['request-id']),
-    droppedMethodTypes: findDropped(intent.payment_method_types, order.methodTypes ?? []),
   };
-  return { outcome: 'created', statusCode, headers, intent: created };
+  return { outcome: 'created', statusCode, headers, created };
 }
 
 /** The error of an attempt as data. The SDK's error stops here: it contains headers and Stripe's messages. */
-function readFailure(error: unknown, order: IntentOrder): Failure {
+function readFailure(error: unknown, idempotencyKey: string): Failure {
   if (error instanceof Stripe.errors.StripeConnectionError && error.detail instanceof TransportError) {
     const { kind, message, statusCode, headers } = error.detail;
     return { outcome: kind, reason: message, statusCode, headers };
@@ -179,7 +194,7 @@ function readFailure(error: unknown, order: IntentOrder): Failure {
   if (error instanceof Stripe.errors.StripeError && error.statusCode !== undefined) {
     const { statusCode, rawType: type, code, param } = error;
     const headers: ResponseHeaders = error.headers ?? {};
-    const mismatch = keyMismatchIn(headers, order);
+    const mismatch = keyMismatchIn(headers, idempotencyKey);
     if (mismatch !== undefined) return { outcome: 'mismatched', reason: mismatch, statusCode, headers };
     const refusal = { statusCode, type, code, param, headers };
     if (isEchoed(headers)) return { outcome: 'refused', reason: 'a Stripe API error', ...refusal };
@@ -191,14 +206,10 @@ function readFailure(error: unknown, order: IntentOrder): Failure {
 /** Whether a response echoes an idempotency key, as Stripe's do. keyMismatchIn has already excluded other keys. */
 const isEchoed = (headers: ResponseHeaders): boolean => headers['idempotency-key'] !== undefined;
 
-function keyMismatchIn(headers: ResponseHeaders, { idempotencyKey }: IntentOrder): string | undefined {
+function keyMismatchIn(headers: ResponseHeaders, idempotencyKey: string): string | undefined {
   return (headers['idempotency-key'] ?? idempotencyKey) === idempotencyKey
     ? undefined
     : 'a response to another idempotency key';
-}
-
-function findDropped(offered: unknown, requested: readonly string[]): readonly string[] {
-  return requested.filter((type) => !(Array.isArray(offered) && offered.includes(type)));
 }
 
 /** In milliseconds: at least Stripe's Retry-After. One that is not in seconds is ignored. */

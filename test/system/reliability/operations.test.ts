@@ -36,7 +36,7 @@ describe('the admin port', () => {
     expect(text.split('\n').filter((one) => !line.test(one))).toEqual([]);
     const samples = {
       'http_requests_total{operation="createPaymentIntent",status="200"}': 1,
-      'stripe_call_duration_seconds_count{outcome="created"}': 1,
+      'stripe_call_duration_seconds_count{call="paymentIntents.create",outcome="created"}': 1,
       'payment_method_types_dropped_total{type="eps"}': 1,
       payments_in_flight: 0,
       payments_queued: 0,

@@ -58,15 +58,27 @@ describe('a request', () => {
 });
 
 describe('a call to Stripe', () => {
-  it('is counted by its outcome and its duration in seconds', async () => {
+  const attempt = { call: 'setupIntents.create', outcome: 'mismatched', statusCode: 200, requestId: 'req_1' } as const;
+
+  it('is counted by its name, its outcome and its duration in seconds', async () => {
     const metrics = createMetrics();
-    metrics.countAttempt({ outcome: 'mismatched', durationMs: 3_000, statusCode: 200, requestId: 'req_1' });
+    metrics.countAttempt({ ...attempt, durationMs: 3_000 });
     const samples = await readSamples(metrics, 'stripe_call_duration_seconds');
-    expect(samples).toContain('stripe_call_duration_seconds_sum{outcome="mismatched"} 3');
+    expect(samples).toContain('stripe_call_duration_seconds_sum{call="setupIntents.create",outcome="mismatched"} 3');
     expect(readBuckets(samples).filter(([, count]) => count === 1)).toEqual([
       ['5', 1],
       ['10', 1],
       ['+Inf', 1],
+    ]);
+  });
+
+  it('does not count as another call', async () => {
+    const metrics = createMetrics();
+    metrics.countAttempt({ ...attempt, durationMs: 1 });
+    metrics.countAttempt({ ...attempt, call: 'paymentIntents.create', durationMs: 1 });
+    expect(await readSamples(metrics, 'stripe_call_duration_seconds_count')).toEqual([
+      'stripe_call_duration_seconds_count{call="setupIntents.create",outcome="mismatched"} 1',
+      'stripe_call_duration_seconds_count{call="paymentIntents.create",outcome="mismatched"} 1',
     ]);
   });
 });
@@ -99,7 +111,11 @@ it('a response that the contract does not allow is counted by operation and stat
 });
 
 describe('a watched value', () => {
-  const gateway = { createIntent: () => Promise.reject(new Error('not here')), close: async () => {} };
+  const gateway = {
+    createPaymentIntent: () => Promise.reject(new Error('not here')),
+    createSetupIntent: () => Promise.reject(new Error('not here')),
+    close: async () => {},
+  };
   const counts = { countRequest: async () => {}, countFailure: async () => {}, close: () => {} };
 
   it('is read at each scrape, and counted once', async () => {

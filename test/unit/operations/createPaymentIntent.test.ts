@@ -3,10 +3,10 @@ import { createPaymentIntent } from '../../../src/operations/createPaymentIntent
 import type { OperationRequest } from '../../../src/contract/handler.ts';
 import {
   GatewayError,
-  type CreatedIntent,
+  type CreatedPaymentIntent,
   type GatewayFault,
-  type IntentOrder,
   type PaymentGateway,
+  type PaymentOrder,
 } from '../../../src/payments/gateway.ts';
 import { Problem } from '../../../src/contract/problems.ts';
 
@@ -25,15 +25,15 @@ const withKey = (key: string): Request => ({ ...request, headers: { 'idempotency
 
 /** A provider that makes one intent per idempotency key, and replays it. */
 class MemoryGateway implements PaymentGateway {
-  readonly orders: IntentOrder[] = [];
-  readonly #intents = new Map<string, CreatedIntent>();
+  readonly orders: PaymentOrder[] = [];
+  readonly #intents = new Map<string, CreatedPaymentIntent>();
   readonly #droppedMethodTypes: readonly string[];
 
   constructor({ droppedMethodTypes = [] as readonly string[] } = {}) {
     this.#droppedMethodTypes = droppedMethodTypes;
   }
 
-  async createIntent(order: IntentOrder): Promise<CreatedIntent> {
+  async createPaymentIntent(order: PaymentOrder): Promise<CreatedPaymentIntent> {
     this.orders.push(order);
     const earlier = this.#intents.get(order.idempotencyKey);
     if (earlier) return { ...earlier, replayed: true };
@@ -47,18 +47,25 @@ class MemoryGateway implements PaymentGateway {
     return intent;
   }
 
+  async createSetupIntent(): Promise<never> {
+    throw new Error('not called');
+  }
+
   async close(): Promise<void> {}
 }
 
 const failing = (error: unknown): PaymentGateway => ({
-  createIntent: async () => {
+  createPaymentIntent: async () => {
+    throw error;
+  },
+  createSetupIntent: async () => {
     throw error;
   },
   close: async () => {},
 });
 
 /** The orders that the provider gets for these requests. */
-async function ordersFor(...requests: readonly Request[]): Promise<readonly IntentOrder[]> {
+async function ordersFor(...requests: readonly Request[]): Promise<readonly PaymentOrder[]> {
   const gateway = new MemoryGateway();
   for (const one of requests) await createPaymentIntent(gateway)(one);
   return gateway.orders;

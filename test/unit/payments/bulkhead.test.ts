@@ -1,17 +1,26 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { bulkhead } from '../../../src/payments/bulkhead.ts';
-import type { CreatedIntent, IntentOrder, PaymentGateway } from '../../../src/payments/gateway.ts';
+import type {
+  CreatedIntent,
+  CreatedPaymentIntent,
+  Order,
+  PaymentGateway,
+  PaymentOrder,
+} from '../../../src/payments/gateway.ts';
 
 /** A provider whose orders end when the test ends them. */
 class SlowGateway implements PaymentGateway {
-  readonly open: { order: IntentOrder; end: () => void; fail: () => void }[] = [];
+  readonly open: { order: Order; end: () => void; fail: () => void }[] = [];
   readonly begun: string[] = [];
   maxAtOnce = 0;
 
-  createIntent(order: IntentOrder): Promise<CreatedIntent> {
+  createPaymentIntent = (order: PaymentOrder): Promise<CreatedPaymentIntent> => this.#begin(order);
+  createSetupIntent = (order: Order): Promise<CreatedIntent> => this.#begin(order);
+
+  #begin(order: Order): Promise<CreatedPaymentIntent> {
     this.begun.push(order.idempotencyKey);
-    const { promise, resolve, reject } = Promise.withResolvers<CreatedIntent>();
+    const { promise, resolve, reject } = Promise.withResolvers<CreatedPaymentIntent>();
     const leave = (settle: () => void) => () => {
       this.open.splice(this.open.indexOf(entry), 1);
       settle();
@@ -35,7 +44,7 @@ class SlowGateway implements PaymentGateway {
 }
 
 /** Of a tenant of its own, unless said otherwise. */
-const order = (idempotencyKey: string, tenant = idempotencyKey): IntentOrder => ({
+const order = (idempotencyKey: string, tenant = idempotencyKey): PaymentOrder => ({
   cents: 1000,
   metadata: {},
   idempotencyKey,
@@ -46,10 +55,12 @@ const SIZES = { maxInFlight: 50, maxQueued: 100, maxWaitMs: 500 };
 /** Sends so many orders at once, each of another tenant. */
 function sendMany(size: number, sizes = SIZES) {
   const { gateway, limited } = startBulkhead(sizes);
-  const orders = Array.from({ length: size }, (_, index) => limited.createIntent(order(`key-${index}`)));
+  const orders = Array.from({ length: size }, (_, index) => limited.createPaymentIntent(order(`key-${index}`)));
   const settled = Promise.allSettled(orders);
   return { gateway, limited, orders, settled };
 }
+
+type Call = 'createPaymentIntent' | 'createSetupIntent';
 
 /** A bulkhead for named tenants: `send('a', 3)` sends the orders a1, a2 and a3. */
 function startBulkhead(sizes = SIZES) {
@@ -60,11 +71,11 @@ function startBulkhead(sizes = SIZES) {
   return {
     gateway,
     limited,
-    send: (tenant: string, count = 1, more: Partial<IntentOrder> = {}) => {
+    send: (tenant: string, count = 1, more: Partial<PaymentOrder> = {}, call: Call = 'createPaymentIntent') => {
       for (let i = 0; i < count; i++) {
         const number = (sent.get(tenant) ?? 0) + 1;
         sent.set(tenant, number);
-        const intent = limited.createIntent({ ...order(`${tenant}${number}`, tenant), ...more });
+        const intent: Promise<CreatedIntent> = limited[call]({ ...order(`${tenant}${number}`, tenant), ...more });
         results.push(
           intent.then(
             ({ clientSecret }) => clientSecret,
@@ -159,14 +170,12 @@ describe('the bulkhead', () => {
   });
 
   it('releases the place where the gateway throws synchronously', async () => {
-    const throwing: PaymentGateway = {
-      createIntent() {
-        throw new Error('at once');
-      },
-      close: async () => {},
+    const gateway = new SlowGateway();
+    gateway.createSetupIntent = () => {
+      throw new Error('at once');
     };
-    const limited = bulkhead(throwing, SIZES);
-    await expect(limited.createIntent(order('key'))).rejects.toThrow('at once');
+    const limited = bulkhead(gateway, SIZES);
+    await expect(limited.createSetupIntent(order('key'))).rejects.toThrow('at once');
     expect(limited.inFlight).toBe(0);
   });
 
@@ -181,7 +190,7 @@ describe('the bulkhead', () => {
     const { gateway, limited, settled } = sendMany(400);
     await endAll(gateway, (entry) => entry.end());
     await settled;
-    const next = Array.from({ length: 50 }, (_, index) => limited.createIntent(order(`next-${index}`)));
+    const next = Array.from({ length: 50 }, (_, index) => limited.createPaymentIntent(order(`next-${index}`)));
     await endAll(gateway, (entry) => entry.end());
     await expect(Promise.all(next)).resolves.toHaveLength(50);
   });
@@ -285,6 +294,26 @@ describe('the bulkhead', () => {
     expect([inFlight('a'), inFlight('b')]).toEqual([34, 16]);
   });
 
+  it('counts orders for payments and for setups together', async () => {
+    const { gateway, limited, send, results } = startBulkhead({ ...SIZES, maxInFlight: 2, maxQueued: 2 });
+    send('a');
+    send('b', 1, {}, 'createSetupIntent');
+    send('c');
+    send('d', 2, {}, 'createSetupIntent');
+    expect(gateway.begun).toEqual(['a1', 'b1']);
+    expect(limited).toMatchObject({ inFlight: 2, queued: 2, rejected: 1 });
+    expect(await results()).toEqual(['a1', 'b1', 'c1', 'd1', 'the queue is full']);
+  });
+
+  it("counts a tenant's setups against its payments", async () => {
+    const { inFlight, send } = startBulkhead();
+    send('a', 30, {}, 'createSetupIntent');
+    send('a', 30);
+    send('b', 16);
+    await settle();
+    expect([inFlight('a'), inFlight('b')]).toEqual([34, 16]);
+  });
+
   describe('an order whose client has left', () => {
     const GONE = 'the client disconnected while the order was queued';
 
@@ -331,7 +360,11 @@ describe('the bulkhead', () => {
     const step = fc.oneof(
       {
         weight: 3,
-        arbitrary: fc.record({ kind: fc.constant('send' as const), tenant: fc.integer({ min: 0, max: 6 }) }),
+        arbitrary: fc.record({
+          kind: fc.constant('send' as const),
+          tenant: fc.integer({ min: 0, max: 6 }),
+          call: fc.constantFrom<Call>('createPaymentIntent', 'createSetupIntent'),
+        }),
       },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant('end' as const), which: fc.nat() }) },
       {
@@ -356,7 +389,7 @@ describe('the bulkhead', () => {
             const before = inFlight(`t${one.tenant}-`);
             const isFree = limited.inFlight < size.maxInFlight;
             left.delete(one.tenant);
-            send(`t${one.tenant}-`, 1, { isAbandoned: () => left.has(one.tenant) });
+            send(`t${one.tenant}-`, 1, { isAbandoned: () => left.has(one.tenant) }, one.call);
             // A tenant without orders in flight gets any free place.
             isPassedOver ||= before === 0 && isFree && inFlight(`t${one.tenant}-`) !== 1;
           }

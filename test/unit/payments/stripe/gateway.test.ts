@@ -5,7 +5,7 @@ import type * as Timers from 'node:timers/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startFakeStripe, type Fault, type StrayContent } from '../../../../src/fake-stripe/server.ts';
-import { GatewayError, type IntentOrder, type PaymentGateway } from '../../../../src/payments/gateway.ts';
+import { GatewayError, type PaymentOrder, type PaymentGateway } from '../../../../src/payments/gateway.ts';
 import { stripeGateway, type Attempt, type StripeGatewayOptions } from '../../../../src/payments/stripe/gateway.ts';
 import { isStripeSecretKey } from '../../../../src/payments/stripe/secretKey.ts';
 import { blackHole, httpResponse, intentFor, rawServer, type Server } from '../../../support/stripeServers.ts';
@@ -20,7 +20,7 @@ vi.mock('node:timers/promises', async (importReal) => {
 });
 
 const secretKey = 'sk_test_51NeverInAnyError';
-const order: IntentOrder = {
+const order: PaymentOrder = {
   tenant: 'acme',
   cents: 1999,
   methodTypes: ['card', 'link'],
@@ -72,8 +72,8 @@ async function serving(server: Promise<Server>, options: Partial<StripeGatewayOp
   return gatewayTo(url, options);
 }
 
-async function readFailure(gateway: PaymentGateway, failing: IntentOrder = order): Promise<GatewayError> {
-  const error: unknown = await gateway.createIntent(failing).catch((thrown: unknown) => thrown);
+async function readFailure(gateway: PaymentGateway, failing: PaymentOrder = order): Promise<GatewayError> {
+  const error: unknown = await gateway.createPaymentIntent(failing).catch((thrown: unknown) => thrown);
   if (error instanceof GatewayError) return error;
   throw new Error(`expected a GatewayError, got ${String(error)}`);
 }
@@ -89,7 +89,7 @@ function raw(body: string, status = 200): Fault {
 describe.concurrent('an order', () => {
   it('creates an intent, and returns its secret', async () => {
     const { stripe, gateway, attempts } = await playing();
-    const created = await gateway.createIntent(order);
+    const created = await gateway.createPaymentIntent(order);
 
     const [intent] = stripe.ledger.intents;
     expect(intent).toMatchObject({ amount: 1999, currency: 'usd', allowedPaymentMethodTypes: ['card', 'link'] });
@@ -100,7 +100,13 @@ describe.concurrent('an order', () => {
       droppedMethodTypes: [],
     });
     expect(attempts).toEqual([
-      { outcome: 'created', statusCode: 200, requestId: intent?.requestId, durationMs: expect.any(Number) },
+      {
+        call: 'paymentIntents.create',
+        outcome: 'created',
+        statusCode: 200,
+        requestId: intent?.requestId,
+        durationMs: expect.any(Number),
+      },
     ]);
     expect(attempts[0]?.durationMs).toBeLessThan(deadlineMs);
   });
@@ -108,7 +114,7 @@ describe.concurrent('an order', () => {
   // Stripe refuses a retry with other bytes, and a retry may cross a deploy. A change here needs a plan for that.
   it('is sent to Stripe in exactly these bytes', async () => {
     const { stripe, gateway } = await playing();
-    await gateway.createIntent({ ...order, metadata: { née: 'Ö &=[]', email: 'jane+1@example.com' } });
+    await gateway.createPaymentIntent({ ...order, metadata: { née: 'Ö &=[]', email: 'jane+1@example.com' } });
 
     expect(stripe.ledger.requests).toMatchObject([
       {
@@ -127,9 +133,46 @@ describe.concurrent('an order', () => {
     ]);
   });
 
+  it('for a setup is sent to Stripe in exactly these bytes', async () => {
+    const { stripe, gateway } = await playing();
+    const { tenant, idempotencyKey } = order;
+    const metadata = { née: 'Ö &=[]', email: 'jane+1@example.com' };
+    await gateway.createSetupIntent({ tenant, metadata, idempotencyKey });
+
+    expect(stripe.ledger.requests).toMatchObject([
+      {
+        method: 'POST',
+        path: '/v1/setup_intents',
+        headers: {
+          'content-type': 'application/x-www-form-urlencoded',
+          'idempotency-key': order.idempotencyKey,
+          'stripe-version': '2026-10-28.endive',
+        },
+        rawBody:
+          'metadata[cv_reference]=67212462231402852f818d095bb0c2bf&metadata[cv_tenant]=acme' +
+          '&metadata[email]=jane%2B1%40example.com&metadata[n%C3%A9e]=%C3%96%20%26%3D[]',
+      },
+    ]);
+  });
+
+  it('for a setup creates a setup intent, and returns its secret', async () => {
+    const { stripe, gateway, attempts } = await playing();
+    const created = await gateway.createSetupIntent(order);
+
+    const [intent] = stripe.ledger.setupIntents;
+    expect(created).toEqual({ clientSecret: intent?.clientSecret, replayed: false, requestId: intent?.requestId });
+    expect(attempts).toMatchObject([{ call: 'setupIntents.create', outcome: 'created' }]);
+    expect(stripe.ledger.intents).toEqual([]);
+  });
+
   it('without payment method types leaves the choice to Stripe', async () => {
     const { stripe, gateway } = await playing();
-    const created = await gateway.createIntent({ tenant: 'acme', cents: 50, metadata: {}, idempotencyKey: 'key' });
+    const created = await gateway.createPaymentIntent({
+      tenant: 'acme',
+      cents: 50,
+      metadata: {},
+      idempotencyKey: 'key',
+    });
     expect(created).toMatchObject({ droppedMethodTypes: [] });
     expect(stripe.ledger.requests[0]?.rawBody).toMatch(
       /^amount=50&currency=usd&metadata\[cv_reference\]=[0-9a-f]{32}&metadata\[cv_tenant\]=acme$/,
@@ -139,14 +182,14 @@ describe.concurrent('an order', () => {
   it('may have a metadata key named __proto__', async () => {
     const { stripe, gateway } = await playing();
     const metadata = JSON.parse('{"__proto__": "x"}') as Record<string, string>;
-    await gateway.createIntent({ ...order, metadata });
+    await gateway.createPaymentIntent({ ...order, metadata });
     expect(stripe.ledger.requests[0]?.rawBody).toContain('metadata[__proto__]=x&');
   });
 
   it('is replayed where Stripe knows its key', async () => {
     const { stripe, gateway } = await playing();
-    const first = await gateway.createIntent(order);
-    const second = await gateway.createIntent(order);
+    const first = await gateway.createPaymentIntent(order);
+    const second = await gateway.createPaymentIntent(order);
     expect(second).toMatchObject({ replayed: true, clientSecret: first.clientSecret });
     expect(stripe.ledger.intents).toHaveLength(1);
   });
@@ -155,7 +198,7 @@ describe.concurrent('an order', () => {
     const { gateway } = await serving(
       rawServer(({ body }, socket) => socket.write(httpResponse(intentFor(body, 'pi_1')))),
     );
-    await expect(gateway.createIntent(order)).resolves.toMatchObject({ droppedMethodTypes: ['link'] });
+    await expect(gateway.createPaymentIntent(order)).resolves.toMatchObject({ droppedMethodTypes: ['link'] });
   });
 
   it('returns all types as dropped where Stripe does not list those it offers', async () => {
@@ -164,13 +207,13 @@ describe.concurrent('an order', () => {
         socket.write(httpResponse({ ...intentFor(body, 'pi_1'), payment_method_types: undefined })),
       ),
     );
-    await expect(gateway.createIntent(order)).resolves.toMatchObject({ droppedMethodTypes: order.methodTypes });
+    await expect(gateway.createPaymentIntent(order)).resolves.toMatchObject({ droppedMethodTypes: order.methodTypes });
   });
 
   it('sends our name to Stripe, and no telemetry of earlier calls', async () => {
     const { stripe, gateway } = await playing();
-    await gateway.createIntent(order);
-    await gateway.createIntent(order);
+    await gateway.createPaymentIntent(order);
+    await gateway.createPaymentIntent(order);
     const { headers } = stripe.ledger.requests[1]!;
     expect(headers['user-agent']).toContain('payments-service');
     expect(JSON.parse(String(headers['x-stripe-client-user-agent']))).toMatchObject({ httplib: 'undici' });
@@ -180,7 +223,7 @@ describe.concurrent('an order', () => {
   it('does not change the stack traces of other errors', async () => {
     const { stackTraceLimit } = Error;
     const { gateway } = await playing();
-    await gateway.createIntent(order);
+    await gateway.createPaymentIntent(order);
     expect(Error.stackTraceLimit).toBe(stackTraceLimit);
   });
 
@@ -253,7 +296,7 @@ describe.concurrent('one order makes one intent, with the same request again, af
     ],
   ])('%s', async (_what, fault) => {
     const { stripe, gateway, attempts } = await playing(fault);
-    const { clientSecret } = await gateway.createIntent(order);
+    const { clientSecret } = await gateway.createPaymentIntent(order);
 
     const [intent] = stripe.ledger.intents;
     expect(clientSecret).toContain(`${intent?.id}_secret_`);
@@ -266,7 +309,7 @@ describe.concurrent('one order makes one intent, with the same request again, af
 
   it('a slow first attempt of our own, which still holds the key', async () => {
     const { stripe, gateway, attempts } = await playing({ kind: 'delay', delayMs: 1_400, effect: 'none' });
-    await expect(gateway.createIntent(order)).resolves.toMatchObject({ replayed: true });
+    await expect(gateway.createPaymentIntent(order)).resolves.toMatchObject({ replayed: true });
     const [first, ...later] = outcomes(attempts);
     expect([first, later.pop(), new Set(later)]).toEqual(['timeout', 'created', new Set(['refused'])]);
     expect(stripe.ledger.intents).toHaveLength(1);
@@ -326,7 +369,7 @@ describe.concurrent('a failure', () => {
 
   it('is keyReused for another order under the same key, and creates nothing', async () => {
     const { stripe, gateway } = await playing();
-    await gateway.createIntent(order);
+    await gateway.createPaymentIntent(order);
     await expect(readFailure(gateway, { ...order, cents: 2000 })).resolves.toMatchObject({ fault: 'keyReused' });
     expect(stripe.ledger.intents).toHaveLength(1);
   });
@@ -374,8 +417,8 @@ describe.concurrent('a connection one response behind', () => {
       stray: { sameAmount: true, echo: 'another' },
       when: 'with',
     });
-    await gateway.createIntent(order);
-    const second = await gateway.createIntent({ ...order, idempotencyKey: 'second' });
+    await gateway.createPaymentIntent(order);
+    const second = await gateway.createPaymentIntent({ ...order, idempotencyKey: 'second' });
     expect(second.clientSecret).toContain(`${stripe.ledger.intents[1]?.id}_secret_`);
   });
 
@@ -388,10 +431,10 @@ describe.concurrent('a connection one response behind', () => {
         previous = own;
       }),
     );
-    await gateway.createIntent({ ...order, idempotencyKey: 'first' });
+    await gateway.createPaymentIntent({ ...order, idempotencyKey: 'first' });
     // By then the connection is free again; sooner, the next call would open another.
     await nextTurn();
-    const second = await gateway.createIntent({ ...order, idempotencyKey: 'second' });
+    const second = await gateway.createPaymentIntent({ ...order, idempotencyKey: 'second' });
 
     expect(outcomes(attempts)).toEqual(['created', 'mismatched', 'created']);
     // Only the first request on a connection gets its own answer: on the old one this would be pi_1.
@@ -409,12 +452,12 @@ describe.concurrent('a connection one response behind', () => {
         idle.resolve(socket);
       }),
     );
-    await gateway.createIntent(order);
+    await gateway.createPaymentIntent(order);
     const socket = await idle.promise;
     socket.write(stray);
     await once(socket, 'close');
 
-    const second = await gateway.createIntent({ ...order, idempotencyKey: 'second' });
+    const second = await gateway.createPaymentIntent({ ...order, idempotencyKey: 'second' });
     expect(second.clientSecret).toBe('pi_1_secret_x');
     expect(outcomes(attempts)).toEqual(['created', 'created']);
   });
@@ -447,7 +490,7 @@ describe.concurrent('a stray response, while our intent comes to exist,', () => 
   it.each(strays)('with the idempotency key %s, is not taken for ours: %j', async (echo, content) => {
     const stray: Fault = { kind: 'strayResponse', stray: { ...content, echo }, when: 'before' };
     const { stripe, gateway } = await playingPatiently(stray);
-    const { clientSecret } = await gateway.createIntent(order);
+    const { clientSecret } = await gateway.createPaymentIntent(order);
     expect(stripe.ledger.intents.map((intent) => intent.clientSecret)).toEqual([clientSecret]);
   });
 
@@ -456,7 +499,7 @@ describe.concurrent('a stray response, while our intent comes to exist,', () => 
     const { stripe, gateway } = await playingPatiently(stray, stray, stray);
     const { fault } = await readFailure(gateway);
     expect(UNKNOWN).toContain(fault);
-    const { clientSecret } = await gateway.createIntent(order);
+    const { clientSecret } = await gateway.createPaymentIntent(order);
     expect(stripe.ledger.intents.map((intent) => intent.clientSecret)).toEqual([clientSecret]);
   });
 
@@ -502,7 +545,7 @@ describe.concurrent('an error that does not echo our idempotency key', () => {
       connections += Number((message as { connectParams: { port: string } }).connectParams.port === port);
     };
     subscribe('undici:client:connected', onConnected);
-    await gateway.createIntent(order);
+    await gateway.createPaymentIntent(order);
     unsubscribe('undici:client:connected', onConnected);
     expect(connections).toBe(expected);
   });
@@ -510,7 +553,7 @@ describe.concurrent('an error that does not echo our idempotency key', () => {
   it('can not forbid a retry', async () => {
     const forbids = { kind: 'status', effect: 'kept', headers: { 'Stripe-Should-Retry': 'false' } } as const;
     const { gateway, attempts } = await playingPatiently({ ...forbids, status: 500, echo: 'none' });
-    await expect(gateway.createIntent(order)).resolves.toMatchObject({ replayed: true });
+    await expect(gateway.createPaymentIntent(order)).resolves.toMatchObject({ replayed: true });
     expect(outcomes(attempts)).toEqual(['unattributed', 'created']);
   });
 });
@@ -585,7 +628,7 @@ it.concurrent.each([
 ])("never returns another customer's secret where the caller uses %s", async (_what, metadata) => {
   const fault: Fault = { kind: 'anotherIntent', sameAmount: true, echo: 'another' };
   const { stripe, gateway } = await playing(fault);
-  const { clientSecret } = await gateway.createIntent({ ...order, metadata });
+  const { clientSecret } = await gateway.createPaymentIntent({ ...order, metadata });
   expect(stripe.ledger.intents.map((intent) => intent.clientSecret)).toEqual([clientSecret]);
 });
 
@@ -604,7 +647,7 @@ it.concurrent('refuses an intent where neither its metadata nor a header identif
 it.concurrent('waits for its own earlier attempt until the deadline', async () => {
   const { stripe } = await playing({ kind: 'delay', delayMs: 2_500, effect: 'none' });
   const { gateway } = gatewayTo(new URL(stripe.url), { deadlineMs: 10_000 });
-  const { clientSecret } = await gateway.createIntent(order);
+  const { clientSecret } = await gateway.createPaymentIntent(order);
   expect(stripe.ledger.intents.map((intent) => intent.clientSecret)).toEqual([clientSecret]);
 });
 

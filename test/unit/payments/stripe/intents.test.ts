@@ -1,48 +1,27 @@
 import { describe, expect, it } from 'vitest';
-import { intentParams, mismatchIn } from '../../../../src/payments/stripe/intents.ts';
+import type { Order } from '../../../../src/payments/gateway.ts';
+import { storedMetadata } from '../../../../src/payments/stripe/intents.ts';
+import { paymentIntentCall } from '../../../../src/payments/stripe/paymentIntents.ts';
+import { setupIntentCall } from '../../../../src/payments/stripe/setupIntents.ts';
 
-const order = { tenant: 'acme', cents: 1999, metadata: { email: 'jane@example.com' }, idempotencyKey: 'key-1' };
-
-/** Stripe's answer to an order, as far as it is looked at. */
-function respondTo(params: ReturnType<typeof intentParams>) {
-  const metadata = Object.fromEntries(Object.entries(params.metadata).filter(([, value]) => value !== ''));
-  return {
-    object: 'payment_intent',
-    id: 'pi_1',
-    client_secret: 'pi_1_secret_2',
-    amount: 1999,
-    currency: 'usd',
-    metadata,
-  };
-}
+const order = { tenant: 'acme', metadata: { email: 'jane@example.com' }, idempotencyKey: 'key-1' };
 
 function readMetadata(keys: number): Record<string, string> {
   return Object.fromEntries(Array.from({ length: keys }, (_, i) => [`key${i}`, `value${i}`]));
 }
 
-describe('intentParams', () => {
-  it('has the cents in US dollars, and leaves the payment method types to Stripe', () => {
-    const { metadata, ...rest } = intentParams(order);
-    expect(rest).toEqual({ amount: 1999, currency: 'usd' });
-    expect(metadata).toMatchObject(order.metadata);
-  });
-
-  it('allows only these payment method types, where there are some', () => {
-    const { metadata: _metadata, ...rest } = intentParams({ ...order, methodTypes: ['card', 'klarna'] });
-    expect(rest).toEqual({ amount: 1999, currency: 'usd', allowed_payment_method_types: ['card', 'klarna'] });
-  });
-
+describe('the stored metadata', () => {
   it('adds a reference that never changes for an idempotency key', () => {
     // printf key-1 | sha256sum | cut -c1-32
-    expect(intentParams(order).metadata['cv_reference']).toBe('be2974546978e3739e6d6da85c4be9f3');
+    expect(storedMetadata(order)['cv_reference']).toBe('be2974546978e3739e6d6da85c4be9f3');
   });
 
   it('adds the tenant', () => {
-    expect(intentParams(order).metadata['cv_tenant']).toBe('acme');
+    expect(storedMetadata(order)['cv_tenant']).toBe('acme');
   });
 
   it('adds the reference as the 50th key rather than the tenant, and never a 51st', () => {
-    const sent = [48, 49, 50].map((keys) => intentParams({ ...order, metadata: readMetadata(keys) }).metadata);
+    const sent = [48, 49, 50].map((keys) => storedMetadata({ ...order, metadata: readMetadata(keys) }));
     expect(sent.map((metadata) => Object.keys(metadata).length)).toEqual([50, 50, 50]);
     const ours = sent.map((metadata) => Object.keys(metadata).filter((key) => key.startsWith('cv_')));
     expect(ours).toEqual([['cv_reference', 'cv_tenant'], ['cv_reference'], []]);
@@ -50,13 +29,13 @@ describe('intentParams', () => {
 
   it("keeps the caller's own cv_reference, and adds ours under another name", () => {
     const metadata = { cv_reference: 'mine' };
-    const { cv_reference_2: reference, cv_tenant: _tenant, ...theirs } = intentParams({ ...order, metadata }).metadata;
+    const { cv_reference_2: reference, cv_tenant: _tenant, ...theirs } = storedMetadata({ ...order, metadata });
     expect(theirs).toEqual(metadata);
     expect(reference).toMatch(/^[0-9a-f]{32}$/);
   });
 
   it("keeps the caller's own cv_tenant", () => {
-    expect(intentParams({ ...order, metadata: { cv_tenant: 'mine' } }).metadata['cv_tenant']).toBe('mine');
+    expect(storedMetadata({ ...order, metadata: { cv_tenant: 'mine' } })['cv_tenant']).toBe('mine');
   });
 
   it('has the metadata in one order, whatever the order of the caller', () => {
@@ -71,8 +50,7 @@ describe('intentParams', () => {
       '\uffff': '8',
     });
     const orders = [entries, entries.toReversed()].map((some) => {
-      const { metadata } = intentParams({ ...order, metadata: Object.fromEntries(some) });
-      return Object.keys(metadata);
+      return Object.keys(storedMetadata({ ...order, metadata: Object.fromEntries(some) }));
     });
     // By code unit: no locale, and no version of Unicode, may change it.
     const sorted = ['10', 'Z', 'a', 'b', 'cv_reference', 'cv_s', 'cv_tenant', 'é', '\u{1f600}', '\uffff'];
@@ -81,78 +59,100 @@ describe('intentParams', () => {
 
   it('keeps a metadata key named __proto__', () => {
     const metadata = JSON.parse('{"__proto__": "x"}') as Record<string, string>;
-    expect(Object.entries(intentParams({ ...order, metadata }).metadata)).toContainEqual(['__proto__', 'x']);
+    expect(Object.entries(storedMetadata({ ...order, metadata }))).toContainEqual(['__proto__', 'x']);
   });
 });
 
-describe('mismatchIn', () => {
-  const params = intentParams(order);
+/** Stripe's response to an order, as far as it is looked at, without the fields that only one kind of intent has. */
+function respondTo(one: Order, kind: string, prefix: string) {
+  const metadata = Object.fromEntries(Object.entries(storedMetadata(one)).filter(([, value]) => value !== ''));
+  return { object: kind, id: `${prefix}_1`, client_secret: `${prefix}_1_secret_2`, metadata };
+}
 
-  it('accepts an intent with our reference, whatever the rest of its metadata', () => {
-    const { cv_reference } = params.metadata;
-    const response = { ...respondTo(params), metadata: { cv_reference, added: 'by Stripe' } };
-    expect(mismatchIn(response, params, order.idempotencyKey, false)).toBeUndefined();
+describe.each([
+  {
+    kind: 'payment_intent',
+    other: 'setup_intent',
+    prefix: 'pi',
+    otherPrefix: 'seti',
+    own: { amount: 1999, currency: 'usd' },
+    callFor: (one: Order) => paymentIntentCall({ ...one, cents: 1999 }),
+  },
+  {
+    kind: 'setup_intent',
+    other: 'payment_intent',
+    prefix: 'seti',
+    otherPrefix: 'pi',
+    own: {},
+    callFor: setupIntentCall,
+  },
+])('a response to the creation of a $kind', ({ kind, other, prefix, otherPrefix, own, callFor }) => {
+  const call = callFor(order);
+  const right = { ...respondTo(order, kind, prefix), ...own };
+  const NONE = `no ${kind}`;
+
+  it('is accepted', () => {
+    expect(call.mismatchIn(right, false)).toBeUndefined();
   });
 
-  it('accepts the response to the order', () => {
-    expect(mismatchIn(respondTo(params), params, order.idempotencyKey, false)).toBeUndefined();
+  it('is accepted with our reference, whatever the rest of its metadata', () => {
+    const { cv_reference } = right.metadata;
+    expect(call.mismatchIn({ ...right, metadata: { cv_reference, added: 'by Stripe' } }, false)).toBeUndefined();
   });
 
   it.each([
-    ['no payment intent', { object: 'setup_intent' }],
+    [NONE, { object: other }],
     ['no id', { id: '' }],
     ['no id', { id: 1 }],
-    ['no id', { id: 'pi_1"<' }],
+    ['no id', { id: `${prefix}_1"<` }],
+    ['no id', { id: `${otherPrefix}_1`, client_secret: `${otherPrefix}_1_secret_2` }],
     ['no secret of its own', { client_secret: null }],
-    ['no secret of its own', { client_secret: 'pi_2_secret_2' }],
-    ['another amount', { amount: 2000 }],
-    ['another amount', { amount: '1999' }],
-    ['another currency', { currency: 'eur' }],
+    ['no secret of its own', { client_secret: `${prefix}_2_secret_2` }],
+    ['no secret of its own', { client_secret: `${prefix}_1_secret_` }],
+    ['no secret of its own', { client_secret: `${prefix}_1_secret_2"<` }],
     ['another reference', { metadata: undefined }],
     ['another reference', { metadata: null }],
     ['another reference', { metadata: 'be2974546978e3739e6d6da85c4be9f3' }],
     ['another reference', { metadata: {} }],
-    ['another reference', { metadata: { ...params.metadata, cv_reference: 'other' } }],
-  ])('finds %s in %o', (mismatch, wrong) => {
-    expect(mismatchIn({ ...respondTo(params), ...wrong }, params, order.idempotencyKey, false)).toBe(mismatch);
+    ['another reference', { metadata: { ...right.metadata, cv_reference: 'other' } }],
+  ])('is refused, because it has %s: %o', (mismatch, wrong) => {
+    expect(call.mismatchIn({ ...right, ...wrong }, false)).toBe(mismatch);
   });
 
-  it.each([{}, { error: null }, { metadata: { toString: 'x' } }])('survives %o', (response) => {
-    expect(mismatchIn(response, params, order.idempotencyKey, false)).toBe('no payment intent');
+  it.each([{}, { error: null }, { metadata: { toString: 'x' } }])('may be %o', (response) => {
+    expect(call.mismatchIn(response, false)).toBe(NONE);
   });
 
   it.each([
     ['both names', { cv_reference: 'mine', cv_reference_2: 'mine' }],
     ['both names and the tenant', { cv_reference: 'mine', cv_reference_2: 'mine', cv_tenant: 'mine' }],
-  ])('compares all of the metadata where the caller uses %s', (_what, metadata) => {
+  ])('needs all of the metadata where the caller uses %s', (_what, metadata) => {
     const taken = { ...order, metadata };
-    const takenParams = intentParams(taken);
-    const stored = respondTo(takenParams);
-    expect(mismatchIn(stored, takenParams, taken.idempotencyKey, true)).toBeUndefined();
-    const other = { ...stored, metadata: { ...stored.metadata, cv_tenant: 'other' } };
-    expect(mismatchIn(other, takenParams, taken.idempotencyKey, true)).toBe('another reference');
+    const response = { ...respondTo(taken, kind, prefix), ...own };
+    expect(callFor(taken).mismatchIn(response, true)).toBeUndefined();
+    const changed = { ...response, metadata: { ...response.metadata, cv_tenant: 'other' } };
+    expect(callFor(taken).mismatchIn(changed, true)).toBe('another reference');
   });
 
   describe('with no room for a reference', () => {
     const full = { ...order, metadata: { ...readMetadata(49), empty: '' } };
-    const fullParams = intentParams(full);
-    const stored = respondTo(fullParams).metadata;
+    const fullCall = callFor(full);
+    const response = { ...respondTo(full, kind, prefix), ...own };
 
-    it('accepts all of the metadata, without the empty values that Stripe does not store', () => {
-      expect(mismatchIn(respondTo(fullParams), fullParams, full.idempotencyKey, true)).toBeUndefined();
+    it('is accepted with all of the metadata, without the empty values that Stripe does not store', () => {
+      expect(fullCall.mismatchIn(response, true)).toBeUndefined();
     });
 
-    it('refuses a response without our idempotency key, even with the same metadata', () => {
-      expect(mismatchIn(respondTo(fullParams), fullParams, full.idempotencyKey, false)).toBe('another reference');
+    it('is refused without our idempotency key, even with the same metadata', () => {
+      expect(fullCall.mismatchIn(response, false)).toBe('another reference');
     });
 
     it.each([
-      ['a value differs', { ...stored, key7: 'other' }],
+      ['a value differs', { ...response.metadata, key7: 'other' }],
       ['a key is missing', { ...readMetadata(48) }],
-      ['a key is too many', { ...stored, more: 'x' }],
-    ])('finds another reference when %s', (_what, metadata) => {
-      const response = { ...respondTo(fullParams), metadata };
-      expect(mismatchIn(response, fullParams, full.idempotencyKey, true)).toBe('another reference');
+      ['a key is too many', { ...response.metadata, more: 'x' }],
+    ])('is refused when %s', (_what, metadata) => {
+      expect(fullCall.mismatchIn({ ...response, metadata }, true)).toBe('another reference');
     });
   });
 });

@@ -3,7 +3,7 @@ import dns from 'node:dns';
 import type * as Timers from 'node:timers/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { GatewayError, type IntentOrder } from '../../../../src/payments/gateway.ts';
+import { GatewayError, type PaymentOrder } from '../../../../src/payments/gateway.ts';
 import { stripeGateway, type Attempt, type StripeGatewayOptions } from '../../../../src/payments/stripe/gateway.ts';
 import { httpResponse, intentFor, rawServer, type Server } from '../../../support/stripeServers.ts';
 
@@ -37,7 +37,7 @@ afterEach(async () => {
   await Promise.all(closers.splice(0).map((close) => close()));
 });
 
-const order: IntentOrder = {
+const order: PaymentOrder = {
   tenant: 'acme',
   cents: 1999,
   methodTypes: ['card'],
@@ -74,7 +74,7 @@ function gatewayTo({ url, close }: Server, options: Partial<StripeGatewayOptions
   const gateway = stripeGateway({ secretKey: 'sk_test_1', baseUrl: url, onAttempt, ...options });
   closers.push(close, () => gateway.close());
   const failure = async () => {
-    const error: unknown = await gateway.createIntent(order).catch((thrown: unknown) => thrown);
+    const error: unknown = await gateway.createPaymentIntent(order).catch((thrown: unknown) => thrown);
     if (error instanceof GatewayError) return error;
     throw new Error(`expected a GatewayError, got ${String(error)}`);
   };
@@ -95,7 +95,7 @@ describe('the pause before a retry', () => {
     async (_what, random, first, second) => {
       vi.spyOn(Math, 'random').mockReturnValue(random);
       const { requestedAt, gateway } = await respondingWith([down(), down()]);
-      await gateway.createIntent(order);
+      await gateway.createPaymentIntent(order);
       expect(gaps(requestedAt).map(Math.round)).toEqual([first, second]);
     },
   );
@@ -103,19 +103,19 @@ describe('the pause before a retry', () => {
   it('is no longer before the fourth attempt than before the third', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0);
     const { requestedAt, gateway } = await respondingWith([cut, keyInUse(), keyInUse(), keyInUse()]);
-    await gateway.createIntent(order);
+    await gateway.createPaymentIntent(order);
     expect(gaps(requestedAt)).toEqual([300, 600, 600, 600]);
   });
 
   it('lasts as long as Retry-After says', async () => {
     const { requestedAt, gateway } = await respondingWith([down('7')]);
-    await gateway.createIntent(order);
+    await gateway.createPaymentIntent(order);
     expect(gaps(requestedAt)[0]).toBe(7_000);
   });
 
   it('is ours where Retry-After is invalid', async () => {
     const { requestedAt, gateway } = await respondingWith([down('soon')]);
-    await gateway.createIntent(order);
+    await gateway.createPaymentIntent(order);
     expect(gaps(requestedAt)[0]).toBeGreaterThanOrEqual(300);
   });
 });
@@ -126,7 +126,7 @@ describe('the deadline', () => {
     ['would come before one more could be of use', 1_200, 1],
   ])('limits the attempts: it %s', async (_what, deadlineMs, attempts) => {
     const { requestedAt, gateway } = await respondingWith(always(down('1')), { deadlineMs });
-    await expect(gateway.createIntent(order)).rejects.toThrow(GatewayError);
+    await expect(gateway.createPaymentIntent(order)).rejects.toThrow(GatewayError);
     expect(requestedAt).toHaveLength(attempts);
   });
 
@@ -241,7 +241,7 @@ async function connectTargets(baseUrl?: URL): Promise<object[]> {
   };
   subscribe('undici:client:beforeConnect', onConnect);
   const gateway = stripeGateway({ secretKey: 'sk_test_1', ...(baseUrl && { baseUrl }) });
-  await expect(gateway.createIntent(order)).rejects.toMatchObject({ message: 'unreachable: ENOTFOUND' });
+  await expect(gateway.createPaymentIntent(order)).rejects.toMatchObject({ message: 'unreachable: ENOTFOUND' });
   unsubscribe('undici:client:beforeConnect', onConnect);
   await gateway.close();
   return places;
