@@ -6,7 +6,8 @@
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LedgerIntent } from '../../src/fake-stripe/server.ts';
+import type { operations } from '../../generated/openapi.d.ts';
+import type { Ledger } from '../../src/fake-stripe/ledger.ts';
 import { curlLine, send, type WireRequest } from '../support/exchange.ts';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
 import { maskSecret } from './judge.ts';
@@ -33,9 +34,7 @@ describe('the mock responds as the live server does', () => {
         const [ours, theirs] = responses.map(({ status, text }) => ({ status, body: maskSecret(text) }));
         const command = curlLine(live.baseUrl, request, live.apiKey);
         expect(theirs, command).toEqual(ours);
-        expect(live.stripe.ledger.intents.map(paid), command).toEqual(
-          ours!.status === 200 ? [readPayment(request)] : [],
-        );
+        expect(createdIn(live.stripe.ledger), command).toEqual(ours!.status === 200 ? [readOrder(request)] : []);
         seen.set(ours!.status, (seen.get(ours!.status) ?? 0) + 1);
       }),
       { numRuns: Number(RUNS), ...(SEED && { seed: Number(SEED) }) },
@@ -48,28 +47,44 @@ describe('the mock responds as the live server does', () => {
   });
 });
 
-interface Payment {
-  cents: number;
-  currency: string;
-  types: readonly string[] | undefined;
+/** What a request asks Stripe for. */
+interface Order {
+  operation: keyof operations;
   metadata: Readonly<Record<string, string>>;
+  cents?: number;
+  currency?: string;
+  types?: readonly string[] | undefined;
 }
 
-const paid = ({ amount, currency, allowedPaymentMethodTypes, metadata }: LedgerIntent): Payment => {
-  const { cv_reference: _reference, cv_tenant: _tenant, ...theirs } = metadata;
-  return { cents: amount, currency, types: allowedPaymentMethodTypes, metadata: theirs };
-};
+const createdIn = ({ intents, setupIntents }: Ledger): Order[] => [
+  ...intents.map(({ amount, currency, allowedPaymentMethodTypes, metadata }): Order => ({
+    operation: 'createPaymentIntent',
+    cents: amount,
+    currency,
+    types: allowedPaymentMethodTypes,
+    metadata: withoutOurs(metadata),
+  })),
+  ...setupIntents.map(({ metadata }): Order => ({ operation: 'createSetupIntent', metadata: withoutOurs(metadata) })),
+];
 
-/** The payment of a request, in cents read from its text: not by the arithmetic of the code under test. */
-function readPayment({ body }: WireRequest): Payment {
-  const text = new TextDecoder().decode(Buffer.from(body as Uint8Array));
-  const { amount, paymentMethodTypes, metadata = {} } = JSON.parse(text) as Record<string, never>;
+function withoutOurs(metadata: Order['metadata']): Order['metadata'] {
+  const { cv_reference: _reference, cv_tenant: _tenant, ...theirs } = metadata;
+  return theirs;
+}
+
+/** The order of a request, in cents read from its text: not by the arithmetic of the code under test. */
+function readOrder({ path, body }: WireRequest): Order {
+  const text = body === undefined ? '' : new TextDecoder().decode(Buffer.from(body as Uint8Array));
+  const { amount, paymentMethodTypes, metadata: given = {} } = JSON.parse(text || '{}') as Record<string, never>;
+  // Stripe does not store an empty value.
+  const metadata = Object.fromEntries(Object.entries<string>(given).filter(([, value]) => value !== ''));
+  if (path.split('?')[0]!.endsWith('/setup')) return { operation: 'createSetupIntent', metadata };
   const [dollars, cents = ''] = String(amount).split('.') as [string, string?];
   return {
+    operation: 'createPaymentIntent',
     cents: Number(dollars + cents.padEnd(2, '0')),
     currency: 'usd',
     types: paymentMethodTypes,
-    // Stripe does not store an empty value.
-    metadata: Object.fromEntries(Object.entries<string>(metadata).filter(([, value]) => value !== '')),
+    metadata,
   };
 }
