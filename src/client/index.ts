@@ -82,13 +82,13 @@ export function paymentsClient(options: PaymentsClientOptions): PaymentsClient {
   }
 
   return {
-    createPaymentIntent: (payment, options = {}) =>
-      call(payment, options, async (client, init) => {
+    createPaymentIntent: (payment, callOptions = {}) =>
+      call(payment, callOptions, async (client, init) => {
         const { data } = await client.POST('/api/v1/payments/intent', { ...init, body: payment });
         return data?.data;
       }),
-    createSetupIntent: (setup = {}, options = {}) =>
-      call(setup, options, async (client, init) => {
+    createSetupIntent: (setup = {}, callOptions = {}) =>
+      call(setup, callOptions, async (client, init) => {
         const { data } = await client.POST('/api/v1/payments/setup', { ...init, body: setup });
         return data?.paymentSecret === undefined ? undefined : { paymentSecret: data.paymentSecret };
       }),

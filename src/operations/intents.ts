@@ -66,5 +66,5 @@ function toProblem<Id extends OperationId>(
     ...(waits && error.retryAfterSeconds && { 'Retry-After': String(error.retryAfterSeconds) }),
     ...(error.details.replayed && { 'Idempotent-Replayed': 'true' }),
   };
-  return Problem.named(problem, { cause: error, headers, reference }) as Problem<Id>;
+  return Problem.named(problem, { cause: error, headers, reference });
 }

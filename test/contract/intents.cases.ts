@@ -25,6 +25,12 @@ export const refusedByStripe =
     arrange: (stripe) => stripe.playWith(() => ({ kind: 'status', effect: 'none', ...fault })),
   });
 
+/** A case after an earlier request. */
+const after = (first: Case['request'], known: Case): Case => ({
+  ...known,
+  arrange: async (_stripe, sendFirst) => void (await sendFirst(first)),
+});
+
 /** A new key for each run, so that a deployment does not replay an earlier one. */
 const freshKey = () => `contract-${crypto.randomUUID()}`;
 
@@ -53,11 +59,6 @@ export function intentCases(operation: DocumentedOperation, { example, body, oth
   const stripeRefuses = refusedByStripe(operation, body);
   const withMetadata = (metadata: unknown) => ({ ...body, metadata });
 
-  /** A case after an earlier request. */
-  const after = (first: Case['request'], known: Case): Case => ({
-    ...known,
-    arrange: async (_stripe, sendFirst) => void (await sendFirst(first)),
-  });
   const reused = (title: string, request: Case['request']): Case => ({
     operation,
     example: 'idempotencyKeyReused',
@@ -68,7 +69,7 @@ export function intentCases(operation: DocumentedOperation, { example, body, oth
 
   const key = freshKey();
   const longKey = key.padEnd(254, '~');
-  const [another] = operations.filter((other) => other !== operation);
+  const another = operations.find((other) => other !== operation)!;
 
   return [
     ...Object.entries(operation.requestExamples).map(([name, { value }]) => created(`request example ${name}`, value)),
@@ -155,7 +156,7 @@ export function intentCases(operation: DocumentedOperation, { example, body, oth
       created('another request under a key that differs only in its character 255', otherBody, withKey(`${longKey}2`)),
     ),
     after(
-      requestTo(another!)(json(Object.values(another!.requestExamples)[0]!.value), withKey(key)),
+      requestTo(another)(json(Object.values(another.requestExamples)[0]!.value), withKey(key)),
       created('a request under a key of another operation', body, withKey(key)),
     ),
     {
