@@ -1,6 +1,6 @@
 /** Every response of the contract, from outside, on the live server and on the mock. cli.ts tests any deployment. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Ledger } from '../../src/fake-stripe/ledger.ts';
+import type { Ledger } from '../../src/fake-stripe/server.ts';
 import { scenarios } from '../support/contractDocument.ts';
 import { send, sendBytes, type WireRequest, type WireResponse } from '../support/exchange.ts';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';

@@ -7,7 +7,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { operations } from '../../generated/openapi.d.ts';
-import type { Ledger } from '../../src/fake-stripe/ledger.ts';
+import type { Ledger } from '../../src/fake-stripe/server.ts';
 import { curlLine, send, type WireRequest } from '../support/exchange.ts';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
 import { maskSecret } from './judge.ts';
