@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import manifest from '../../../package.json' with { type: 'json' };
+import { operations } from '../../support/contractDocument.ts';
 import { ACME, INTENT_PATH, settings } from '../../support/observed.ts';
 
 const started = new Set<ChildProcess>();
@@ -82,15 +83,18 @@ describe.concurrent('the production process', () => {
 });
 
 describe.concurrent.each(['dev.ts', 'mock.ts'])('%s', (file) => {
-  it('prints an address, a key and a command that works', async () => {
+  it('prints an address, a key and a command for each operation that works', async () => {
     const child = run(file, { PORT: '0', LOG_LEVEL: 'silent' });
     const output = await printed(child, LAST);
     expect(output).toMatch(/^(Live server|Mock) +http:\/\/127\.0\.0\.1:\d+$/m);
     expect(output).toMatch(/^API key +(cv_dev_key|any)$/m);
 
-    const command = output.slice(output.indexOf('curl '));
-    const { stdout } = await promisify(execFile)('bash', ['-c', command], { env: { ...process.env, NO_PROXY: '*' } });
-    expect(JSON.parse(stdout)).toMatchObject({ status: 200, success: true });
+    const commands = output.slice(output.indexOf('curl ')).trim().split('\n\n');
+    expect(commands.length).toBe(operations.length);
+    for (const command of commands) {
+      const { stdout } = await promisify(execFile)('bash', ['-c', command], { env: { ...process.env, NO_PROXY: '*' } });
+      expect(JSON.parse(stdout)).toMatchObject({ success: true });
+    }
   });
 
   it.each(['SIGINT', 'SIGHUP'] as const)('exits with 0 on %s', async (signal) => {
