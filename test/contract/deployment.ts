@@ -1,70 +1,73 @@
-/** The cases on a deployment. Run by cli.ts, here and in the package; starts no server. */
-import { describe, inject, it } from 'vitest';
-import { curlLine, send, type WireResponse } from '../support/exchange.ts';
-import type { Case } from './case.ts';
-import { cases } from './cases.ts';
-import type { ExchangeRecord } from './exchangeRecord.ts';
-import { expectExample, hideSecrets, findScenario } from './judge.ts';
+import { createSend, sendBytes, type WireRequest, type WireResponse } from '../support/exchange.ts';
+import type { Settings } from './settings.ts';
 
-const { baseUrl, apiKey, creates } = inject('deployment');
+/** A deployment, as its settings reach it. */
+export interface Deployment {
+  /** Rejects with NoResponse. */
+  send: SendWithin;
+  /** The same without the additional headers, which can be secrets. */
+  sendBare: SendWithin;
+  /** Through no proxy. */
+  sendBytes: (bytes: string, timeoutMs: number) => Promise<WireResponse>;
+}
 
-/** Twice the deadline of the service. */
-const RESPONSE_MS = 20_000;
+type SendWithin = (request: WireRequest, timeoutMs: number) => Promise<WireResponse>;
 
-const titled = cases.map((known) => {
-  const { operation, example, title } = known;
-  return [`${operation.operationId} ${findScenario(operation, example).status} ${example}: ${title}`, known] as const;
-});
+/** No response came. The message says why, in plain words. */
+export class NoResponse extends Error {
+  readonly isTimeout: boolean;
 
-describe(`${baseUrl} keeps the contract`, () => {
-  it.for(titled)('%s', async ([, known], { task, skip }) => {
-    const record = newRecord(known);
-    task.meta.exchange = record;
-    skip(record.skipReason !== undefined, record.skipReason);
-    await sendCase(known, record)
-      .then((response) => expectExample(response, known.operation, known.example))
-      .catch((error: Error) => {
-        record.violation = hideSecrets(describeViolation(known, record, error), apiKey);
-        // Without its cause, which could hold a secret.
-        throw new Error([record.curl, `→ ${record.response ?? 'no response'}`, record.violation].join('\n'));
-      });
-  });
-});
+  constructor(message: string, isTimeout: boolean) {
+    super(message);
+    this.isTimeout = isTimeout;
+  }
+}
 
-function newRecord(known: Case): ExchangeRecord {
-  const { operation, example, title, request } = known;
-  const skipReason = findSkipReason(known);
+export function openDeployment({ baseUrl, headers, proxies }: Settings): Deployment {
+  const sendTo = createSend(proxies);
+  const sendBare: SendWithin = (request, timeoutMs) => within(timeoutMs, (signal) => sendTo(baseUrl, request, signal));
   return {
-    operationId: operation.operationId,
-    example,
-    title,
-    curl: curlLine(baseUrl, request(apiKey), apiKey),
-    ...(skipReason && { skipReason }),
+    sendBare,
+    send: (request, timeoutMs) => sendBare({ ...request, headers: [...headers, ...request.headers] }, timeoutMs),
+    sendBytes: (bytes, timeoutMs) => within(timeoutMs, (signal) => sendBytes(baseUrl, bytes, signal)),
   };
 }
 
-/** Why a deployment can not be tested with this case; undefined where it can. */
-function findSkipReason({ arrange, bytes, creates: isCreating }: Case): string | undefined {
-  if (arrange) return 'no single request leads to it';
-  if (bytes !== undefined) return 'needs malformed HTTP';
-  return isCreating && !creates ? 'creates an intent: CREATE=1' : undefined;
+async function within(timeoutMs: number, send: (signal: AbortSignal) => Promise<WireResponse>): Promise<WireResponse> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    return await send(signal);
+  } catch (error) {
+    const reason = signal.aborted ? `no response within ${timeoutMs / 1000} seconds` : describeError(error as Error);
+    throw new NoResponse(reason, signal.aborted);
+  }
 }
 
-/** Sends the request, and records the response. */
-async function sendCase({ request }: Case, record: ExchangeRecord): Promise<WireResponse> {
-  const signal = AbortSignal.timeout(RESPONSE_MS);
-  const startedAt = performance.now();
-  const response = await send(baseUrl, request(apiKey), signal).catch((error: Error) => {
-    throw signal.aborted ? new Error(`expected a response within ${RESPONSE_MS / 1000} seconds`) : error;
-  });
-  record.latencyMs = performance.now() - startedAt;
-  record.response = hideSecrets(`${response.status} ${response.text}`, apiKey);
-  return response;
-}
+const UNKNOWN_AUTHORITY =
+  'its certificate comes from an authority that is unknown here: NODE_EXTRA_CA_CERTS=<file> makes it known';
+const NO_TLS = 'it does not speak TLS there: is its address http://…?';
 
-/** What the contract expects instead: another response, or what the body alone does not show. */
-function describeViolation({ operation, example }: Case, { response }: ExchangeRecord, error: Error): string {
-  const { status, body } = findScenario(operation, example);
-  const expected = hideSecrets(`${status} ${JSON.stringify(body)}`, apiKey);
-  return response === undefined || response === expected ? error.message : `expected ${expected}`;
+/** By Node's codes: https://nodejs.org/api/errors.html, https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+const WORDS: readonly (readonly [code: RegExp, words: string])[] = [
+  [/^ECONNREFUSED$/, 'nothing listens there'],
+  [/^ENOTFOUND$/, 'there is no host of this name'],
+  [/^EAI_AGAIN$/, 'the name of the host cannot be resolved at the moment'],
+  [/^(ECONNRESET|EPIPE)$/, 'the connection was closed before a response'],
+  [/^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/, 'the host cannot be reached'],
+  [/^HPE_/, 'what comes back is not HTTP/1.1'],
+  [/^ERR_PROXY_/, 'the proxy did not open a connection'],
+  [/^CERT_HAS_EXPIRED$/, 'its certificate has expired'],
+  [/^CERT_NOT_YET_VALID$/, 'its certificate is not valid yet'],
+  [/^ERR_TLS_CERT_ALTNAME_INVALID$/, 'its certificate is for another name'],
+  [/^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN)$/, UNKNOWN_AUTHORITY],
+  [/^(UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?)$/, UNKNOWN_AUTHORITY],
+  [/^(EPROTO|ERR_SSL_)/, NO_TLS],
+];
+
+function describeError(error: NodeJS.ErrnoException & { errors?: readonly Error[] }): string {
+  const { code = '', message } = error;
+  // Where a name has several addresses, the error of all of them has no message.
+  const detail = message || error.errors?.[0]?.message || code;
+  const [, words] = WORDS.find(([pattern]) => pattern.test(code)) ?? [];
+  return words === undefined ? detail : `${words} (${detail})`;
 }

@@ -1,26 +1,44 @@
-/** The result of a case on a deployment, for the report. The API key and client secrets are masked. */
+import type { WireRequest, WireResponse } from '../support/exchange.ts';
+import type { Case } from './case.ts';
+import type { Violation } from './judge.ts';
+import type { Settings } from './settings.ts';
+
+/** A case on a deployment: what was sent and what came back, with all secrets in it. */
 export interface ExchangeRecord {
-  operationId: string;
-  /** The name of the expected example. */
-  example: string;
-  title: string;
-  /** Why no request was sent. Undefined where one was. */
+  known: Case;
+  request: WireRequest;
+  /** How the contract is broken. */
+  violations: readonly Violation[];
+  /** Why nothing was found out: the case was not sent, or its response says nothing. Undefined where it was judged. */
   skipReason?: string;
-  /** Undefined where no response came. */
+  /** The case should have been judged: without another failure, the contract is neither kept nor broken. */
+  isUnresolved?: true;
+  /** The last response. Undefined where none came. */
+  response?: WireResponse;
   latencyMs?: number;
-  /** The request, as a command that repeats it. */
-  curl: string;
-  /** Status and body. Undefined where no response came. */
-  response?: string;
-  /** What the contract expects instead. Undefined where it is kept. */
-  violation?: string;
+  /** The response was right when the request was repeated. */
+  isFlaky?: true;
 }
 
-declare module 'vitest' {
-  interface TaskMeta {
-    exchange?: ExchangeRecord;
-  }
-  interface ProvidedContext {
-    deployment: { baseUrl: string; apiKey: string; creates: boolean };
-  }
+/** All cases on a deployment. */
+export interface Run {
+  records: readonly ExchangeRecord[];
+  findings: readonly Finding[];
+  /** Why the run ended before all cases were sent. */
+  ending?: string;
+  /** What is no violation, and good to know. */
+  notes: readonly string[];
 }
+
+/** A violation that no single response shows. */
+interface Finding {
+  violation: Violation;
+  /** One of the exchanges that show it. */
+  record: ExchangeRecord;
+}
+
+/** A check over all exchanges of a run. */
+export type RunCheck = (
+  records: readonly ExchangeRecord[],
+  settings: Settings,
+) => readonly Finding[] | Promise<readonly Finding[]>;

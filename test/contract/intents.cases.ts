@@ -1,4 +1,4 @@
-import { vi } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from '../../src/fake-stripe/server.ts';
 import { operations, type DocumentedOperation } from '../support/contractDocument.ts';
 import { bodies, json, requestTo, type Case, type Headers } from './case.ts';
@@ -167,7 +167,7 @@ export function intentCases(operation: DocumentedOperation, { example, body, oth
       arrange: async (stripe, sendFirst) => {
         stripe.play({ kind: 'delay', delayMs: 5_000, effect: 'none' });
         void sendFirst(post(json(body), withKey(key)));
-        await vi.waitUntil(() => stripe.ledger.requestCount > 0);
+        while (stripe.ledger.requestCount === 0) await sleep(10);
       },
     },
 

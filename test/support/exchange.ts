@@ -1,11 +1,12 @@
-import { Agent, request as open } from 'node:http';
-import { request as openSecure } from 'node:https';
-import { connect } from 'node:net';
+import { Agent, request as open, type ClientRequest, type RequestOptions } from 'node:http';
+import { Agent as SecureAgent, request as openSecure } from 'node:https';
+import { connect, isIP } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 
 /** One HTTP request, as it is sent. */
 export interface WireRequest {
   method: string;
-  /** Path and query. */
+  /** Path and query. The path of the base URL comes before it. */
   path: string;
   /** In order, including repeated names. Content-Length is added, and Host if it is missing. */
   headers: readonly (readonly [name: string, value: string])[];
@@ -19,36 +20,49 @@ export interface WireResponse {
   text: string;
 }
 
+export type Send = (baseUrl: string, request: WireRequest, signal?: AbortSignal) => Promise<WireResponse>;
+
 const RARELY_WITH_BODY = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
 
-const agent = new Agent({ keepAlive: true, maxSockets: 32 });
-
 /** Sends the request and reads the whole response. Rejects when the connection breaks or the signal aborts before that. */
-export function send(
+export const send: Send = createSend();
+
+/** A `send` with connections of its own, through the proxies of these variables: HTTP_PROXY, HTTPS_PROXY, NO_PROXY. */
+export function createSend(proxyEnv: NodeJS.ProcessEnv = {}): Send {
+  const options = { keepAlive: true, maxSockets: 32, proxyEnv };
+  const agent = new Agent(options);
+  const secureAgent = new SecureAgent(options);
+  return (baseUrl, request, signal) => {
+    const { protocol } = new URL(baseUrl);
+    const opened = protocol === 'https:' ? openSecure : open;
+    return exchange(baseUrl, request, (given) =>
+      opened({ ...given, agent: protocol === 'https:' ? secureAgent : agent, ...(signal && { signal }) }),
+    );
+  };
+}
+
+function exchange(
   baseUrl: string,
   { method, path, headers, body }: WireRequest,
-  signal?: AbortSignal,
+  start: (options: RequestOptions) => ClientRequest,
 ): Promise<WireResponse> {
-  const { hostname, port, host, protocol } = new URL(baseUrl);
+  const { host, port, hostname, pathname } = new URL(baseUrl);
   // Without a Content-Length, Node sends an empty chunked body, except for methods that rarely have a body.
   const isLengthKnown = body !== undefined || !(RARELY_WITH_BODY.has(method) || isNamed(headers, 'transfer-encoding'));
-  const all = [
-    ...(isNamed(headers, 'host') ? [] : [['Host', host]]),
+  const all: WireRequest['headers'] = [
+    ...(isNamed(headers, 'host') ? [] : [['Host', host] as const]),
     ...headers,
-    ...(isLengthKnown ? [['Content-Length', String(Buffer.byteLength(body ?? ''))]] : []),
+    ...(isLengthKnown ? [['Content-Length', String(Buffer.byteLength(body ?? ''))] as const] : []),
   ];
   return new Promise((resolve, reject) => {
-    const options = {
-      host: hostname,
+    const request = start({
+      host: withoutBrackets(hostname),
       port,
       method,
-      path,
-      headers: all.flat() as never,
+      path: pathname.replace(/\/$/, '') + path,
+      headers: all.flat(),
       setHost: false,
-      ...(signal && { signal }),
-    };
-    const isSecure = protocol === 'https:';
-    const request = isSecure ? openSecure(options) : open({ ...options, agent });
+    });
     request.once('error', reject);
     request.once('response', (response) => {
       const chunks: Buffer[] = [];
@@ -63,11 +77,22 @@ export function send(
   });
 }
 
+/** `[::1]`, as a URL has it, is the address `::1`. */
+const withoutBrackets = (hostname: string) => hostname.replace(/^\[(.*)\]$/, '$1');
+
 const isNamed = (headers: WireRequest['headers'], name: string): boolean =>
   headers.some(([known]) => known.toLowerCase() === name);
 
-/** A shell command that repeats the request. It reads the API key from the variable API_KEY and does not contain it. */
-export function curlLine(baseUrl: string, { method, path, headers, body }: WireRequest, apiKey = ''): string {
+/**
+ * A shell command that repeats the request. It reads the API key from the variable API_KEY and does not contain it. `more` are
+ * arguments for curl in shell syntax.
+ */
+export function curlLine(
+  baseUrl: string,
+  { method, path, headers, body }: WireRequest,
+  apiKey = '',
+  more: readonly string[] = [],
+): string {
   const data = body ?? (isNamed(headers, 'transfer-encoding') ? '' : undefined);
   const { piped, argument } = formatBody(data);
   // curl adds its own Content-Type to a body without one.
@@ -77,6 +102,7 @@ export function curlLine(baseUrl: string, { method, path, headers, body }: WireR
     ...piped,
     `curl -i --path-as-is -X ${method}`,
     ...all.filter(([name]) => name.toLowerCase() !== 'host').map((header) => `-H ${headerArgument(header, apiKey)}`),
+    ...more,
     ...argument,
     quote(baseUrl + path),
   ].join(' ');
@@ -110,15 +136,21 @@ function formatBody(body: WireRequest['body']): { piped: string[]; argument: str
 }
 
 /** Sends bytes that no HTTP client would send, and reads the response until the connection closes. */
-export function sendBytes(baseUrl: string, bytes: string): Promise<WireResponse> {
-  const { hostname, port } = new URL(baseUrl);
+export function sendBytes(baseUrl: string, bytes: string, signal?: AbortSignal): Promise<WireResponse> {
+  const { hostname, port, protocol } = new URL(baseUrl);
+  const host = withoutBrackets(hostname);
   return new Promise((resolve, reject) => {
     let received = '';
-    const socket = connect(Number(port), hostname, () => socket.write(bytes));
+    const socket =
+      protocol === 'https:'
+        ? connectSecurely({ host, port: Number(port || 443), ...(isIP(host) === 0 && { servername: host }) })
+        : connect({ host, port: Number(port || 80) });
+    socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', () => socket.write(bytes));
     socket.setEncoding('utf8');
     socket.on('data', (text) => (received += text));
     socket.once('error', reject);
     socket.once('close', () => resolve(parseResponse(received)));
+    signal?.addEventListener('abort', () => socket.destroy(signal.reason as Error));
   });
 }
 

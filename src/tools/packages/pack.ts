@@ -26,8 +26,7 @@ const PACKAGES = {
     served: ['@fontsource-variable/inter', '@fontsource-variable/jetbrains-mono', '@scalar/fastify-api-reference'],
   },
   contract: {
-    // vitest finds the tests; nothing imports them.
-    entries: ['test/contract/cli.js', 'test/contract/deployment.js'],
+    entries: ['test/contract/cli.js'],
     assets: [],
     served: [],
   },

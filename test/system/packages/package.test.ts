@@ -81,7 +81,9 @@ async function testContract(args: readonly string[], env: Record<string, string>
     (ended) => ({ ...ended, code: 0 }),
     (error: { code: number; stdout: string; stderr: string }) => error,
   );
-  const files = ['index.html', 'junit.xml'].map((file) => join(folder, file)).filter((file) => existsSync(file));
+  const files = ['index.html', 'junit.xml', 'report.json']
+    .map((file) => join(folder, file))
+    .filter((file) => existsSync(file));
   const reports = await Promise.all(files.map((file) => readFile(file, 'utf8')));
   return { exitCode: code, output: stdout + stderr, reports };
 }
@@ -133,8 +135,8 @@ describe('in an empty project', () => {
       };
     expect(Object.keys((await manifest('payments-client')).dependencies)).toEqual(['openapi-fetch']);
     expect(Object.keys((await manifest('payments-mock')).dependencies)).not.toContain('stripe');
-    const { ajv, vitest } = { ...root.dependencies, ...root.devDependencies };
-    expect((await manifest('payments-contract-tests')).dependencies).toEqual({ ajv, vitest });
+    const { ajv } = root.dependencies;
+    expect((await manifest('payments-contract-tests')).dependencies).toEqual({ ajv });
     const files = globSync('node_modules/@carevalidate/*/**/*.js', { cwd: project });
     expect(
       files.filter((file) => /fake-stripe|payments\/stripe\/gateway\.js|\/live\.js|operations\/create/.test(file)),
@@ -163,7 +165,11 @@ describe('in an empty project, the contract tests', () => {
     const { exitCode, output, reports } = await testContract([`BASE_URL=${url}`], { API_KEY: 'cv_package_key' });
     await stop(mock);
     expect(output).toMatch(/The contract is kept: all \d+ responses match it/);
-    expect(reports).toEqual([expect.stringMatching(/^<!doctype html>/), expect.stringContaining(' failures="0"')]);
+    expect(reports).toEqual([
+      expect.stringMatching(/^<!doctype html>/),
+      expect.stringContaining(' failures="0"'),
+      expect.stringContaining('"verdict": "kept"'),
+    ]);
     expect(output + reports.join('')).not.toContain('cv_package_key');
     expect(exitCode).toBe(0);
   });
@@ -171,7 +177,8 @@ describe('in an empty project, the contract tests', () => {
   it('create intents on a live server with CREATE=1', async () => {
     const live = await liveTarget();
     const { exitCode, output } = await testContract([`BASE_URL=${live.baseUrl}`, `API_KEY=${live.apiKey}`, 'CREATE=1']);
-    expect(output).toMatch(/passed +200 +createPaymentIntent created/);
+    expect(output).toMatch(/createPaymentIntent: \d+ passed, 0 failed/);
+    expect(output).not.toContain('CREATE=1');
     expect(live.stripe.ledger.intentCount).toBeGreaterThan(0);
     await live.close();
     expect(exitCode).toBe(0);
@@ -187,27 +194,19 @@ describe('in an empty project, the contract tests', () => {
     const rejected = await testContract([], { ...env, CONTRACT_API_KEY: 'another' });
     await broken.close();
     expect(output).toContain('→ 400 {"success":false,"message":"Wrong metadata"}');
-    expect(reports).toEqual([expect.stringContaining('Wrong metadata'), expect.stringContaining('Wrong metadata')]);
+    expect(reports).toEqual(Array.from({ length: 3 }, () => expect.stringContaining('Wrong metadata')));
     expect(output + reports.join('')).not.toContain(broken.apiKey);
     expect(exitCode).toBe(1);
     expect(rejected).toMatchObject({
       exitCode: 2,
       output: expect.stringContaining('refuses the API key'),
-      reports: [],
+      reports: Array.from({ length: 3 }, () => expect.stringContaining('refuses the API key')),
     });
   });
 
   it('exit with 2 when no server listens', async () => {
     const { exitCode, output } = await testContract(['BASE_URL=http://127.0.0.1:1', 'API_KEY=key']);
     expect({ exitCode, output }).toEqual({ exitCode: 2, output: expect.stringContaining('does not respond') });
-  });
-
-  it('ignore the Vitest configuration of the project', async () => {
-    await writeFile(join(project, 'vitest.config.js'), 'throw new Error("for other tests");');
-    const live = await liveTarget();
-    const { exitCode } = await testContract([`BASE_URL=${live.baseUrl}`, `API_KEY=${live.apiKey}`]);
-    await live.close();
-    expect(exitCode).toBe(0);
   });
 
   it.skipIf(!oldNode)('report which Node they need (needs an older one on PATH)', async () => {
