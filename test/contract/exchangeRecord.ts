@@ -1,5 +1,6 @@
 import type { WireRequest, WireResponse } from '../support/exchange.ts';
 import type { Case } from './case.ts';
+import type { Deployment } from './deployment.ts';
 import type { Violation } from './judge.ts';
 import type { Settings } from './settings.ts';
 
@@ -37,8 +38,9 @@ interface Finding {
   record: ExchangeRecord;
 }
 
-/** A check over all exchanges of a run. */
+/** A check over all exchanges of a run, which may send further requests. */
 export type RunCheck = (
   records: readonly ExchangeRecord[],
   settings: Settings,
+  deployment: Deployment,
 ) => readonly Finding[] | Promise<readonly Finding[]>;

@@ -47,7 +47,7 @@ export async function runCases(
   const wellFormed = toSend.filter(({ known }) => known.bytes === undefined);
   const ending =
     (await sendInOrder(wellFormed, deployment, tally)) ?? (await sendMalformed(malformed, settings, deployment));
-  const findings = await Promise.all(checks.map(async (check) => check(records, settings)));
+  const findings = await Promise.all(checks.map(async (check) => check(records, settings, deployment)));
   return { records, findings: findings.flat(), notes: describeTally(tally), ...(ending && { ending }) };
 }
 
