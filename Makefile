@@ -79,7 +79,7 @@ generate: $(INSTALLED) ## Generate generated/ from openapi/openapi.yaml.
 format: $(INSTALLED) ## Format the code.
 	@$(RUN) format
 
-diff: $(INSTALLED) $(OASDIFF) ## Fail on a contract change that breaks callers within a major version. BASE=<git ref, default: the last release>
+diff: $(INSTALLED) $(OASDIFF) ## Fail on a contract change that breaks callers of the last release. BASE=<another: a deployment's URL, a file, a git ref>
 	@$(RUN) diff
 
 package: $(INSTALLED) ## Build the npm packages for other teams into dist/, and test them in an empty project.

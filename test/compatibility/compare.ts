@@ -1,15 +1,23 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { dereference, parsePointer, readOperations, type Dereferenced } from '../../src/contract/document.ts';
+import { acceptPlainBooleans } from './booleans.ts';
+import { compareExamples } from './examples.ts';
 
-/** The differences between two versions of a contract, as the diff tools describe them. */
+/** The differences between two versions of a contract. */
 export interface Comparison {
   /** Changes that break callers written for the base. */
   breaking: readonly string[];
   /** All changes visible to callers, including the breaking ones. */
   changes: readonly string[];
-  /** The diff tools that ran. */
+  /** Changes that the diff tools would report as breaking, and that are none: see booleans.ts. */
+  accepted: readonly string[];
+  /** What compared: our own comparison, and the diff tools that are installed. */
   tools: readonly string[];
 }
 
@@ -18,22 +26,58 @@ const resolvePath = (file: string) => fileURLToPath(new URL(file, import.meta.ur
 /** Built by `make diff` if Go is installed. */
 export const OASDIFF = resolvePath('../../.conformance/bin/oasdiff');
 
-/** Compares two files with Redocly, and with oasdiff where it is installed. A change is breaking if either tool reports it as breaking. */
-export async function compare(baseFile: string, revisionFile: string): Promise<Comparison> {
-  const findings = await Promise.all([
-    byRedocly(baseFile, revisionFile),
-    ...(existsSync(OASDIFF) ? [byOasdiff(baseFile, revisionFile)] : []),
-  ]);
+/**
+ * Compares two documents by their examples, with Redocly, and with oasdiff where it is installed. A change is breaking if one of
+ * them says so.
+ *
+ * Throws for a document with a `$ref` that is circular, or leads nowhere or out of it.
+ */
+export async function compare(baseDocument: object, revisionDocument: object): Promise<Comparison> {
+  const [base, revision] = [expand(baseDocument), expand(revisionDocument)];
+  const [before, after] = [readOperations(base), readOperations(revision)];
+  const accepted = acceptPlainBooleans(before, after);
+  const examples = compareExamples(before, after);
+  const tools = await runTools(base, revision);
+  const findings = [examples, ...tools];
   // oasdiff describes every change in a sentence; Redocly does so for breaking changes only.
-  const [mostReadable] = findings.toReversed() as [Findings];
+  const mostReadable = tools.at(-1)!;
   return {
-    breaking: findings.flatMap(({ tool, breaking }) => breaking.map((change) => `${change} (${tool})`)),
-    changes: mostReadable.changes,
+    breaking: mergeStatuses(findings.flatMap(({ tool, breaking }) => breaking.map((change) => `${change} (${tool})`))),
+    changes: mergeStatuses([...examples.changes, ...mostReadable.changes]),
+    accepted: mergeStatuses(accepted),
     tools: findings.map(({ tool }) => tool),
   };
 }
 
-interface Findings {
+/** What callers can reach of a document, without `$ref`. Each place has a copy of its own. */
+function expand(document: object): Dereferenced {
+  const { components, ...rest } = dereference(document);
+  const { securitySchemes } = components ?? {};
+  return JSON.parse(JSON.stringify({ ...rest, components: { securitySchemes } })) as Dereferenced;
+}
+
+async function runTools(base: object, revision: object): Promise<Findings[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'contract-diff-'));
+  try {
+    const files = [join(folder, 'base.json'), join(folder, 'revision.json')] as const;
+    await Promise.all([writeFile(files[0], JSON.stringify(base)), writeFile(files[1], JSON.stringify(revision))]);
+    return await Promise.all([byRedocly(...files), ...(existsSync(OASDIFF) ? [byOasdiff(...files)] : [])]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const STATUS = /(?<=status )`\d{3}`/;
+
+/** A change of a component is found at each status that uses it: one sentence names them all. */
+function mergeStatuses(changes: readonly string[]): string[] {
+  const merged = Map.groupBy(new Set(changes), (change) => change.replace(STATUS, '*'));
+  return [...merged.values()].map((same) =>
+    same[0]!.replace(STATUS, same.map((change) => STATUS.exec(change)?.[0]).join(', ')),
+  );
+}
+
+export interface Findings {
   tool: string;
   breaking: string[];
   changes: string[];
@@ -65,12 +109,21 @@ export async function byRedocly(baseFile: string, revisionFile: string): Promise
   return {
     tool: 'redocly',
     breaking: breaking.map(describeChange),
-    changes: changes.filter((change) => breaking.includes(change) || change.impact === 'minor').map(describeChange),
+    changes: changes.filter((change) => breaking.includes(change) || isVisible(change)).map(describeChange),
   };
 }
 
+/** Text for readers, and what the comparison of examples reports. */
+const UNSEEN = /^#\/(info|tags)\b|\/examples\/|[/ ]x-(problems|body-limit-bytes)\b| (description|summary|example)$/;
+
+const isVisible = ({ path, property = '' }: RedoclyChange) => !UNSEEN.test(`${path} ${property}`);
+
 function describeChange({ verdicts, path, property, kind }: RedoclyChange): string {
-  return verdicts.map(({ message }) => message).join(' ') || `${[path, property].filter(Boolean).join(' ')} ${kind}`;
+  const [, url, method = '', ...rest] = path.startsWith('#/paths/') ? parsePointer(path) : [];
+  const [within, status] = rest[0] === 'responses' ? [rest.slice(2), rest[1]] : [rest];
+  const place = url ? `${method.toUpperCase()} ${url}`.trim() + (status ? ` status \`${status}\`` : '') : path;
+  const message = verdicts.map((verdict) => verdict.message).join(' ');
+  return `${place}: ${message || [...within, property, kind].filter(Boolean).join(' ')}`;
 }
 
 interface OasdiffChange {
