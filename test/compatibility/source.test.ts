@@ -42,11 +42,14 @@ describe('a deployment', () => {
   });
   afterAll(() => mock.close());
 
-  it.each(['', '/', '/docs/openapi.json'])('has its contract at its base URL and "%s"', async (path) => {
-    const { name, document: served } = await readSource(mock.baseUrl + path);
-    expect(name).toBe(`${mock.baseUrl}/docs/openapi.json`);
-    expect(await compareContracts(served, document)).toMatchObject({ breaking: [], changes: [] });
-  });
+  it.each(['', '/', '/docs', '/docs/openapi.json'])(
+    'has a contract, found by its base URL followed by "%s"',
+    async (path) => {
+      const { name, document: served } = await readSource(mock.baseUrl + path);
+      expect(name).toBe(`${mock.baseUrl}/docs/openapi.json`);
+      expect(await compareContracts(served, document)).toMatchObject({ breaking: [], changes: [] });
+    },
+  );
 
   it('may have a base path', async () => {
     const url = await serve(({ url: path }, response) => response.end(path === '/pay/docs/openapi.json' ? json : ''));
@@ -119,7 +122,7 @@ describe('a file', () => {
     ['no OpenAPI', 'swagger: "2.0"', 'not an OpenAPI 3 document with operations'],
     ['without operations', 'openapi: 3.1.0\npaths: {}', 'not an OpenAPI 3 document with operations'],
     ['with a faulty path', 'openapi: 3.1.0\npaths: { /things: }', 'not an OpenAPI 3 document with operations'],
-    ['no YAML', 'openapi: "3.1.0', 'Missing closing "quote at line 1, column 16:'],
+    ['no YAML', 'openapi: "3.1.0', 'neither YAML nor JSON (Missing closing "quote at line 1, column 16)'],
   ])('that is %s is refused: nothing would be compared', async (_what, text, reason) => {
     const file = join(folder, 'contract.yaml');
     await writeFile(file, text);

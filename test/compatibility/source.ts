@@ -38,7 +38,8 @@ function readDocument(text: string, name: string): object {
   try {
     document = parse(text);
   } catch (error) {
-    throw new Error(`${name}: ${(error as Error).message.split('\n')[0]}`, { cause: error });
+    const [reason = ''] = (error as Error).message.split('\n');
+    throw new Error(`${name}: neither YAML nor JSON (${reason.replace(/:$/, '')})`, { cause: error });
   }
   if (!isContract(document)) throw new Error(`${name}: not an OpenAPI 3 document with operations`);
   return document;
@@ -61,7 +62,7 @@ async function fetchContract(source: string, limits: typeof LIMITS): Promise<Sou
   const url = URL.parse(source);
   if (!url || url.username || url.password) throw new Error('BASE: expected a URL without user name and password');
   const isServed = url.pathname.endsWith(SERVED);
-  const served = isServed ? url : new URL(url.pathname.replace(/\/*$/, SERVED), url);
+  const served = isServed ? url : new URL(url.pathname.replace(/(\/docs)?\/*$/, SERVED), url);
   const misses: string[] = [];
   for (const place of isServed ? [served] : [url, served]) {
     // Without the query, which may hold a secret.
@@ -92,9 +93,9 @@ async function fetchText(url: URL, name: string, limits: typeof LIMITS): Promise
     }
     return { status, text: Buffer.concat(chunks).toString() };
   } catch (error) {
-    const { message, cause } = error as Error & { cause?: { code?: string } };
-    const reason = signal.aborted ? `no whole response within ${limits.timeoutMs} ms` : (cause?.code ?? message);
-    throw new Error(`${name}: ${reason}`, { cause: error });
+    if (signal.aborted) throw new Error(`${name}: no whole response within ${limits.timeoutMs} ms`, { cause: error });
+    const { message, cause } = error as Error & { cause?: { code?: string; message: string } };
+    throw new Error(`${name}: ${cause?.code ?? cause?.message ?? message}`, { cause: error });
   }
 }
 
