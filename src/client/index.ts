@@ -4,7 +4,7 @@ import { readProblem, type PaymentProblem } from './problems.ts';
 import { sendWithRetries, type Fetch, type Outcome, type RetryLimits } from './retry.ts';
 
 export type { components, operations, paths } from '../../generated/openapi.d.ts';
-export type { ContractProblem, NoAnswer, PaymentProblem, ProblemName, UnknownAnswer } from './problems.ts';
+export type { ContractProblem, NoResponse, PaymentProblem, ProblemName, UnknownResponse } from './problems.ts';
 
 export type PaymentIntentRequest = components['schemas']['PaymentIntentRequest'];
 export type PaymentMethodType = components['schemas']['PaymentMethodType'];
@@ -113,7 +113,7 @@ function checkApiKey(apiKey: string): void {
 function readResult<Data>(outcome: Outcome, idempotencyKey: string, data: Data | undefined): PaymentResult<Data> {
   const { attempts } = outcome;
   if ('cause' in outcome) {
-    const problem = { name: 'noAnswer', status: undefined, body: undefined, cause: outcome.cause } as const;
+    const problem = { name: 'noResponse', status: undefined, body: undefined, cause: outcome.cause } as const;
     return { ok: false, problem, idempotencyKey, attempts, requestId: undefined };
   }
   const { response, text } = outcome;

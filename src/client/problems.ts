@@ -13,40 +13,40 @@ export type ProblemName = ContractProblem['name'];
 /**
  * No response was received: the network failed or timed out, or a browser hid a redirect. Whether a payment exists is unknown.
  */
-export interface NoAnswer {
-  readonly name: 'noAnswer';
+export interface NoResponse {
+  readonly name: 'noResponse';
   readonly status: undefined;
   readonly body: undefined;
   readonly cause: unknown;
 }
 
 /** A response that is not in the contract, for example from a proxy, or a redirect, which is not followed. */
-export interface UnknownAnswer {
-  readonly name: 'unknownAnswer';
+export interface UnknownResponse {
+  readonly name: 'unknownResponse';
   readonly status: number;
   /** Unparsed. */
   readonly body: string;
 }
 
-export type PaymentProblem = ContractProblem | NoAnswer | UnknownAnswer;
+export type PaymentProblem = ContractProblem | NoResponse | UnknownResponse;
 
 /**
  * Finds the contract's problem for an error response: by its `X-Error-Code`, or by its body, as services before version 1.2 of
  * the contract do not send that header.
  */
-export function readProblem({ status, headers }: Response, text: string): ContractProblem | UnknownAnswer {
+export function readProblem({ status, headers }: Response, text: string): ContractProblem | UnknownResponse {
   const errorCode = headers.get('x-error-code');
   const body = parseJson(text);
   const candidates = problems.filter((problem) => problem.status === status);
   const found =
     candidates.find(({ name }) => name === errorCode) ?? candidates.find((problem) => equals(problem.body, body));
-  if (!found) return { name: 'unknownAnswer', status, body: text };
+  if (!found) return { name: 'unknownResponse', status, body: text };
   return { name: found.name, status, body: found.body } as ContractProblem;
 }
 
 /** Whether the request may be retried with the same key. An unknown 5xx is treated like one of the contract's. */
-export function isRetriable(problem: ContractProblem | UnknownAnswer): boolean {
-  if (problem.name === 'unknownAnswer') return problem.status >= 500;
+export function isRetriable(problem: ContractProblem | UnknownResponse): boolean {
+  if (problem.name === 'unknownResponse') return problem.status >= 500;
   return problems.some(({ name, retry }) => name === problem.name && retry);
 }
 

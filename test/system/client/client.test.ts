@@ -236,7 +236,7 @@ describe.each([301, 302, 303, 307, 308])('a redirect with %d', (status) => {
     const result = await client(options).createPaymentIntent(payment);
     expect(result).toMatchObject({
       ok: false,
-      problem: { name: 'unknownAnswer', status, body: 'moved' },
+      problem: { name: 'unknownResponse', status, body: 'moved' },
       attempts: 1,
     });
     expect(seen.length).toBe(1);

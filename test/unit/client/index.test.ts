@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { findProblem } from '../../support/contractDocument.ts';
 import { paymentsClient, type PaymentsClientOptions } from '../../../src/client/index.ts';
-import { answer, good, hiddenRedirect, network, reset, silent, unavailable, type Play } from './networks.ts';
+import { good, hiddenRedirect, network, reset, respond, silent, unavailable, type Play } from './networks.ts';
 
 const payment = { amount: 19.99 };
 const intent = { paymentIntentSecret: 'pi_1_secret_2' };
@@ -17,31 +17,31 @@ describe('a result', () => {
   const { status, body } = findProblem('amountTooSmall');
 
   it.each<[string, Play, object]>([
-    ['the data', answer(200, { data: intent }, named), { ok: true, data: intent, requestId: 'r1' }],
+    ['the data', respond(200, { data: intent }, named), { ok: true, data: intent, requestId: 'r1' }],
     [
       'a problem of the contract',
-      answer(status, body, named),
+      respond(status, body, named),
       { ok: false, problem: { name: 'amountTooSmall', status, body }, requestId: 'r1' },
     ],
     [
       'an unknown response',
-      answer(418, 'short and stout'),
-      { ok: false, problem: { name: 'unknownAnswer', status: 418, body: 'short and stout' } },
+      respond(418, 'short and stout'),
+      { ok: false, problem: { name: 'unknownResponse', status: 418, body: 'short and stout' } },
     ],
     [
       'a response without a body',
-      answer(304, null),
-      { ok: false, problem: { name: 'unknownAnswer', status: 304, body: '' } },
+      respond(304, null),
+      { ok: false, problem: { name: 'unknownResponse', status: 304, body: '' } },
     ],
     [
       'a success without data',
-      answer(200, {}),
-      { ok: false, problem: { name: 'unknownAnswer', status: 200, body: '{}' } },
+      respond(200, {}),
+      { ok: false, problem: { name: 'unknownResponse', status: 200, body: '{}' } },
     ],
     [
       'a success that is null',
-      answer(200, 'null'),
-      { ok: false, problem: { name: 'unknownAnswer', status: 200, body: 'null' } },
+      respond(200, 'null'),
+      { ok: false, problem: { name: 'unknownResponse', status: 200, body: 'null' } },
     ],
   ])('is %s', async (_what, play, expected) => {
     const { client } = clientOn([play]);
@@ -53,12 +53,12 @@ describe('a result', () => {
     });
   });
 
-  it('is noAnswer with a cause where a browser hides a redirect', async () => {
+  it('is noResponse with a cause where a browser hides a redirect', async () => {
     const { client, seen } = clientOn([hiddenRedirect]);
     expect(await client.createPaymentIntent(payment, call)).toEqual({
       ok: false,
       problem: {
-        name: 'noAnswer',
+        name: 'noResponse',
         status: undefined,
         body: undefined,
         cause: new Error('The service redirected the request, and redirects are not followed'),
@@ -70,11 +70,11 @@ describe('a result', () => {
     expect(seen[0]!.redirect).toBe('manual');
   });
 
-  it('is noAnswer with a cause where no response came', async () => {
+  it('is noResponse with a cause where no response came', async () => {
     const { client } = clientOn([reset], { attempts: 1 });
     expect(await client.createPaymentIntent(payment, call)).toEqual({
       ok: false,
-      problem: { name: 'noAnswer', status: undefined, body: undefined, cause: new TypeError('fetch failed') },
+      problem: { name: 'noResponse', status: undefined, body: undefined, cause: new TypeError('fetch failed') },
       requestId: undefined,
       attempts: 1,
       ...call,

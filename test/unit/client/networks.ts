@@ -26,15 +26,15 @@ export function network(...plays: Play[]): { fetch: Fetch; seen: Seen[] } {
   return { fetch, seen };
 }
 
-export const answer =
+export const respond =
   (status: number, body: object | string | null, headers: Record<string, string> = {}): Play =>
   async () =>
     new Response(body !== null && typeof body === 'object' ? JSON.stringify(body) : body, { status, headers });
 
-export const good = answer(200, { status: 200, data: { paymentIntentSecret: 'pi_1_secret_2' } });
+export const good = respond(200, { status: 200, data: { paymentIntentSecret: 'pi_1_secret_2' } });
 
 export const unavailable = (headers: Record<string, string> = {}): Play =>
-  answer(findProblem('providerUnavailable').status, findProblem('providerUnavailable').body, headers);
+  respond(findProblem('providerUnavailable').status, findProblem('providerUnavailable').body, headers);
 
 export const reset: Play = async () => {
   throw new TypeError('fetch failed');

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sendWithRetries, type Outcome, type RetryLimits } from '../../../src/client/retry.ts';
-import { answer, good, network, reset, silent, unavailable, type Play } from './networks.ts';
+import { good, network, reset, respond, silent, unavailable, type Play } from './networks.ts';
 
 const limits: RetryLimits = { attempts: 4, attemptMs: 15_000, totalMs: 60_000 };
 const START = Date.UTC(2026, 0, 1);
@@ -39,15 +39,15 @@ describe('sendWithRetries', () => {
   });
 
   it.each<[string, Play]>([
-    ['is no JSON', answer(200, '<html>')],
-    ['is cut', answer(200, '{"status":')],
-    ['is empty', answer(200, '')],
+    ['is no JSON', respond(200, '<html>')],
+    ['is cut', respond(200, '{"status":')],
+    ['is empty', respond(200, '')],
   ])('retries after a success that %s', async (_what, play) => {
     expect((await sent([play, good])).outcome.attempts).toBe(2);
   });
 
   it('does not retry after an unknown 404', async () => {
-    expect((await sent([answer(404, '<html>'), good])).outcome).toMatchObject({ attempts: 1, text: '<html>' });
+    expect((await sent([respond(404, '<html>'), good])).outcome).toMatchObject({ attempts: 1, text: '<html>' });
   });
 });
 
@@ -76,7 +76,7 @@ describe('the wait', () => {
   });
 });
 
-const readCause = (outcome: Outcome) => ('cause' in outcome ? (outcome.cause as Error).message : 'an answer');
+const readCause = (outcome: Outcome) => ('cause' in outcome ? (outcome.cause as Error).message : 'a response');
 
 describe('the limits', () => {
   it('end after `attempts`, with the outcome of the last', async () => {
