@@ -1,4 +1,3 @@
-import createClient, { type Client } from 'openapi-fetch';
 import type { components, paths } from '../../generated/openapi.d.ts';
 import { readProblem, type PaymentProblem } from './problems.ts';
 import { sendWithRetries, type Fetch, type Outcome, type RetryLimits } from './retry.ts';
@@ -8,9 +7,11 @@ export type { ContractProblem, NoResponse, PaymentProblem, ProblemName, UnknownR
 
 export type PaymentIntentRequest = components['schemas']['PaymentIntentRequest'];
 export type PaymentMethodType = components['schemas']['PaymentMethodType'];
-export type PaymentIntent = components['schemas']['PaymentIntentCreated']['data'];
+export type PaymentIntent = Created['data'];
 export type SetupIntentRequest = components['schemas']['SetupIntentRequest'];
 export type SetupIntent = Pick<components['schemas']['SetupIntentCreated'], 'paymentSecret'>;
+
+type Created = components['schemas']['PaymentIntentCreated'];
 
 export interface PaymentsClientOptions extends Partial<RetryLimits> {
   /** The service's URL: `https://…`, or the mock's `http://127.0.0.1:4010`. */
@@ -60,45 +61,36 @@ export function paymentsClient(options: PaymentsClientOptions): PaymentsClient {
   checkApiKey(apiKey);
   const fetch = options.fetch ?? ((request: Request) => globalThis.fetch(request));
 
-  /** Sends a request with `post`, which returns the data of a success. */
-  async function call<Data>(
+  async function post<Data>(
+    path: keyof paths,
     body: { idempotencyKey?: string },
-    { idempotencyKey = body.idempotencyKey ?? crypto.randomUUID(), signal, headers = {} }: CallOptions,
-    post: (client: Client<paths>, init: RequestInit) => Promise<Data | undefined>,
+    { idempotencyKey = body.idempotencyKey ?? crypto.randomUUID(), signal, headers }: CallOptions,
+    readData: (body: unknown) => Data | undefined,
   ): Promise<PaymentResult<Data>> {
-    let outcome: Outcome | undefined;
-    const client = createClient<paths>({
-      baseUrl,
-      headers: { 'cv-api-key': apiKey },
-      fetch: async (request) => {
-        outcome = await sendWithRetries(request, fetch, { attempts, attemptMs, totalMs } satisfies RetryLimits);
-        // readResult handles failures; openapi-fetch just needs a response.
-        return 'response' in outcome ? new Response(outcome.text || null, outcome.response) : Response.error();
+    const request = new Request(`${baseUrl.replace(/\/$/, '')}${path}`, {
+      method: 'POST',
+      headers: {
+        'Content-Type': 'application/json',
+        'cv-api-key': apiKey,
+        ...headers,
+        'Idempotency-Key': idempotencyKey,
       },
+      body: JSON.stringify(body),
+      signal: signal ?? null,
     });
-    const params = { header: { 'Idempotency-Key': idempotencyKey } };
-    const data = await post(client, { params, headers, ...(signal && { signal }) });
-    return readResult(outcome!, idempotencyKey, data);
+    const outcome = await sendWithRetries(request, fetch, { attempts, attemptMs, totalMs } satisfies RetryLimits);
+    return readResult(outcome, idempotencyKey, readData);
   }
 
   return {
     createPaymentIntent: (payment, callOptions = {}) =>
-      call(payment, callOptions, async (client, init) => {
-        const { data } = await client.POST('/api/v1/payments/intent', { ...init, body: payment });
-        return data?.data;
-      }),
+      post('/api/v1/payments/intent', payment, callOptions, (body) => (body as Partial<Created> | null)?.data),
     createSetupIntent: (setup = {}, callOptions = {}) =>
-      call(setup, callOptions, async (client, init) => {
-        const { data } = await client.POST('/api/v1/payments/setup', { ...init, body: setup });
-        return data?.paymentSecret === undefined ? undefined : { paymentSecret: data.paymentSecret };
+      post('/api/v1/payments/setup', setup, callOptions, (body) => {
+        const { paymentSecret } = (body ?? {}) as Partial<SetupIntent>;
+        return paymentSecret === undefined ? undefined : { paymentSecret };
       }),
   };
-}
-
-interface RequestInit {
-  params: { header: { 'Idempotency-Key': string } };
-  headers: Readonly<Record<string, string>>;
-  signal?: AbortSignal;
 }
 
 /** Checked here, because fetch would throw an error that quotes the key. */
@@ -110,7 +102,11 @@ function checkApiKey(apiKey: string): void {
   }
 }
 
-function readResult<Data>(outcome: Outcome, idempotencyKey: string, data: Data | undefined): PaymentResult<Data> {
+function readResult<Data>(
+  outcome: Outcome,
+  idempotencyKey: string,
+  readData: (body: unknown) => Data | undefined,
+): PaymentResult<Data> {
   const { attempts } = outcome;
   if ('cause' in outcome) {
     const problem = { name: 'noResponse', status: undefined, body: undefined, cause: outcome.cause } as const;
@@ -118,6 +114,7 @@ function readResult<Data>(outcome: Outcome, idempotencyKey: string, data: Data |
   }
   const { response, text } = outcome;
   const call = { idempotencyKey, attempts, requestId: response.headers.get('x-request-id') ?? undefined };
+  const data = response.ok ? readData(JSON.parse(text)) : undefined;
   return data === undefined
     ? { ok: false, problem: readProblem(response, text), ...call }
     : { ok: true, data, ...call };

@@ -1,7 +1,7 @@
 /**
  * `make package`: packs the client, the mock and the contract tests for other teams into dist/, each with the contract.
  *
- * Separate packages keep the client free of all dependencies but one. They contain JavaScript, because Node runs no TypeScript
+ * Separate packages keep the client free of dependencies. They contain JavaScript, because Node runs no TypeScript
  * below node_modules.
  */
 import { execFileSync } from 'node:child_process';

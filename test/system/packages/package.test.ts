@@ -128,12 +128,12 @@ describe('in an empty project', () => {
     expect(JSON.parse(await node('--input-type=module', '--eval', read))).toEqual(document);
   });
 
-  it('the client has one dependency, and no package contains the live server or Stripe', async () => {
+  it('the client has no dependency, and no package contains the live server or Stripe', async () => {
     const manifest = async (name: string) =>
       JSON.parse(await readFile(join(project, `node_modules/@carevalidate/${name}/package.json`), 'utf8')) as {
         dependencies: object;
       };
-    expect(Object.keys((await manifest('payments-client')).dependencies)).toEqual(['openapi-fetch']);
+    expect(Object.keys((await manifest('payments-client')).dependencies)).toEqual([]);
     expect(Object.keys((await manifest('payments-mock')).dependencies)).not.toContain('stripe');
     const { ajv } = root.dependencies;
     expect((await manifest('payments-contract-tests')).dependencies).toEqual({ ajv });
