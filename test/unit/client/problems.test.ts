@@ -56,10 +56,14 @@ describe('isRetriable', () => {
 
   it.each([
     [404, false],
+    [408, true],
+    [409, false],
+    [429, true],
     [499, false],
     [500, true],
     [502, true],
-  ])('treats an unknown %d by its class: %s', (unknown, isRetried) => {
+    [503, true],
+  ])('treats an unknown %d by its status: %s', (unknown, isRetried) => {
     expect(isRetriable(read(unknown, '<html>'))).toBe(isRetried);
   });
 });
