@@ -1,4 +1,5 @@
-import { isRetriable, readProblem } from './problems.ts';
+import { sendOnce, type Call, type Outcome } from './attempt.ts';
+import { isRetriable, type PaymentProblem } from './problems.ts';
 
 export interface RetryLimits {
   /** Maximum number of attempts for one call, including the first. 4 by default. */
@@ -9,12 +10,18 @@ export interface RetryLimits {
   totalMs: number;
 }
 
-export type Fetch = (request: Request) => Promise<Response>;
-
-/** The outcome of the last attempt. `text` is the body of `response`. */
-export type Outcome = { attempts: number } & Attempt;
-
-type Attempt = { response: Response; text: string } | { cause: unknown };
+/** One attempt, for a log or a metric. Without secrets. */
+export interface AttemptReport {
+  /** 1 for the first attempt of a call. */
+  readonly attempt: number;
+  readonly idempotencyKey: string;
+  /** `ok`, or the name of the problem. */
+  readonly outcome: 'ok' | PaymentProblem['name'];
+  readonly status: number | undefined;
+  readonly requestId: string | undefined;
+  /** The wait before the next attempt, in milliseconds; undefined after the last one. */
+  readonly waitMs: number | undefined;
+}
 
 /** Bounds of the exponential backoff, in milliseconds, used without `Retry-After`. */
 const FIRST_WAIT_MS = 250;
@@ -26,66 +33,63 @@ const LONGEST_WAIT_MS = 4_000;
  *
  * Rejects only with the abort reason of the caller's signal.
  */
-export async function sendWithRetries(request: Request, fetch: Fetch, limits: RetryLimits): Promise<Outcome> {
+export async function sendWithRetries<Data>(
+  call: Call<Data>,
+  limits: RetryLimits,
+  onAttempt?: (report: AttemptReport) => void | Promise<void>,
+): Promise<Outcome<Data> & { attempts: number }> {
+  const { signal } = call.request;
   // A monotonic clock.
   const endsAt = performance.now() + limits.totalMs;
   for (let attempts = 1; ; attempts++) {
+    signal.throwIfAborted();
     const leftMs = Math.max(1, Math.ceil(endsAt - performance.now()));
-    const outcome = await attempt(request, fetch, Math.min(leftMs, limits.attemptMs));
-    request.signal.throwIfAborted();
-    const waitMs = waitAfter(outcome, attempts);
-    const isLast = attempts >= limits.attempts || performance.now() + (waitMs ?? 0) >= endsAt;
-    if (waitMs === undefined || isLast) return { ...outcome, attempts };
-    await delay(waitMs, request.signal);
-  }
-}
-
-async function attempt(request: Request, fetch: Fetch, timeoutMs: number): Promise<Attempt> {
-  const controller = new AbortController();
-  const end = () => controller.abort(request.signal.reason);
-  const timer = setTimeout(() => controller.abort(new Error(`No response within ${timeoutMs} ms`)), timeoutMs);
-  request.signal.addEventListener('abort', end);
-  if (request.signal.aborted) end();
-  try {
-    // A redirect would send the API key and the payment to another origin.
-    const response = await fetch(new Request(request.clone(), { signal: controller.signal, redirect: 'manual' }));
-    if (response.type === 'opaqueredirect') return { cause: new OpaqueRedirect() };
-    const text = await response.text();
-    // A success with an incomplete or invalid body is retried.
-    if (response.ok) JSON.parse(text);
-    return { response, text };
-  } catch (cause) {
-    return { cause };
-  } finally {
-    clearTimeout(timer);
-    request.signal.removeEventListener('abort', end);
-  }
-}
-
-/** A redirect whose status the browser hides. Elsewhere, a redirect is an ordinary response. */
-class OpaqueRedirect extends Error {
-  constructor() {
-    super('The service redirected the request, and redirects are not followed');
+    const outcome = await sendOnce(call, Math.min(leftMs, limits.attemptMs));
+    signal.throwIfAborted();
+    const backoffMs = waitAfter(outcome, attempts);
+    const isLast = attempts >= limits.attempts || performance.now() + (backoffMs ?? 0) >= endsAt;
+    const waitMs = isLast ? undefined : backoffMs;
+    // In a promise, so that an error in the callback does not fail the call.
+    void Promise.resolve(reportAttempt(call.request, outcome, attempts, waitMs))
+      .then(onAttempt)
+      .catch(() => {});
+    if (waitMs === undefined) return { ...outcome, attempts };
+    await delay(waitMs, signal);
   }
 }
 
 /** The wait before the next attempt, in milliseconds; undefined if the outcome is final. */
-function waitAfter(outcome: Attempt, attempts: number): number | undefined {
+function waitAfter(outcome: Outcome<unknown>, attempts: number): number | undefined {
+  if ('data' in outcome || !isRetriable(outcome.problem)) return undefined;
   // Full jitter, so that clients do not retry in lockstep.
   const waitMs = Math.random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempts - 1));
-  if ('cause' in outcome) return outcome.cause instanceof OpaqueRedirect ? undefined : waitMs;
-  const { response, text } = outcome;
-  if (response.ok || !isRetriable(readProblem(response, text))) return undefined;
-  return retryAfterMs(response.headers.get('retry-after')) ?? waitMs;
+  return parseRetryAfter(outcome.response?.headers.get('retry-after')) ?? waitMs;
 }
 
-/** Parses seconds or a date (RFC 9110, section 10.2.3); undefined for anything else. */
-function retryAfterMs(value: string | null): number | undefined {
-  if (value === null) return undefined;
+/** Parses seconds or a date (RFC 9110, section 10.2.3) into milliseconds from now; undefined for anything else. */
+function parseRetryAfter(value: string | null | undefined): number | undefined {
+  if (!value) return undefined;
   if (/^\d+$/.test(value)) return Number(value) * 1_000;
   // Date.parse accepts almost any text with a digit.
   const at = value.endsWith(' GMT') ? Date.parse(value) : NaN;
   return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
+}
+
+function reportAttempt(
+  { headers }: Request,
+  outcome: Outcome<unknown>,
+  attempt: number,
+  waitMs: number | undefined,
+): AttemptReport {
+  const { response } = outcome;
+  return {
+    attempt,
+    idempotencyKey: headers.get('idempotency-key')!,
+    outcome: 'data' in outcome ? 'ok' : outcome.problem.name,
+    status: 'data' in outcome ? response?.status : outcome.problem.status,
+    requestId: response?.headers.get('x-request-id') ?? undefined,
+    waitMs,
+  };
 }
 
 function delay(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * `make package`: packs the client, the mock and the contract tests for other teams into dist/, each with the contract.
  *
- * Separate packages keep the client free of all dependencies but one. They contain JavaScript, because Node runs no TypeScript
+ * Separate packages keep the client free of dependencies. They contain JavaScript, because Node runs no TypeScript
  * below node_modules.
  */
 import { execFileSync } from 'node:child_process';
@@ -40,7 +40,13 @@ for (const [name, { entries, assets, served }] of Object.entries(PACKAGES)) {
   mkdirSync(folder, { recursive: true });
   cpSync(source, folder, { recursive: true, filter: (file) => !file.endsWith('tsconfig.json') });
   for (const file of ['LICENSE', ...assets]) cpSync(join(ROOT, file), join(folder, file), { recursive: true });
-  execFileSync(process.execPath, [TSC, '-p', source, '--outDir', folder], { stdio: 'inherit' });
+  // The client has a second one, for CommonJS.
+  for (const config of globSync('{.,*}/tsconfig.json', { cwd: source })) {
+    const outDir = join(folder, dirname(config));
+    execFileSync(process.execPath, [TSC, '-p', join(source, config), '--outDir', outDir], { stdio: 'inherit' });
+    // The compiler does not copy the declarations that its own import.
+    for (const file of assets.filter((one) => one.endsWith('.d.ts'))) cpSync(join(ROOT, file), join(outDir, file));
+  }
   const reached = [...entries.flatMap((entry) => [...findReached(join(folder, entry))]), ...served];
   // The compiler also emits files that are only imported as types.
   for (const file of globSync('{src,generated,test}/**/*.js', { cwd: folder }).map((one) => join(folder, one))) {

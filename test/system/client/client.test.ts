@@ -41,7 +41,10 @@ describe.each([
     const result = await createClient(target()).createPaymentIntent(payment);
     expect(result).toMatchObject({
       ok: true,
-      data: { paymentIntentSecret: expect.stringMatching(SECRET) },
+      data: {
+        paymentIntentSecret: expect.stringMatching(SECRET),
+        paymentIntentId: expect.stringMatching(/^pi_[A-Za-z0-9]+$/),
+      },
       attempts: 1,
     });
     expect(result.requestId).toMatch(/^[0-9a-f-]{36}$/);
@@ -52,7 +55,10 @@ describe.each([
     for (const setup of [undefined, { metadata: { email: 'testemail@example.com' } }]) {
       expect(await client.createSetupIntent(setup)).toMatchObject({
         ok: true,
-        data: { paymentSecret: expect.stringMatching(/^seti_[A-Za-z0-9]+_secret_[A-Za-z0-9]+$/) },
+        data: {
+          paymentSecret: expect.stringMatching(/^seti_[A-Za-z0-9]+_secret_[A-Za-z0-9]+$/),
+          setupIntentId: expect.stringMatching(/^seti_[A-Za-z0-9]+$/),
+        },
         attempts: 1,
       });
     }
@@ -214,7 +220,7 @@ describe('on a network that fails', () => {
     expect(await client().createPaymentIntent(payment)).toMatchObject({ ok: true, attempts: 3 });
     expect(new Set(seen.map(({ key, apiKey, body }) => `${key} ${apiKey} ${body}`)).size).toBe(1);
     expect(seen[0]).toMatchObject({
-      key: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      key: expect.stringMatching(/^[0-9a-f]{32}$/),
       apiKey: 'cv_x',
       body: JSON.stringify(payment),
     });
@@ -226,6 +232,8 @@ describe('on a network that fails', () => {
   });
 });
 
+const followRedirects = (request: Request) => fetch(new Request(request, { redirect: 'follow' }));
+
 describe.each([301, 302, 303, 307, 308])('a redirect with %d', (status) => {
   it.each<[string, Partial<PaymentsClientOptions>]>([
     ['the global fetch', {}],
@@ -236,11 +244,19 @@ describe.each([301, 302, 303, 307, 308])('a redirect with %d', (status) => {
     const result = await client(options).createPaymentIntent(payment);
     expect(result).toMatchObject({
       ok: false,
-      problem: { name: 'unknownAnswer', status, body: 'moved' },
+      problem: { name: 'unknownResponse', status, body: 'moved' },
       attempts: 1,
     });
     expect(seen.length).toBe(1);
     expect(other.seen).toEqual([]);
+  });
+
+  it('that a fetch follows against `redirect: manual` is reported, and followed no second time', async () => {
+    const other = await network(respond(503, 'busy'));
+    const { client } = await network(respond(status, 'moved', { Location: `${other.baseUrl}/elsewhere` }));
+    const result = await client({ fetch: followRedirects }).createPaymentIntent(payment);
+    expect(result).toMatchObject({ ok: false, problem: { name: 'unknownResponse', status: 0 }, attempts: 1 });
+    expect(other.seen.length).toBe(1);
   });
 
   it('is not followed within its origin either', async () => {

@@ -47,7 +47,7 @@ describe('types', () => {
     expectTypeOf<Named<'amountTooSmall'>['status']>().toEqualTypeOf<400>();
     expectTypeOf<Named<'amountTooSmall'>['body']['message']>().toEqualTypeOf<'Amount must be at least 0.50'>();
     expectTypeOf<Named<'invalidApiKey'>['body']['error']>().toEqualTypeOf<'Invalid API key'>();
-    expectTypeOf<Named<'noAnswer'>['status']>().toEqualTypeOf<undefined>();
+    expectTypeOf<Named<'noResponse'>['status']>().toEqualTypeOf<undefined>();
     expectTypeOf<Extract<PaymentProblem, { name: 'nonsense' }>>().toBeNever();
   });
 });

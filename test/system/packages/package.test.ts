@@ -91,9 +91,11 @@ async function testContract(args: readonly string[], env: Record<string, string>
 const compile = (...args: string[]) =>
   node(join(ROOT, 'node_modules/typescript/bin/tsc'), '--noEmit', '--strict', ...args);
 const program = (payment: string) => `import { paymentsClient } from '@carevalidate/payments-client';
-const result = await paymentsClient({ baseUrl: '', apiKey: '' }).createPaymentIntent(${payment});
-if (result.ok) { const secret: string = result.data.paymentIntentSecret; console.log(secret); }
-else if (result.problem.name === 'amountTooSmall') { const status: 400 = result.problem.status; console.log(status); }
+export async function pay() {
+  const result = await paymentsClient({ baseUrl: '', apiKey: '' }).createPaymentIntent(${payment});
+  if (result.ok) { const secret: string = result.data.paymentIntentSecret; console.log(secret); }
+  else if (result.problem.name === 'amountTooSmall') { const status: 400 = result.problem.status; console.log(status); }
+}
 `;
 
 describe('in an empty project', () => {
@@ -102,6 +104,14 @@ describe('in an empty project', () => {
     await writeFile(join(project, 'use.mjs'), USE);
     expect(await node('use.mjs', url)).toBe('["pi_","amountTooSmall"]');
     await stop(mock);
+  });
+
+  it('the client can be required where Node, or Jest, cannot require an ES module', async () => {
+    await writeFile(
+      join(project, 'use.cjs'),
+      `console.log(typeof require('@carevalidate/payments-client').paymentsClient);`,
+    );
+    expect(await node('--no-experimental-require-module', 'use.cjs')).toBe('function');
   });
 
   it.skipIf(!oldNode)('the client works on an older Node (needs one on PATH)', async () => {
@@ -128,12 +138,12 @@ describe('in an empty project', () => {
     expect(JSON.parse(await node('--input-type=module', '--eval', read))).toEqual(document);
   });
 
-  it('the client has one dependency, and no package contains the live server or Stripe', async () => {
+  it('the client has no dependency, and no package contains the live server or Stripe', async () => {
     const manifest = async (name: string) =>
       JSON.parse(await readFile(join(project, `node_modules/@carevalidate/${name}/package.json`), 'utf8')) as {
         dependencies: object;
       };
-    expect(Object.keys((await manifest('payments-client')).dependencies)).toEqual(['openapi-fetch']);
+    expect(Object.keys((await manifest('payments-client')).dependencies)).toEqual([]);
     expect(Object.keys((await manifest('payments-mock')).dependencies)).not.toContain('stripe');
     const { ajv } = root.dependencies;
     expect((await manifest('payments-contract-tests')).dependencies).toEqual({ ajv });
@@ -144,17 +154,18 @@ describe('in an empty project', () => {
   });
 
   const settings = [
-    ['a bundler', ['--module', 'esnext', '--moduleResolution', 'bundler', '--lib', 'es2022,dom']],
-    ['Node', ['--module', 'nodenext', '--lib', 'es2022,dom']],
+    ['a bundler', 'ts', ['--module', 'esnext', '--moduleResolution', 'bundler', '--lib', 'es2022,dom']],
+    ['Node', 'ts', ['--module', 'nodenext', '--lib', 'es2022,dom']],
+    ['CommonJS', 'cts', ['--module', 'node16', '--lib', 'es2022,dom']],
   ] as const;
-  it.each(settings)('the types compile for %s, including declarations', async (_what, options) => {
-    await writeFile(join(project, 'good.ts'), program(`{ amount: 1, paymentMethodTypes: ['card'] }`));
-    expect(await compile(...options, '--target', 'es2022', 'good.ts')).toBe('');
+  it.each(settings)('the types compile for %s, including declarations', async (_what, extension, options) => {
+    await writeFile(join(project, `good.${extension}`), program(`{ amount: 1, paymentMethodTypes: ['card'] }`));
+    expect(await compile(...options, '--target', 'es2022', `good.${extension}`)).toBe('');
   });
 
-  it.each(settings)('an invalid field does not compile for %s', async (_what, options) => {
-    await writeFile(join(project, 'wrong.ts'), program(`{ amount: 1, paymentMethodTypes: ['cash'] }`));
-    const compiled = compile(...options, '--target', 'es2022', 'wrong.ts');
+  it.each(settings)('an invalid field does not compile for %s', async (_what, extension, options) => {
+    await writeFile(join(project, `wrong.${extension}`), program(`{ amount: 1, paymentMethodTypes: ['cash'] }`));
+    const compiled = compile(...options, '--target', 'es2022', `wrong.${extension}`);
     await expect(compiled).rejects.toMatchObject({ stdout: expect.stringMatching(/'"cash"' is not assignable/) });
   });
 });

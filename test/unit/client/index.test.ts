@@ -1,10 +1,27 @@
+import { webcrypto } from 'node:crypto';
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { findProblem } from '../../support/contractDocument.ts';
-import { paymentsClient, type PaymentsClientOptions } from '../../../src/client/index.ts';
-import { answer, good, hiddenRedirect, network, reset, silent, unavailable, type Play } from './networks.ts';
+import {
+  paymentsClient,
+  type AttemptReport,
+  type CallOptions,
+  type PaymentsClientOptions,
+} from '../../../src/client/index.ts';
+import {
+  followedRedirect,
+  good,
+  hiddenRedirect,
+  network,
+  reset,
+  respond,
+  silent,
+  unavailable,
+  type Play,
+} from './networks.ts';
 
 const payment = { amount: 19.99 };
-const intent = { paymentIntentSecret: 'pi_1_secret_2' };
+const intent = { paymentIntentSecret: 'pi_1_secret_2', paymentIntentId: 'pi_1' };
 
 function clientOn(plays: Play[], options: Partial<PaymentsClientOptions> = {}) {
   const { fetch, seen } = network(...plays);
@@ -17,31 +34,43 @@ describe('a result', () => {
   const { status, body } = findProblem('amountTooSmall');
 
   it.each<[string, Play, object]>([
-    ['the data', answer(200, { data: intent }, named), { ok: true, data: intent, requestId: 'r1' }],
+    [
+      'the data, with the id of the intent',
+      respond(200, { data: { paymentIntentSecret: 'pi_1_secret_2' } }, named),
+      { ok: true, data: intent, requestId: 'r1' },
+    ],
     [
       'a problem of the contract',
-      answer(status, body, named),
+      respond(status, body, named),
       { ok: false, problem: { name: 'amountTooSmall', status, body }, requestId: 'r1' },
     ],
     [
       'an unknown response',
-      answer(418, 'short and stout'),
-      { ok: false, problem: { name: 'unknownAnswer', status: 418, body: 'short and stout' } },
+      respond(418, 'short and stout'),
+      { ok: false, problem: { name: 'unknownResponse', status: 418, body: 'short and stout' } },
     ],
     [
       'a response without a body',
-      answer(304, null),
-      { ok: false, problem: { name: 'unknownAnswer', status: 304, body: '' } },
+      respond(304, null),
+      { ok: false, problem: { name: 'unknownResponse', status: 304, body: '' } },
     ],
     [
       'a success without data',
-      answer(200, {}),
-      { ok: false, problem: { name: 'unknownAnswer', status: 200, body: '{}' } },
+      respond(200, {}),
+      { ok: false, problem: { name: 'unknownResponse', status: 200, body: '{}' } },
+    ],
+    [
+      'a success whose secret is none, so that nobody takes it for an id',
+      respond(200, { data: { paymentIntentSecret: 'pi_1' } }),
+      {
+        ok: false,
+        problem: { name: 'unknownResponse', status: 200, body: '{"data":{"paymentIntentSecret":"pi_1"}}' },
+      },
     ],
     [
       'a success that is null',
-      answer(200, 'null'),
-      { ok: false, problem: { name: 'unknownAnswer', status: 200, body: 'null' } },
+      respond(200, 'null'),
+      { ok: false, problem: { name: 'unknownResponse', status: 200, body: 'null' } },
     ],
   ])('is %s', async (_what, play, expected) => {
     const { client } = clientOn([play]);
@@ -53,38 +82,64 @@ describe('a result', () => {
     });
   });
 
-  it('is noAnswer with a cause where a browser hides a redirect', async () => {
-    const { client, seen } = clientOn([hiddenRedirect]);
+  it.each([
+    ['a browser hid', hiddenRedirect],
+    ['the given fetch followed', followedRedirect],
+  ])('is unknownResponse with status 0 for a redirect that %s, and the key is not sent again', async (_who, play) => {
+    const { client, seen } = clientOn([play]);
     expect(await client.createPaymentIntent(payment, call)).toEqual({
       ok: false,
-      problem: {
-        name: 'noAnswer',
-        status: undefined,
-        body: undefined,
-        cause: new Error('The service redirected the request, and redirects are not followed'),
-      },
+      problem: { name: 'unknownResponse', status: 0, body: 'The service redirected the request' },
       requestId: undefined,
       attempts: 1,
       ...call,
     });
-    expect(seen[0]!.redirect).toBe('manual');
+    expect(seen.map(({ redirect }) => redirect)).toEqual(['manual']);
   });
 
-  it('is noAnswer with a cause where no response came', async () => {
+  it('is noResponse with a reason where none was received', async () => {
     const { client } = clientOn([reset], { attempts: 1 });
     expect(await client.createPaymentIntent(payment, call)).toEqual({
       ok: false,
-      problem: { name: 'noAnswer', status: undefined, body: undefined, cause: new TypeError('fetch failed') },
+      problem: { name: 'noResponse', status: undefined, body: undefined, message: 'fetch failed: read ECONNRESET' },
       requestId: undefined,
       attempts: 1,
       ...call,
     });
+  });
+
+  it('of a setup has the id of the intent', async () => {
+    const { client } = clientOn([respond(200, { success: true, paymentSecret: 'seti_1_secret_2' })]);
+    const data = { paymentSecret: 'seti_1_secret_2', setupIntentId: 'seti_1' };
+    expect(await client.createSetupIntent()).toMatchObject({ ok: true, data });
+  });
+});
+
+describe('a base URL', () => {
+  it.each([
+    'http://user:canary@payments.test',
+    'http://canary@payments.test',
+    'http://payments.test?key=canary',
+    'http://payments.test/#canary',
+    'ftp://payments.test',
+    'payments.test',
+    '',
+  ])('is refused, and not quoted, where a path cannot follow it: %j', (baseUrl) => {
+    expect(() => paymentsClient({ baseUrl, apiKey: 'cv_x' })).toThrow(
+      new TypeError('baseUrl: expected https://host/path, or http, without user name, password, query or fragment'),
+    );
+  });
+
+  it.each(['http://payments.test/base', 'http://payments.test/base/'])('may have a path: %s', async (baseUrl) => {
+    const { client, seen } = clientOn([good], { baseUrl });
+    await client.createPaymentIntent(payment);
+    expect(seen[0]!.url).toBe('http://payments.test/base/api/v1/payments/intent');
   });
 });
 
 describe('an API key', () => {
   it.each(['cv_canary\ncv_other', 'cv_canary\u2019'])(
-    'that is no valid header is refused, and not repeated: %j',
+    'that is no valid header is refused, and not quoted: %j',
     (apiKey) => {
       expect(() => paymentsClient({ baseUrl: 'http://payments.test', apiKey })).toThrow(
         new TypeError('apiKey: expected characters that a header can hold, without line breaks'),
@@ -92,10 +147,57 @@ describe('an API key', () => {
     },
   );
 
+  it.each([undefined, '', ' '])('that is missing is reported when the client is created: %j', (apiKey) => {
+    const options = { baseUrl: 'http://payments.test', apiKey } as PaymentsClientOptions;
+    expect(() => paymentsClient(options)).toThrow(new TypeError('apiKey: missing'));
+  });
+
+  it('is refused in a browser, unless the option allows it', async () => {
+    vi.stubGlobal('document', {});
+    expect(() => clientOn([good])).toThrow(/^apiKey: .* dangerouslyAllowBrowser$/);
+    const { client } = clientOn([good], { dangerouslyAllowBrowser: true });
+    expect(await client.createPaymentIntent(payment)).toMatchObject({ ok: true });
+  });
+
   it('may end with a line break', async () => {
     const { client, seen } = clientOn([good], { apiKey: 'cv_x\n' });
     await client.createPaymentIntent(payment);
     expect(seen[0]!.headers.get('cv-api-key')).toBe('cv_x');
+  });
+});
+
+/** Everything of a result or an error that a log would show. */
+const shown = (value: unknown) => inspect(value, { depth: Infinity, showHidden: true });
+
+describe('no secret is in', () => {
+  const apiKey = 'cv_canary';
+  const ownError = Object.assign(new Error('POST failed for cv-api-key: cv_canary'), {
+    request: { headers: { 'cv-api-key': apiKey } },
+    cause: new Error('cv_canary was refused'),
+  });
+
+  it.each<[string, Play]>([
+    ['the reason of a fetch that fails with its request', () => Promise.reject(ownError)],
+    ['the reason of an incomplete success', respond(200, '{"data":{"paymentIntentSecret":"pi_canary_secret_canary"')],
+    ['the body of a proxy that echoes the request', respond(502, '<pre>cv-api-key: cv_canary</pre>')],
+  ])('%s', async (_where, play) => {
+    const onAttempt = vi.fn<(report: AttemptReport) => void>();
+    const { client } = clientOn([play], { apiKey, attempts: 1, onAttempt });
+    const result = await client.createPaymentIntent(payment);
+    expect(result).toMatchObject({ ok: false });
+    expect(shown([result, onAttempt.mock.calls])).not.toContain('canary');
+    expect(onAttempt).toHaveBeenCalledOnce();
+  });
+
+  it.each<[string, CallOptions]>([
+    ['an idempotency key', { idempotencyKey: 'canary\nx' }],
+    ['a header', { headers: { Authorization: 'canary\nx' } }],
+  ])('the error about %s that cannot be sent', async (_what, options) => {
+    const { client, seen } = clientOn([good], { apiKey });
+    const error: unknown = await client.createPaymentIntent(payment, options).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(TypeError);
+    expect(shown(error)).not.toContain('canary');
+    expect(seen).toEqual([]);
   });
 });
 
@@ -120,6 +222,16 @@ describe('a request', () => {
     const results = [await client.createPaymentIntent(payment), await client.createPaymentIntent(payment)];
     expect(seen.map(({ headers }) => headers.get('idempotency-key'))).toEqual(results.map((one) => one.idempotencyKey));
     expect(new Set(results.map((one) => one.idempotencyKey)).size).toBe(2);
+  });
+
+  it('has a random idempotency key where crypto.randomUUID is missing, as on a page without https', async () => {
+    vi.stubGlobal('crypto', { getRandomValues: (array: Uint8Array<ArrayBuffer>) => webcrypto.getRandomValues(array) });
+    const { client, seen } = clientOn([good]);
+    await client.createPaymentIntent(payment);
+    await client.createPaymentIntent(payment);
+    const keys = seen.map(({ headers }) => headers.get('idempotency-key'));
+    expect(keys).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/), expect.stringMatching(/^[0-9a-f]{32}$/)]);
+    expect(keys[0]).not.toBe(keys[1]);
   });
 
   it('has the idempotency key of its body in the header too, so that the two agree', async () => {

@@ -1,5 +1,5 @@
 import { findProblem } from '../../support/contractDocument.ts';
-import type { Fetch } from '../../../src/client/retry.ts';
+import type { Fetch } from '../../../src/client/attempt.ts';
 
 /** What a network does with one request. */
 export type Play = (request: Request) => Promise<Response>;
@@ -26,23 +26,27 @@ export function network(...plays: Play[]): { fetch: Fetch; seen: Seen[] } {
   return { fetch, seen };
 }
 
-export const answer =
+export const respond =
   (status: number, body: object | string | null, headers: Record<string, string> = {}): Play =>
   async () =>
     new Response(body !== null && typeof body === 'object' ? JSON.stringify(body) : body, { status, headers });
 
-export const good = answer(200, { status: 200, data: { paymentIntentSecret: 'pi_1_secret_2' } });
+export const good = respond(200, { status: 200, data: { paymentIntentSecret: 'pi_1_secret_2' } });
 
 export const unavailable = (headers: Record<string, string> = {}): Play =>
-  answer(findProblem('providerUnavailable').status, findProblem('providerUnavailable').body, headers);
+  respond(findProblem('providerUnavailable').status, findProblem('providerUnavailable').body, headers);
 
 export const reset: Play = async () => {
-  throw new TypeError('fetch failed');
+  throw new TypeError('fetch failed', { cause: new Error('read ECONNRESET') });
 };
 
 /** What a browser makes of a redirect that it was told not to follow: no status, no headers, no body. */
 export const hiddenRedirect: Play = async () =>
   Object.defineProperty(Response.error(), 'type', { value: 'opaqueredirect' });
+
+/** What a fetch returns that does not honour `redirect: 'manual'`. */
+export const followedRedirect: Play = async () =>
+  Object.defineProperty(new Response('{}', { status: 503 }), 'redirected', { value: true });
 
 /** Takes the request, and says nothing until somebody ends it. */
 export const silent: Play = ({ signal }) =>

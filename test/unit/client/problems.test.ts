@@ -28,7 +28,7 @@ describe('readProblem', () => {
   it('does not take the code of another status', () => {
     const text = 'a gateway says so';
     expect(read(502, text, { 'X-Error-Code': 'amountTooSmall' })).toEqual({
-      name: 'unknownAnswer',
+      name: 'unknownResponse',
       status: 502,
       body: text,
     });
@@ -44,8 +44,8 @@ describe('readProblem', () => {
     ['null', status, 'null'],
     ['no JSON', status, '<html>'],
     ['nothing', status, ''],
-  ])('returns %s as unknownAnswer, unchanged', (_what, other, text) => {
-    expect(read(other, text)).toEqual({ name: 'unknownAnswer', status: other, body: text });
+  ])('returns %s as unknownResponse, unchanged', (_what, other, text) => {
+    expect(read(other, text)).toEqual({ name: 'unknownResponse', status: other, body: text });
   });
 });
 
@@ -56,10 +56,14 @@ describe('isRetriable', () => {
 
   it.each([
     [404, false],
+    [408, true],
+    [409, false],
+    [429, true],
     [499, false],
     [500, true],
     [502, true],
-  ])('treats an unknown %d by its class: %s', (unknown, isRetried) => {
+    [503, true],
+  ])('treats an unknown %d by its status: %s', (unknown, isRetried) => {
     expect(isRetriable(read(unknown, '<html>'))).toBe(isRetried);
   });
 });

@@ -1,7 +1,8 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { sendWithRetries, type Outcome, type RetryLimits } from '../../../src/client/retry.ts';
-import { answer, good, network, reset, silent, unavailable, type Play } from './networks.ts';
+import type { Call, Outcome } from '../../../src/client/attempt.ts';
+import { sendWithRetries, type AttemptReport, type RetryLimits } from '../../../src/client/retry.ts';
+import { good, network, reset, respond, silent, unavailable, type Play } from './networks.ts';
 
 const limits: RetryLimits = { attempts: 4, attemptMs: 15_000, totalMs: 60_000 };
 const START = Date.UTC(2026, 0, 1);
@@ -17,18 +18,29 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+const init = { method: 'POST', body: '{"amount":1}', headers: { 'cv-api-key': 'cv_x', 'Idempotency-Key': 'order-7' } };
+
+function callOn(plays: Play[], signal: AbortSignal | null = null) {
+  const { fetch, seen } = network(...plays);
+  const request = new Request('http://payments.test/', { ...init, signal });
+  return { seen, call: { request, fetch, readData: (body) => body } satisfies Call<unknown> };
+}
+
 /** The outcome of a request, with the times of its attempts and of its end in milliseconds. */
 async function sent(plays: Play[], some: Partial<RetryLimits> = {}) {
-  const { fetch, seen } = network(...plays);
-  const request = new Request('http://payments.test/', { method: 'POST', body: '{"amount":1}' });
-  const outcome = await sendWithRetries(request, fetch, { ...limits, ...some });
+  const { call, seen } = callOn(plays);
+  const outcome = await sendWithRetries(call, { ...limits, ...some });
   return { outcome, seen, begun: seen.map(({ at }) => at - START), endedAt: Date.now() - START };
 }
+
+/** Why no response was received. */
+const readReason = (outcome: Outcome<unknown>) =>
+  'problem' in outcome && outcome.problem.name === 'noResponse' ? outcome.problem.message : outcome;
 
 describe('sendWithRetries', () => {
   it('sends the request once where the response is final', async () => {
     const { outcome, begun } = await sent([good]);
-    expect(outcome).toMatchObject({ attempts: 1, text: expect.stringContaining('pi_1_secret_2') });
+    expect(outcome).toMatchObject({ attempts: 1, data: { data: { paymentIntentSecret: 'pi_1_secret_2' } } });
     expect(begun).toEqual([0]);
   });
 
@@ -39,15 +51,16 @@ describe('sendWithRetries', () => {
   });
 
   it.each<[string, Play]>([
-    ['is no JSON', answer(200, '<html>')],
-    ['is cut', answer(200, '{"status":')],
-    ['is empty', answer(200, '')],
+    ['is no JSON', respond(200, '<html>')],
+    ['is cut', respond(200, '{"status":')],
+    ['is empty', respond(200, '')],
   ])('retries after a success that %s', async (_what, play) => {
     expect((await sent([play, good])).outcome.attempts).toBe(2);
   });
 
   it('does not retry after an unknown 404', async () => {
-    expect((await sent([answer(404, '<html>'), good])).outcome).toMatchObject({ attempts: 1, text: '<html>' });
+    const { outcome } = await sent([respond(404, '<html>'), good]);
+    expect(outcome).toMatchObject({ attempts: 1, problem: { name: 'unknownResponse', status: 404, body: '<html>' } });
   });
 });
 
@@ -76,24 +89,77 @@ describe('the wait', () => {
   });
 });
 
-const readCause = (outcome: Outcome) => ('cause' in outcome ? (outcome.cause as Error).message : 'an answer');
+describe("a gateway's own response", () => {
+  it.each([408, 429, 503])('of %d is retried when its Retry-After is over', async (status) => {
+    const { outcome, begun } = await sent([respond(status, '<html>slow down', { 'Retry-After': '3' }), good]);
+    expect(outcome).toMatchObject({ attempts: 2, data: expect.anything() });
+    expect(begun).toEqual([0, 3_000]);
+  });
+});
+
+const reportsOf = async (plays: Play[], some: Partial<RetryLimits> = {}) => {
+  const reports: AttemptReport[] = [];
+  const { call } = callOn(plays);
+  await sendWithRetries(call, { ...limits, ...some }, (report) => void reports.push(report));
+  return reports;
+};
+describe('onAttempt', () => {
+  const common = { idempotencyKey: 'order-7', requestId: undefined };
+
+  it('is called with the outcome of each attempt and the wait after it, before the call ends', async () => {
+    const busy = unavailable({ 'Retry-After': '2', 'X-Request-Id': 'r1' });
+    expect(await reportsOf([busy, reset, respond(502, 'bad gateway'), good])).toEqual([
+      { ...common, attempt: 1, outcome: 'providerUnavailable', status: 503, requestId: 'r1', waitMs: 2_000 },
+      { ...common, attempt: 2, outcome: 'noResponse', status: undefined, waitMs: 500 },
+      { ...common, attempt: 3, outcome: 'unknownResponse', status: 502, waitMs: 1_000 },
+      { ...common, attempt: 4, outcome: 'ok', status: 200, waitMs: undefined },
+    ]);
+  });
+
+  it('reports no wait after the last attempt', async () => {
+    expect(await reportsOf([reset], { attempts: 1 })).toMatchObject([{ outcome: 'noResponse', waitMs: undefined }]);
+  });
+
+  it.each<[string, () => void | Promise<void>]>([
+    [
+      'throws',
+      () => {
+        throw new Error('the log is full');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('the log is full'))],
+  ])('does not fail the call where it %s', async (_how, onAttempt) => {
+    const { call } = callOn([reset, good]);
+    expect(await sendWithRetries(call, limits, onAttempt)).toMatchObject({ attempts: 2, data: expect.anything() });
+  });
+});
+
+const deaf: Play = () => new Promise(() => {});
 
 describe('the limits', () => {
   it('end after `attempts`, with the outcome of the last', async () => {
     const { outcome, begun } = await sent([reset], { attempts: 3 });
-    expect({ attempts: outcome.attempts, cause: readCause(outcome) }).toEqual({ attempts: 3, cause: 'fetch failed' });
+    expect({ attempts: outcome.attempts, reason: readReason(outcome) }).toEqual({
+      attempts: 3,
+      reason: 'fetch failed: read ECONNRESET',
+    });
     expect(begun.length).toBe(3);
   });
 
   it('end an attempt after `attemptMs`', async () => {
     const { outcome, endedAt } = await sent([silent], { attempts: 1, attemptMs: 300 });
-    expect({ cause: readCause(outcome), endedAt }).toEqual({ cause: 'No response within 300 ms', endedAt: 300 });
+    expect({ reason: readReason(outcome), endedAt }).toEqual({ reason: 'No response within 300 ms', endedAt: 300 });
+  });
+
+  it('end an attempt whose fetch ignores its signal', async () => {
+    const { outcome, endedAt } = await sent([deaf], { attempts: 1, attemptMs: 300 });
+    expect({ reason: readReason(outcome), endedAt }).toEqual({ reason: 'No response within 300 ms', endedAt: 300 });
   });
 
   it('end the last attempt after `totalMs`', async () => {
     const { outcome, begun, endedAt } = await sent([silent], { attemptMs: 300, totalMs: 700 });
     expect({ begun, endedAt }).toEqual({ begun: [0, 550], endedAt: 700 });
-    expect(readCause(outcome)).toBe('No response within 150 ms');
+    expect(readReason(outcome)).toBe('No response within 150 ms');
   });
 
   it('end at once where the next attempt could only start after `totalMs`', async () => {
@@ -117,16 +183,15 @@ describe('the limits', () => {
 
   it('end also with a `totalMs` of 0', async () => {
     const { outcome } = await sent([silent], { totalMs: 0 });
-    expect(readCause(outcome)).toBe('No response within 1 ms');
+    expect(readReason(outcome)).toBe('No response within 1 ms');
   });
 });
 
 const reason = new Error('the customer left');
 
 async function sentFor(signal: AbortSignal, play: Play) {
-  const { fetch, seen } = network(play);
-  const request = new Request('http://payments.test/', { signal });
-  const [ending] = await Promise.allSettled([sendWithRetries(request, fetch, limits)]);
+  const { call, seen } = callOn([play], signal);
+  const [ending] = await Promise.allSettled([sendWithRetries(call, limits)]);
   return { ending, requests: seen.length, endedAt: Date.now() - START };
 }
 
@@ -146,11 +211,10 @@ describe('an aborted signal', () => {
   });
 
   it('leaves no listener', async () => {
-    const { fetch } = network(reset, unavailable(), good);
-    const request = new Request('http://payments.test/', { signal: new AbortController().signal });
-    const listeners = () => getEventListeners(request.signal, 'abort').length;
+    const { call } = callOn([reset, unavailable(), good], new AbortController().signal);
+    const listeners = () => getEventListeners(call.request.signal, 'abort').length;
     const before = listeners();
-    await sendWithRetries(request, fetch, limits);
+    await sendWithRetries(call, limits);
     expect(listeners()).toBe(before);
     expect(vi.getTimerCount()).toBe(0);
   });
