@@ -53,7 +53,7 @@ export interface components {
         /** @description The payment to prepare. */
         readonly PaymentIntentRequest: {
             /**
-             * Format: usd
+             * Format: double
              * @description Payment amount in US dollars (e.g. 1.15 equals $1.15): at least 0.50, at most 999999.99, with at most two decimal
              *     places. An amount with fractions of a cent is refused, never rounded.
              * @example 100

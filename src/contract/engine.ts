@@ -84,7 +84,12 @@ export async function openContract(document: object, options: EngineOptions): Pr
     ajvOpts: { verbose: true, allErrors: true, strictNumbers: true, validateSchema: false },
     customizeAjv: (ajv) =>
       ajv
-        .addFormat('usd', { type: 'number', validate: isWholeCents })
+        .addKeyword({
+          keyword: 'x-whole-cents',
+          type: 'number',
+          validate: (isRequired: boolean, dollars: number) => !isRequired || isWholeCents(dollars),
+          error: { message: 'must be a whole number of cents' },
+        })
         .addFormat('unicode', (text: string) => text.isWellFormed()),
     // 401, or 429
     securityHandlers: { [API_KEY_SCHEME]: (_context: Context, call: Call) => call.authenticate(lowerCaseHeader) },

@@ -128,18 +128,23 @@ const NEVER_FAIL = new Set(
  */
 const ENFORCED = new Set(
   `type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern format
-  maxItems minItems uniqueItems maxProperties minProperties required propertyNames additionalProperties`.split(/\s+/),
+  maxItems minItems uniqueItems maxProperties minProperties required propertyNames additionalProperties
+  x-whole-cents`.split(/\s+/),
 );
 
-/** Formats that the engine checks: our own two, and those of openapi-backend that can fail. */
-const FORMATS = ['usd', 'unicode', 'int32', 'int64', 'byte'];
+/** Formats that the engine checks: our own, and those of openapi-backend. Every JSON number is a `double`. */
+const FORMATS = ['unicode', 'int32', 'int64', 'byte', 'double'];
 
 function checkSchema(schema: Schema, place: string, path: string[], badRequests: readonly string[]): ContractIssue[] {
   const problems = schema['x-problems'] ?? {};
-  const keywords = Object.keys(schema).filter((keyword) => !keyword.startsWith('x-') && !NEVER_FAIL.has(keyword));
+  const keywords = Object.keys(schema).filter(
+    (keyword) => ENFORCED.has(keyword) || !(keyword.startsWith('x-') || NEVER_FAIL.has(keyword)),
+  );
   const issueAt = (keyword: string, text: string) => issue(`${place}: ${text}`, ...path, keyword);
   const canFail = (keyword: string) =>
-    ENFORCED.has(keyword) && !(keyword === 'additionalProperties' && schema[keyword] !== false);
+    ENFORCED.has(keyword) &&
+    !(keyword === 'additionalProperties' && schema[keyword] !== false) &&
+    !(keyword === 'format' && schema[keyword] === 'double');
   const hasResponse = (keyword: string) =>
     badRequests.includes(typeof problems === 'string' ? problems : (problems[keyword] ?? ''));
   const { format } = schema;

@@ -15,7 +15,7 @@ def map_case(context, case):
 
 
 def adjust(body):
-    # Whole cents (`format: usd`): 19.99 is no multiple of 0.01 in binary floating point, so no keyword can say it.
+    # Whole cents (`x-whole-cents`): 19.99 is no multiple of 0.01 in binary floating point, so no keyword can say it.
     if isinstance(body.get("amount"), float):
         body["amount"] = round(body["amount"], 2)
     # Only Stripe knows which types this account has for dollars, and it rejects a request with none of them. `card` is always available.

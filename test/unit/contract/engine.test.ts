@@ -111,7 +111,7 @@ describe('a refusal', () => {
   it('has all messages of the validator as its detail', async () => {
     const { detail } = await findRefusal('{"amount":0.001,"metadata":1}');
     expect(detail?.()).toBe(
-      'body/amount must be >= 0.5; body/amount must match format "usd"; body/metadata must be object',
+      'body/amount must be >= 0.5; body/amount must be a whole number of cents; body/metadata must be object',
     );
   });
 
@@ -300,7 +300,7 @@ describe('of several violations', () => {
   it.each([
     ['exclusiveMinimum', 'invalidAmount'],
     ['minimum', 'amountTooSmall'],
-    ['format', 'amountTooPrecise'],
+    ['x-whole-cents', 'amountTooPrecise'],
   ])('the one that x-problems lists first is the problem: %s', async (keyword, problem) => {
     const { [keyword as 'type']: first, ...others } =
       document.components.schemas.PaymentIntentRequest.properties.amount['x-problems'];

@@ -84,7 +84,7 @@ describe('a contract that can not be served', () => {
       [[...POST, 'parameters'], [{ name: 'q', in: 'query', schema: { maxLength: 5 } }]],
     ],
     [
-      `${HERE}: application/json/note: the format email is not checked; use one of usd, unicode, int32, int64, byte`,
+      `${HERE}: application/json/note: the format email is not checked; use one of unicode, int32, int64, byte, double`,
       `${SCHEMA} properties note format`,
       [NOTE, { format: 'email', 'x-problems': 'invalidBody' }],
     ],
@@ -169,6 +169,11 @@ describe('a contract that can not be served', () => {
       'a rule whose answer was forgotten',
       'amount: x-problems names no 400 example for multipleOf',
       [[...AMOUNT, 'multipleOf'], 5],
+    ],
+    [
+      'a rule of our own without a problem',
+      'amount: x-problems names no 400 example for x-whole-cents',
+      [[...AMOUNT, 'x-problems', 'x-whole-cents'], undefined],
     ],
     [
       'a name that stands for no example',
