@@ -70,7 +70,7 @@ export interface components {
              *       "card"
              *     ]
              */
-            readonly paymentMethodTypes?: readonly components["schemas"]["PaymentMethodType"][];
+            readonly paymentMethodTypes?: components["schemas"]["PaymentMethodTypes"];
             readonly metadata?: components["schemas"]["Metadata"];
             readonly idempotencyKey?: components["schemas"]["IdempotencyKey"];
         };
@@ -85,6 +85,8 @@ export interface components {
          * @example 5f2d1a0e-4c1b-4f0e-9a5e-0c9d3f6b7a21
          */
         readonly IdempotencyKey: string;
+        /** @description Payment method types of Stripe's. */
+        readonly PaymentMethodTypes: readonly components["schemas"]["PaymentMethodType"][];
         /**
          * @description A payment method type of Stripe's.
          * @example card
@@ -420,6 +422,7 @@ export interface components {
 export type SchemaPaymentIntentRequest = components['schemas']['PaymentIntentRequest'];
 export type SchemaSetupIntentRequest = components['schemas']['SetupIntentRequest'];
 export type SchemaIdempotencyKey = components['schemas']['IdempotencyKey'];
+export type SchemaPaymentMethodTypes = components['schemas']['PaymentMethodTypes'];
 export type SchemaPaymentMethodType = components['schemas']['PaymentMethodType'];
 export type SchemaMetadata = components['schemas']['Metadata'];
 export type SchemaMetadataValue = components['schemas']['MetadataValue'];

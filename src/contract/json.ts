@@ -20,6 +20,8 @@ export function parseJson(bytes: Uint8Array): unknown {
  */
 export function truncate(value: unknown, schema: Schema | boolean | undefined): unknown {
   if (typeof schema !== 'object' || typeof value !== 'object' || value === null) return value;
+  const { allOf, ...rules } = schema;
+  if (allOf) return [rules, ...allOf].reduce<unknown>(truncate, value);
   const { maxItems = Infinity, maxProperties = Infinity, properties = {} } = schema;
   if (Array.isArray(value)) return value.length > maxItems ? value.slice(0, maxItems + 1) : value;
   const names = maxProperties === Infinity ? [] : Object.keys(value);

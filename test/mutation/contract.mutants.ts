@@ -48,7 +48,7 @@ const explanations: Explanation[] = [
     reason: 'no response is that short, so the changed promise holds too',
   },
   {
-    mutants: /\/paymentMethodTypes\/maxItems( removed|: 58 → 59)$|\/PaymentMethodType\/type removed$/,
+    mutants: /\/PaymentMethodTypes\/maxItems( removed|: 58 → 59)$|\/PaymentMethodType\/type removed$/,
     reason: 'the list of types and uniqueItems imply it; it bounds the cost: test/unit/contract/engine.test.ts',
   },
   {

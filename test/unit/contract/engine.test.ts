@@ -329,7 +329,7 @@ async function errorsAbout(body: string): Promise<number> {
 describe('a hostile body', () => {
   afterEach(() => void vi.restoreAllMocks());
 
-  const { maxItems } = document.components.schemas.PaymentIntentRequest.properties.paymentMethodTypes;
+  const { maxItems } = document.components.schemas.PaymentMethodTypes;
   const { maxProperties } = document.components.schemas.Metadata;
   const limitBytes = document.paths['/api/v1/payments/intent'].post.requestBody['x-body-limit-bytes'];
 

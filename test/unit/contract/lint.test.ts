@@ -192,7 +192,7 @@ describe('a contract that can not be served', () => {
     ],
     [
       'a rule for items',
-      'paymentMethodTypes/items: x-problems names no 400 example for enum',
+      'paymentMethodTypes/allOf/items: x-problems names no 400 example for enum',
       [[...SCHEMAS, 'PaymentMethodType', 'x-problems'], { type: 'invalidPaymentMethodTypes' }],
     ],
     [

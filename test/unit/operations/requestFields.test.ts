@@ -40,7 +40,8 @@ const headersFor = (body: object): Record<string, string> =>
   'idempotencyKey' in body ? {} : { 'idempotency-key': 'one' };
 
 /** The value with each of its parts changed in turn, to another one that the schema allows. */
-function* variations(value: unknown, schema: Schema): Generator {
+function* variations(value: unknown, { allOf = [], ...rules }: Schema): Generator {
+  const schema: Schema = Object.assign({}, rules, ...allOf);
   if (typeof value === 'number') yield value + 1;
   else if (typeof value === 'string')
     yield (schema['enum'] as string[] | undefined)?.find((other) => other !== value) ?? `${value}x`;
