@@ -18,7 +18,10 @@ GO_INSTALL := GOBIN='$(CURDIR)/.conformance/bin' GOMODCACHE='$(CURDIR)/.conforma
 STRIPE_MOCK := v0.203.0
 # Programs in other languages are installed where python3 or go is there. Without them their tests are skipped, and say so.
 OASDIFF := $(if $(shell command -v go),.conformance/bin/oasdiff)
-VALIDATORS := $(if $(shell command -v python3),.conformance/venv/installed) $(if $(shell command -v go),.conformance/stripe-mock-$(STRIPE_MOCK))
+VALIDATORS := test/conformance/node_modules/.package-lock.json \
+  $(if $(shell command -v python3),.conformance/venv/installed) \
+  $(if $(shell command -v go),.conformance/stripe-mock-$(STRIPE_MOCK)) \
+  $(if $(and $(shell command -v javac),$(shell command -v mvn)),.conformance/java/installed)
 
 .DEFAULT_GOAL := help
 .PHONY: help start mock docs checkout test reliability chaos fuzz contract conformance bench ci check generate format diff \
@@ -59,7 +62,7 @@ fuzz: $(INSTALLED) ## Send mutated requests over raw sockets to the live server.
 contract: $(INSTALLED) ## Run the contract tests on a deployment, and write a report. BASE_URL=… API_KEY=… CREATE=0 REPORT=reports/contract
 	@CONTRACT_API_KEY="$${API_KEY:-$$CONTRACT_API_KEY}" $(RUN) contract -- $(if $(BASE_URL),'BASE_URL=$(BASE_URL)') $(if $(CREATE),'CREATE=$(CREATE)')
 
-conformance: $(INSTALLED) $(VALIDATORS) ## Check server, mock and fake Stripe with Schemathesis, stripe-mock and Prism. SEED=1 EXAMPLES=1000
+conformance: $(INSTALLED) $(VALIDATORS) ## Check server, mock, fake Stripe and contract with third-party tools, generated clients among them. SEED=1 EXAMPLES=1000
 	@$(RUN) conformance
 
 bench: $(INSTALLED) ## Measure the CPU time per request, beside comparable servers. ROUNDS=5 REQUESTS=10000 SHORT=1
@@ -121,6 +124,17 @@ browser: $(INSTALLED) .venv/installed
 
 .conformance/venv/installed: test/conformance/requirements.txt
 	@rm -rf $(@D) && python3 -m venv $(@D) && $(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+test/conformance/node_modules/.package-lock.json: test/conformance/package.json test/conformance/package-lock.json
+	@npm ci --prefix test/conformance --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# The libraries of the generated Java client. Maven's own plugins are kept with them.
+.conformance/java/installed: test/conformance/clients/pom.xml
+	@rm -rf $(@D)
+	@mvn --quiet --batch-mode --file $< -Dmaven.repo.local='$(CURDIR)/.conformance/maven' dependency:copy-dependencies \
+	  -DoutputDirectory='$(CURDIR)/$(@D)'
 	@touch $@
 
 # With Stripe's OpenAPI description, which comes in the same module.

@@ -1,12 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../support/freePort.ts';
 
 /** The folder where `make conformance` installs third-party tools. Ignored by git. */
 export const FOLDER = fileURLToPath(new URL('../../.conformance/', import.meta.url));
+
+export const CONTRACT = fileURLToPath(new URL('../../generated/openapi.json', import.meta.url));
 
 export const SCHEMATHESIS = `${FOLDER}venv/bin/schemathesis`;
 export const STRIPE_MOCK = `${FOLDER}bin/stripe-mock`;
@@ -15,6 +18,28 @@ export const STRIPE_DESCRIPTION = `${FOLDER}stripe-openapi.json`;
 
 export const hasSchemathesis = existsSync(SCHEMATHESIS);
 export const hasStripeMock = existsSync(STRIPE_MOCK) && existsSync(STRIPE_DESCRIPTION);
+
+/** The jars that openapi-generator's Java client needs. */
+export const JAVA_LIBRARIES = `${FOLDER}java`;
+
+/** A language that is not installed with this project. */
+export type Tool = 'python3' | 'java' | 'mvn' | 'go';
+
+const PROOFS: Record<Tool, () => boolean> = {
+  python3: () => existsSync(`${FOLDER}venv/installed`),
+  java: () => isCommand('java') && isCommand('javac'),
+  mvn: () => existsSync(`${JAVA_LIBRARIES}/installed`),
+  go: () => isCommand('go'),
+};
+
+/** Whether a tool, or what `make conformance` installs with it, is missing. */
+export const isMissing = (tool: Tool): boolean => !PROOFS[tool]();
+
+const isCommand = (name: string) =>
+  (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)));
+
+/** The commands of the npm packages in test/conformance/package.json. */
+export const NPM_TOOLS = fileURLToPath(new URL('node_modules/.bin/', import.meta.url));
 
 /** `make conformance SEED=7 EXAMPLES=5000` chooses which requests are generated, and how many. */
 export const SEED = Number(process.env['SEED'] || 1);

@@ -8,10 +8,9 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
-import { EXAMPLES, FOLDER, hasSchemathesis, SCHEMATHESIS, SEED } from './judges.ts';
+import { CONTRACT, EXAMPLES, FOLDER, hasSchemathesis, SCHEMATHESIS, SEED } from './judges.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const CONTRACT = fileURLToPath(new URL('../../generated/openapi.json', import.meta.url));
 
 interface Run {
   exitCode: number;
