@@ -9,8 +9,9 @@ checkoutServer({ apiUrl: API_URL, apiKey: API_KEY, publishableKey: STRIPE_PUBLIS
   () => {
     console.log(`
 Checkout      http://127.0.0.1:${PORT}
-Payments API  ${API_URL}
-Stripe.js     ${STRIPE_PUBLISHABLE_KEY ? 'loaded from js.stripe.com' : 'not loaded: STRIPE_PUBLISHABLE_KEY=pk_test_… turns it on'}
+Save a card   http://127.0.0.1:${PORT}/card
+Payments API  ${API_URL}${process.env['API_URL'] ? '' : ' (make mock)'}
+Stripe.js     ${STRIPE_PUBLISHABLE_KEY ? 'loaded from js.stripe.com' : 'not loaded, the form is a demo: STRIPE_PUBLISHABLE_KEY=pk_test_… loads it'}
 `);
   },
 );
