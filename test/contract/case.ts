@@ -12,6 +12,8 @@ export interface Case {
   request: (apiKey: string) => WireRequest;
   /** Creates an intent. On a deployment, only with CREATE=1. */
   creates?: true;
+  /** Creates an intent on a server that skips the check in question. On a deployment, only with CREATE=1. */
+  mayCreate?: true;
   /**
    * What has to happen on the live server before, where the request alone does not lead to the response. A mock gets it by
    * `Prefer`; a deployment is not tested for it.

@@ -4,9 +4,32 @@ import { createPaymentIntentCases } from './createPaymentIntent.cases.ts';
 import { createSetupIntentCases } from './createSetupIntent.cases.ts';
 import { everyOperationCases } from './everyOperation.cases.ts';
 
+/** What the contract checks last. The value is for those who read the request. */
+const INVALID_KEY = ['Idempotency-Key', 'invalid, so that nothing is created'] as const;
+
+/** Valid fields that Stripe refuses: none of these types can be used in US dollars. */
+const REFUSED_BY_STRIPE: Readonly<Record<string, object>> = { createPaymentIntent: { paymentMethodTypes: ['blik'] } };
+
 /** The cases of all operations: at least one for each named example of the contract. */
 export const cases: readonly Case[] = [
   ...operations.flatMap(everyOperationCases),
   ...createPaymentIntentCases,
   ...createSetupIntentCases,
-];
+].map(refuseTwice);
+
+/**
+ * A request that must be refused gets a second reason for it, which is checked later: a deployment that skips the check in question
+ * creates nothing either, and responds with the second reason.
+ */
+function refuseTwice(known: Case): Case {
+  const { operation, example, creates, arrange, bytes } = known;
+  if (creates || arrange || bytes !== undefined) return known;
+  const change = (edit: (request: ReturnType<Case['request']>) => object): Case => ({
+    ...known,
+    request: (apiKey) => ({ ...known.request(apiKey), ...edit(known.request(apiKey)) }),
+  });
+  if (example !== 'invalidIdempotencyKey') return change(({ headers }) => ({ headers: [...headers, INVALID_KEY] }));
+  const fields = REFUSED_BY_STRIPE[operation.operationId];
+  if (fields === undefined) return { ...known, mayCreate: true };
+  return change(({ body }) => ({ body: JSON.stringify({ ...(JSON.parse(String(body)) as object), ...fields }) }));
+}

@@ -57,9 +57,10 @@ function createRecord(known: Case, settings: Settings): ExchangeRecord {
 }
 
 /** Why a deployment can not be tested with this case; undefined where it can. */
-function findSkipReason({ arrange, bytes, creates }: Case, settings: Settings): string | undefined {
+function findSkipReason({ arrange, bytes, creates, mayCreate }: Case, settings: Settings): string | undefined {
   if (arrange) return 'no single request leads to it';
   if (creates && !settings.creates) return 'creates an intent: CREATE=1';
+  if (mayCreate && !settings.creates) return 'could create an intent: CREATE=1';
   if (bytes === undefined) return undefined;
   if (settings.prefix !== '') return 'malformed HTTP, which reaches no server below a path';
   const proxy = settings.proxies[settings.baseUrl.startsWith('https:') ? 'HTTPS_PROXY' : 'HTTP_PROXY'];

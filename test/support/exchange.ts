@@ -60,7 +60,7 @@ function exchange(
       port,
       method,
       path: pathname.replace(/\/$/, '') + path,
-      headers: all.flat(),
+      headers: groupByName(all),
       setHost: false,
     });
     request.once('error', reject);
@@ -75,6 +75,17 @@ function exchange(
     });
     request.end(body);
   });
+}
+
+/** For headers as a list, Node does not authenticate at a proxy. */
+function groupByName(headers: WireRequest['headers']): Record<string, string | string[]> {
+  const groups = [...Map.groupBy(headers, ([name]) => name.toLowerCase()).values()];
+  return Object.fromEntries(
+    groups.map((group) => {
+      const [[name, value]] = group as [[string, string]];
+      return [name, group.length === 1 ? value : group.map(([, one]) => one)];
+    }),
+  );
 }
 
 /** `[::1]`, as a URL has it, is the address `::1`. */

@@ -11,7 +11,7 @@ import {
   type StripeHttpClient,
 } from '../../../../src/payments/stripe/httpClient.ts';
 import { httpResponse, rawServer } from '../../../support/stripeServers.ts';
-import { selfSigned } from './selfSigned.ts';
+import { selfSigned } from '../../../support/selfSigned.ts';
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {

@@ -1,11 +1,15 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 
 /** A certificate of X.509, version 1 (RFC 5280, section 4.1), made here because Node can read but not write them. */
-export function selfSigned(commonName: string): { cert: string; key: string } {
+export function selfSigned(commonName: string, lastYear = 2049): { cert: string; key: string } {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const algorithm = der(0x30, Buffer.from('06032b6570', 'hex'));
   const name = der(0x30, der(0x31, der(0x30, Buffer.from('0603550403', 'hex'), der(0x0c, Buffer.from(commonName)))));
-  const validity = der(0x30, der(0x17, Buffer.from('250101000000Z')), der(0x17, Buffer.from('491231235959Z')));
+  const validity = der(
+    0x30,
+    der(0x17, Buffer.from('200101000000Z')),
+    der(0x17, Buffer.from(`${lastYear % 100}1231235959Z`)),
+  );
   const spki = publicKey.export({ type: 'spki', format: 'der' });
   const signed = der(0x30, der(0x02, Buffer.from([1])), algorithm, name, validity, name, spki);
   const signature = der(0x03, Buffer.from([0]), sign(null, signed, privateKey));
