@@ -7,6 +7,9 @@ export interface Operation {
   method: string;
   /** `/things/{id}`. */
   path: string;
+  summary: string;
+  /** Markdown. */
+  description: string;
   security: readonly Readonly<Record<string, readonly string[]>>[];
   parameters: readonly Parameter[];
   requestBody: RequestBody | undefined;
@@ -16,23 +19,37 @@ export interface Operation {
   examples: readonly NamedExample[];
 }
 
-interface Parameter {
+export interface Parameter {
   name: string;
   in: string;
+  description?: string;
   required?: boolean;
   schema?: Schema;
 }
 
 export interface RequestBody {
+  description?: string;
   required?: boolean;
-  content: Readonly<Record<string, { schema?: Schema; examples?: Readonly<Record<string, { value: unknown }>> }>>;
+  content: Readonly<Record<string, { schema?: Schema; examples?: Readonly<Record<string, RequestExample>> }>>;
   'x-body-limit-bytes'?: number;
+}
+
+interface RequestExample {
+  summary?: string;
+  value: unknown;
 }
 
 export interface DocumentedResponse {
   description?: string;
-  headers?: Readonly<Record<string, { required?: boolean; schema?: Schema }>>;
+  headers?: Readonly<Record<string, ResponseHeader>>;
   content?: Readonly<Record<string, { schema?: Schema; examples?: Readonly<Record<string, ResponseExample>> }>>;
+}
+
+export interface ResponseHeader {
+  description?: string;
+  required?: boolean;
+  schema?: Schema;
+  example?: unknown;
 }
 
 interface ResponseExample {
@@ -68,6 +85,8 @@ export interface Schema {
 
 interface OperationObject {
   operationId: OperationId;
+  summary?: string;
+  description?: string;
   security?: Operation['security'];
   parameters?: readonly Parameter[];
   requestBody?: RequestBody;
@@ -79,7 +98,9 @@ export interface Dereferenced {
   security?: Operation['security'];
   paths?: Readonly<Record<string, { [method: string]: unknown; parameters?: readonly Parameter[] }>>;
   components?: {
-    securitySchemes?: Readonly<Record<string, { type: string; in?: string; name?: string } | undefined>>;
+    securitySchemes?: Readonly<
+      Record<string, { type: string; in?: string; name?: string; description?: string } | undefined>
+    >;
   };
 }
 
@@ -97,6 +118,8 @@ export function readOperations({ paths = {}, security = [] }: Dereferenced): Ope
           id: operation.operationId,
           method: method.toUpperCase(),
           path,
+          summary: operation.summary ?? '',
+          description: operation.description ?? '',
           security: operation.security ?? security,
           parameters: [...(operation.parameters ?? []), ...(pathItem.parameters ?? [])],
           requestBody: operation.requestBody,

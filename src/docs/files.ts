@@ -3,20 +3,27 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import fastify from 'fastify';
-import { referenceDocument, type DocumentedServer } from './document.ts';
-import { escapeHtml } from './html.ts';
+import type { Operation, Parameter } from '../contract/document.ts';
+import { playgroundDocument, playgroundPage } from './playground.ts';
+import type { DocumentedServer } from './reference.ts';
 
-/** The contract, and where the playground sends requests. */
+/** The contract, and where samples and playground send requests. */
 export interface Docs {
   document: object;
-  /** The playground's default server. */
+  /** The document as it is written. Default: this repository's openapi.yaml. */
+  yaml?: string;
+  /** The default server. */
   server: DocumentedServer;
-  /** The playground's default API key, also used in samples. */
+  /** The default API key. */
   apiKey: string;
+  /** Parameters of the playground's requests that the contract does not have. */
+  parametersOf?: (operation: Operation) => readonly Parameter[];
 }
 
 export interface DocsFile {
   contentType: string;
+  /** The Content-Security-Policy of a page. */
+  policy: string | undefined;
   body: Buffer;
   /** Undefined if compression would gain nothing. */
   gzipped: Buffer | undefined;
@@ -35,35 +42,65 @@ export const localMock: Pick<Docs, 'server' | 'apiKey'> = {
   apiKey: 'YOUR_SECRET_KEY_HERE',
 };
 
-/** The page and all files that it loads. */
-export function docsFiles(docs: Docs) {
-  const document = referenceDocument(docs.document, docs.server);
-  const { title, summary = '' } = document.info;
-  const policy = contentSecurityPolicy(document.servers);
-  const values = { policy, title, summary, scalar: SCALAR_FILE, apiKey: docs.apiKey };
+/** The page and all files that it needs. `referenceUrl` leads from the playground back to the page. */
+export function docsFiles(docs: Docs, referenceUrl = '../docs') {
+  const { document, server, apiKey } = docs;
+  const rendered = once(async () => {
+    // Loaded at the first request: most servers never serve a reference.
+    const { renderReference } = await import('./render.ts');
+    return renderReference(document, { policy: PAGE_POLICY, apiKey, serverUrl: server.url });
+  });
+  const playground = playgroundDocument(document, server, docs.parametersOf);
+  const { title } = (document as { info: { title: string } }).info;
+  const policy = playgroundPolicy(playground.servers);
   return {
-    /** The page's Content-Security-Policy. */
-    policy,
-    page: once(async () => textFile('text/html', fillTemplate(await ownFile('page.html'), values))),
+    /** llms.txt for a place from which this folder has the files. */
+    llms: async (folder: string) => (await rendered()).llms(folder),
+    page: once(async () => textFile('text/html', (await rendered()).page, PAGE_POLICY)),
     /** By name, relative to `docs/`. */
     assets: new Map<string, ReadDocsFile>([
+      ['openapi.yaml', once(async () => textFile('application/yaml', docs.yaml ?? (await readFile(CONTRACT, 'utf8'))))],
       ['openapi.json', once(async () => textFile('application/json', JSON.stringify(document, null, 2)))],
-      ['page.css', pageCss],
-      ['page.js', pageJs],
-      ['icon.svg', icon],
+      ['reference.md', once(async () => textFile('text/markdown', (await rendered()).markdown))],
+      ['llms.txt', once(async () => textFile('text/plain', (await rendered()).llms('')))],
+      ['page.css', ownFile('page.css', 'text/css')],
+      ['page.js', ownFile('page.js', 'text/javascript')],
+      ['icon.svg', ownFile('icon.svg', 'image/svg+xml')],
       ['inter.woff2', inter],
-      ['jetbrains-mono.woff2', jetbrainsMono],
+      [
+        'playground.html',
+        once(async () => {
+          const html = playgroundPage({ title, policy, apiKey, scalar: SCALAR_FILE, referenceUrl });
+          return textFile('text/html', html, policy);
+        }),
+      ],
+      ['playground.json', once(async () => textFile('application/json', JSON.stringify(playground)))],
+      ['playground.css', ownFile('playground.css', 'text/css')],
+      ['playground.js', ownFile('playground.js', 'text/javascript')],
       [SCALAR_FILE, scalar],
     ]),
   };
 }
+
+const CONTRACT = new URL('../../openapi/openapi.yaml', import.meta.url);
+
+/** Allows our own files, and no requests. */
+const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "font-src 'self'",
+  "img-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ');
 
 /**
  * Allows our own files, and requests to the contract's servers.
  *
  * Inline styles are allowed because Scalar writes `style` attributes and elements without a nonce.
  */
-function contentSecurityPolicy(servers: readonly DocumentedServer[]): string {
+function playgroundPolicy(servers: readonly DocumentedServer[]): string {
   const origins = servers.filter(({ url }) => URL.canParse(url)).map(({ url }) => new URL(url).origin);
   return [
     "default-src 'none'",
@@ -81,15 +118,15 @@ function contentSecurityPolicy(servers: readonly DocumentedServer[]): string {
 const SCALAR_VERSION = '1.76.3';
 const SCALAR_FILE = `scalar-${SCALAR_VERSION}.js`;
 
-const ownFile = (name: string) => readFile(new URL(`page/${name}`, import.meta.url), 'utf8');
+/** A file of page/. */
+const ownFile = (name: string, mediaType: string) =>
+  once(async () => textFile(mediaType, await readFile(new URL(`page/${name}`, import.meta.url), 'utf8')));
 
-const pageCss = once(async () => textFile('text/css', await ownFile('page.css')));
-const pageJs = once(async () => textFile('text/javascript', await ownFile('page.js')));
-const icon = once(async () => textFile('image/svg+xml', await ownFile('icon.svg')));
-const inter = once(() => font(import.meta.resolve('@fontsource-variable/inter/files/inter-latin-wght-normal.woff2')));
-const jetbrainsMono = once(() =>
-  font(import.meta.resolve('@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2')),
-);
+const inter = once(async () => {
+  const url = import.meta.resolve('@fontsource-variable/inter/files/inter-latin-wght-normal.woff2');
+  // A font is already compressed.
+  return describeFile('font/woff2', await readFile(new URL(url)));
+});
 
 /** The plugin exposes its bundle only by HTTP: this requests it once, without a network. */
 const scalar = once(async () => {
@@ -103,22 +140,15 @@ const scalar = once(async () => {
   return { ...file, isImmutable: true };
 });
 
-const fillTemplate = (page: string, values: Record<string, string>): string =>
-  page.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => escapeHtml(values[name]!));
-
-async function textFile(mediaType: string, text: string): Promise<DocsFile> {
+async function textFile(mediaType: string, text: string, policy?: string): Promise<DocsFile> {
   const body = Buffer.from(text);
-  return { ...describeFile(`${mediaType}; charset=utf-8`, body), gzipped: await promisify(gzip)(body) };
-}
-
-/** Fonts are already compressed. */
-async function font(url: string): Promise<DocsFile> {
-  return describeFile('font/woff2', await readFile(new URL(url)));
+  const file = describeFile(`${mediaType}; charset=utf-8`, body);
+  return { ...file, policy, gzipped: await promisify(gzip)(body) };
 }
 
 function describeFile(contentType: string, body: Buffer): DocsFile {
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
-  return { contentType, body, etag, gzipped: undefined, isImmutable: false };
+  return { contentType, policy: undefined, body, etag, gzipped: undefined, isImmutable: false };
 }
 
 function once<Value>(make: () => Promise<Value>): () => Promise<Value> {

@@ -3,18 +3,11 @@ import { docsFiles, type Docs, type DocsFile } from './files.ts';
 
 /** Serves the API reference at `/docs`. */
 export function registerDocs(app: FastifyInstance, docs: Docs): void {
-  const { policy, page, assets } = docsFiles(docs);
+  const { page, assets } = docsFiles(docs);
   const route = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>) =>
     app.route({ method: ['GET', 'HEAD'], url, config: { label: 'docs' }, handler });
 
-  route('/docs', async (request, reply) => {
-    reply.headers({
-      'Content-Security-Policy': `${policy}; frame-ancestors 'none'`,
-      'Cross-Origin-Opener-Policy': 'same-origin',
-      'Referrer-Policy': 'no-referrer',
-    });
-    return sendFile(request, reply, await page());
-  });
+  route('/docs', async (request, reply) => sendFile(request, reply, await page()));
   // Relative, so that a proxy may serve it under a path prefix.
   route('/docs/', async (_request, reply) => reply.headers(COMMON).redirect('../docs', 308));
   for (const [name, read] of assets) {
@@ -34,6 +27,11 @@ function sendFile(request: FastifyRequest, reply: FastifyReply, file: DocsFile):
     'Cache-Control': file.isImmutable ? 'public, max-age=31536000, immutable' : 'no-cache',
     ETag: etag,
     ...(file.gzipped && { Vary: 'Accept-Encoding' }),
+    ...(file.policy && {
+      'Content-Security-Policy': `${file.policy}; frame-ancestors 'none'`,
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Referrer-Policy': 'no-referrer',
+    }),
   });
   if (matchesEtag(request, etag)) return reply.code(304).send();
   if (isGzipped) reply.header('Content-Encoding', 'gzip');

@@ -7,6 +7,8 @@ import { ContractError, type ContractIssue } from '../contract/lint.ts';
 /** The contract from a YAML or JSON file. */
 export interface ContractFile {
   document: object;
+  /** The file as it is written. */
+  text: string;
   /** Converts an error about the document to one with the file, line and column of each issue. */
   locate(error: unknown): Error;
 }
@@ -14,7 +16,8 @@ export interface ContractFile {
 /** Reads the contract. Throws one Error with file, line and column of every YAML error and every unresolved `$ref`. */
 export async function readContractFile(file: string): Promise<ContractFile> {
   const lines = new LineCounter();
-  const yaml = parseDocument(await readFile(file, 'utf8'), { lineCounter: lines, prettyErrors: false });
+  const text = await readFile(file, 'utf8');
+  const yaml = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const displayPath = relative(process.cwd(), file);
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset);
@@ -28,6 +31,7 @@ export async function readContractFile(file: string): Promise<ContractFile> {
   if (issues.length > 0) throw new Error(`- ${issues.join('\n- ')}`);
   return {
     document: yaml.toJS() as object,
+    text,
     locate(error) {
       if (!(error instanceof ContractError)) return new Error(`- ${displayPath}: ${(error as Error).message}`);
       const located = error.issues.map((issue) => `${at(findOffset(yaml, issue))} ${issue.text}`);

@@ -13,7 +13,8 @@ export type PrismResponses = (operation: Operation, example: string) => Contract
  * Throws one ContractError that lists every scenario that Prism can't mock or whose example violates its schema.
  */
 export async function prismResponses(document: object, operations: readonly Operation[]): Promise<PrismResponses> {
-  const resources = await getHttpOperationsFromSpec(document);
+  // Prism resolves the references of the object that it is given.
+  const resources = await getHttpOperationsFromSpec(structuredClone(document));
   // Requests are validated by the contract's engine, as in production.
   const config = {
     isProxy: false,

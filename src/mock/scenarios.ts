@@ -1,4 +1,4 @@
-import type { NamedExample, Operation } from '../contract/document.ts';
+import type { NamedExample, Operation, Parameter } from '../contract/document.ts';
 import { curlLine } from '../docs/curl.ts';
 import { escapeHtml } from '../docs/html.ts';
 import { MOCK_HEADERS } from './directives.ts';
@@ -34,6 +34,15 @@ export const listScenarios = (
       })),
     };
   });
+
+/** The header that chooses a scenario, as a parameter of the operation: the playground shows a list of the names. */
+export const scenarioParameter = ({ examples }: Operation): Parameter => ({
+  name: MOCK_HEADERS.scenario,
+  in: 'header',
+  description: 'The response that the mock sends to a valid request.',
+  required: false,
+  schema: { type: 'string', enum: examples.map(({ name }) => name) },
+});
 
 /** The list as an HTML page. */
 export function scenariosPage(operations: readonly ListedOperation[], nonce: string): string {

@@ -15,7 +15,7 @@ import { createDynamicData } from './dynamicData.ts';
 import { headerValue } from './headerValue.ts';
 import { chooseScenario, listChoices } from './prefer.ts';
 import { prismResponses } from './prism.ts';
-import { listScenarios, SCENARIOS_PATH, scenariosPage } from './scenarios.ts';
+import { listScenarios, scenarioParameter, SCENARIOS_PATH, scenariosPage } from './scenarios.ts';
 
 export interface Mock {
   /** `http://127.0.0.1:4010`. */
@@ -50,7 +50,7 @@ export async function startMock(
 ): Promise<Mock> {
   const open = async (file: ContractFile) => {
     try {
-      return await buildMockApp(file.document, { config, logger, onResponse });
+      return await buildMockApp(file, { config, logger, onResponse });
     } catch (error) {
       throw file.locate(error);
     }
@@ -96,7 +96,7 @@ interface MockOptions {
 }
 
 /** The live server's HTTP layer and engine, with Prism's responses instead of handlers. */
-async function buildMockApp(document: object, options: MockOptions): Promise<FastifyInstance> {
+async function buildMockApp({ document, text }: ContractFile, options: MockOptions): Promise<FastifyInstance> {
   const { config, logger } = options;
   const contract = await openContract(document, {
     notImplemented: async ({ headers, idempotencyKey }, operation) => {
@@ -145,7 +145,13 @@ async function buildMockApp(document: object, options: MockOptions): Promise<Fas
   if (config.docs) {
     // Does not reveal the accepted key.
     const apiKey = config.apiKey === undefined ? 'any_key' : 'YOUR_SECRET_KEY_HERE';
-    registerDocs(app, { document, server: { url: '/', description: 'This mock' }, apiKey });
+    registerDocs(app, {
+      document,
+      yaml: text,
+      server: { url: '/', description: 'This mock' },
+      apiKey,
+      parametersOf: (operation) => [scenarioParameter(operation)],
+    });
   }
   return app;
 }

@@ -1,8 +1,10 @@
 /** Copies every request sample that the API reference shows, as a reader does, and runs it. */
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createServer, request as forward, type Server } from 'node:http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, request as forward, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { json, text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -12,31 +14,30 @@ import { operations } from '../support/contractDocument.ts';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
 import { hasChromium, openBrowser, type Browser, type Visit } from './chromium.ts';
 
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** `make browser` creates this environment if the machine has Python. */
-const VENV_PYTHON = fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));
+const VENV_PYTHON = join(ROOT, '.venv/bin/python');
 const python = existsSync(VENV_PYTHON) ? VENV_PYTHON : 'python3';
 const hasRequests = spawnSync(python, ['-c', 'import requests']).status === 0;
 
 const run = promisify(execFile);
 const env = { ...process.env, NO_PROXY: '*', no_proxy: '*' };
 
+const PACKAGE = '@carevalidate/payments-client';
+const CLIENT = join(ROOT, 'src/client/index.ts');
+const runNode = (program: string) =>
+  run(process.execPath, ['--input-type=module', '--eval', program], { env, cwd: ROOT });
+
 const LANGUAGES = [
-  { tab: 'Shell', isInstalled: true, execute: (sample: string) => run('bash', ['-c', sample], { env }) },
-  {
-    tab: 'JavaScript',
-    isInstalled: true,
-    execute: (sample: string) => run(process.execPath, ['--input-type=module', '--eval', sample], { env }),
-  },
-  {
-    tab: 'Python',
-    isInstalled: hasRequests,
-    // The sample is the call without its import.
-    execute: (sample: string) => run(python, ['-c', `import requests\n${sample}`], { env }),
-  },
+  // The package is this repository's client.
+  { label: 'Client', isInstalled: true, execute: (sample: string) => runNode(sample.replace(PACKAGE, CLIENT)) },
+  { label: 'cURL', isInstalled: true, execute: (sample: string) => run('bash', ['-c', sample], { env }) },
+  { label: 'JavaScript', isInstalled: true, execute: runNode },
+  { label: 'Python', isInstalled: hasRequests, execute: (sample: string) => run(python, ['-c', sample], { env }) },
 ];
 
-const EXAMPLES = operations.flatMap(({ requestExamples }) =>
-  Object.values(requestExamples).map(({ summary = '', value }) => ({ summary, value })),
+const EXAMPLES = operations.flatMap(({ operationId, path, requestExamples }) =>
+  Object.entries(requestExamples).map(([name, { value }]) => ({ operationId, path, name, value })),
 );
 
 const targets = {
@@ -57,60 +58,83 @@ describe.skipIf(!hasChromium).each(Object.entries(targets))('the samples at /doc
   beforeAll(async () => {
     target = await start();
     proxy = await startRecordingProxy(target);
-    visited = await browser.visit(`${proxy.url}/docs#tag/payments/POST/api/v1/payments/intent`, {
-      permissions: ['clipboard-read', 'clipboard-write'],
-    });
-    // The samples contain the API key that is entered on the page.
-    await visited.page.getByRole('textbox', { name: 'Value' }).first().fill(target.apiKey);
+    visited = await browser.visit(`${proxy.url}/docs`, { permissions: ['clipboard-read', 'clipboard-write'] });
   });
   afterAll(async () => {
     proxy?.close();
     await target?.close();
   });
 
-  for (const { tab, isInstalled, execute } of LANGUAGES) {
+  for (const { label, isInstalled, execute } of LANGUAGES) {
     it.skipIf(!isInstalled).each(EXAMPLES)(
-      `${tab}, "$summary": sends the request of this example and receives a 200`,
+      `${label}, $operationId, $name: sends the request of this example with an idempotency key, and receives a 200`,
       async (example) => {
-        const sample = await copySample(visited.page, tab, example);
-        proxy.payments.length = 0;
-        await execute(sample);
-        expect(proxy.payments).toEqual([{ body: example.value, status: 200 }]);
+        const sample = await copySample(visited.page, label, example);
+        proxy.requests.length = 0;
+        // The reader's own key.
+        const { stdout } = await execute(sample.replace(/any_key|YOUR_SECRET_KEY_HERE/, target.apiKey));
+        expect(proxy.requests).toEqual([
+          { path: example.path, body: example.value, key: expect.stringMatching(/^[\da-f-]{36}$/), status: 200 },
+        ]);
+        expect(stdout).toMatch(/(pi|seti)_\w+_secret_\w+/);
       },
     );
   }
+
+  it('Client: each compiles against the types of the client', async () => {
+    const folder = await mkdtemp(join(ROOT, 'node_modules/.samples-'));
+    const files = EXAMPLES.map(({ operationId, name }) => `${operationId}-${name}.mts`);
+    for (const [index, example] of EXAMPLES.entries())
+      await writeFile(join(folder, files[index]!), await copySample(visited.page, 'Client', example));
+    const compilerOptions = { paths: { [PACKAGE]: [CLIENT] } };
+    const settings = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, files, include: [] };
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(settings));
+    const { status, stdout } = spawnSync('tsc', ['-p', folder], { encoding: 'utf8' });
+    await rm(folder, { recursive: true });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+  });
 });
 
-async function copySample(page: Page, tab: string, { summary, value }: (typeof EXAMPLES)[number]): Promise<string> {
-  const card = page.locator('.request-card');
-  await page.locator('.client-libraries', { hasText: tab }).first().click();
-  await card.getByTestId('example-picker').click();
-  await page.getByRole('option', { name: summary }).click();
-  for (const shown of [tab, summary, String(value['amount'])])
-    await expect.poll(() => card.innerText()).toContain(shown);
+async function copySample(
+  page: Page,
+  label: string,
+  { operationId, name }: (typeof EXAMPLES)[number],
+): Promise<string> {
+  const card = page.locator(`[id="${operationId}"] .samples`);
+  await card.getByText(label, { exact: true }).click();
+  await card.getByRole('combobox', { name: 'Example' }).selectOption(name);
   await page.evaluate("navigator.clipboard.writeText('')");
-  await card.getByRole('button', { name: /^Copy .* code$/ }).click();
+  await card.getByRole('button', { name: /^Cop(y|ied)$/ }).click();
   const clipboard = () => page.evaluate<string>('navigator.clipboard.readText()');
   await expect.poll(clipboard).not.toBe('');
   return clipboard();
 }
 
+interface RecordedRequest {
+  path: string;
+  body: unknown;
+  key: IncomingHttpHeaders[string];
+  /** Of the response. */
+  status: number;
+}
+
 interface RecordingProxy {
   url: string;
-  /** The payment requests received, with the status of each response. */
-  payments: { body: unknown; status: number }[];
+  requests: RecordedRequest[];
   close(): void;
 }
 
-/** Forwards every request to the target and records the payments. */
+/** Forwards every request to the target and records those with a body. */
 async function startRecordingProxy(target: Target): Promise<RecordingProxy> {
-  const payments: RecordingProxy['payments'] = [];
+  const requests: RecordedRequest[] = [];
   const server: Server = createServer((incoming, outgoing) => {
-    const { method = '', url = '', headers } = incoming;
-    const forwarded = forward(`${target.baseUrl}${url}`, { method, headers }, (response) => {
+    const { method = '', url: path = '', headers } = incoming;
+    const forwarded = forward(`${target.baseUrl}${path}`, { method, headers }, (response) => {
       outgoing.writeHead(response.statusCode!, response.headers);
       response.pipe(outgoing);
-      if (method === 'POST') void body.then((parsed) => payments.push({ body: parsed, status: response.statusCode! }));
+      if (method !== 'POST') return;
+      const key = headers['idempotency-key'];
+      void body.then((parsed) => requests.push({ path, body: parsed, key, status: response.statusCode! }));
     });
     const body: Promise<unknown> = method === 'POST' ? json(incoming) : text(incoming);
     incoming.pipe(forwarded);
@@ -120,7 +144,7 @@ async function startRecordingProxy(target: Target): Promise<RecordingProxy> {
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    payments,
+    requests,
     close() {
       server.closeAllConnections();
       server.close();

@@ -11,7 +11,7 @@ const ROWS: readonly (readonly RegExp[])[] = [
   [/^docs\/files\.ts$/, /^shutdown\.ts$/],
   [
     /^(config|env)\.ts$/,
-    /^docs\/(curl|document|html)\.ts$/,
+    /^docs\/(curl|highlight|html|markdown|markdownReference|page|playground|reference|render|samples)\.ts$/,
     /^mock\/(contractFile|directives|dynamicData|headerValue|prefer|prism|scenarios)\.ts$/,
   ],
   [/^http\/app\.ts$/, /^observability\/admin\.ts$/],

@@ -20,10 +20,11 @@ const PACKAGES = {
     served: [],
   },
   mock: {
-    entries: ['src/mock.js'],
+    // render.js is imported at the first request of the reference.
+    entries: ['src/mock.js', 'src/docs/render.js'],
     assets: ['openapi/openapi.yaml', 'src/docs/page'],
     // Their files are served, and their code is not imported.
-    served: ['@fontsource-variable/inter', '@fontsource-variable/jetbrains-mono', '@scalar/fastify-api-reference'],
+    served: ['@fontsource-variable/inter', '@scalar/fastify-api-reference'],
   },
   contract: {
     entries: ['test/contract/cli.js'],

@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import manifest from '../../../package.json' with { type: 'json' };
 import { buildApp } from '../../../src/http/app.ts';
 import { openContract } from '../../../src/contract/engine.ts';
 import { docsFiles, localMock } from '../../../src/docs/files.ts';
@@ -20,8 +19,6 @@ import { respondWithFirstExample } from '../../support/engine.ts';
 
 const request = (baseUrl: string, path: string, headers: Record<string, string> = {}, method = 'GET') =>
   send(baseUrl, { method, path, headers: Object.entries({ Host: 'docs.test', ...headers }) });
-
-const SCALAR = `docs/scalar-${manifest.dependencies['@scalar/fastify-api-reference']}.js`;
 
 const targets = {
   'the live server': () => liveTarget({ DOCS: 'on' }),
@@ -37,23 +34,48 @@ describe.each(Object.entries(targets))('the reference of %s', (_name, start) => 
   });
   afterAll(() => target.close());
 
-  it('is a page of files of its own only, all of which exist', async () => {
-    const named = [...page.matchAll(/(?:src|href|data-document)="([^"]+)"/g)].map(([, address]) => address!);
-    expect(named).toEqual(expect.arrayContaining([SCALAR, 'docs/page.js', 'docs/page.css', 'docs/openapi.json']));
-    const responses = await Promise.all(named.map((name) => request(target.baseUrl, `/${name}`)));
-    expect(responses.map(({ status }) => status)).toEqual(named.map(() => 200));
-    // The policy allows no inline scripts and no handlers.
-    expect(page).not.toMatch(/<script(?![^>]* src=)|<style| style=| on\w+=/);
+  it('needs files of its own only, all of which exist', async () => {
+    const named = [...page.matchAll(/(?:src|href)="([^"#]+)[^"]*"/g)].map(([, address]) => address!);
+    const own = named.filter((address) => !address.startsWith('https://'));
+    expect(own).toEqual(expect.arrayContaining(['docs/page.js', 'docs/page.css', 'docs/playground.html']));
+    const responses = await Promise.all(own.map((name) => request(target.baseUrl, `/${name}`)));
+    expect(responses.map(({ status }) => status)).toEqual(own.map(() => 200));
+    // Only links lead to other hosts.
+    expect(page).not.toMatch(/<(?!a )[^>]* (?:src|href)="https:/);
   });
 
-  it('lists every example with its message, and the change log last', async () => {
-    const { info } = JSON.parse((await request(target.baseUrl, '/docs/openapi.json')).text);
-    const rows = scenarios.map(({ status, example, body }) => {
-      const { message, error } = body as { message?: string; error?: string };
-      return `| ${status} | \`${example}\` | **${message ?? error}**<br>`;
+  it('says everything in HTML: every response of the contract, with its message', () => {
+    for (const { example, body } of scenarios) {
+      expect(page).toContain(`id="${example}"`);
+      expect(page).toContain(Object.values(body).find((value) => typeof value === 'string'));
+    }
+  });
+
+  it('says the same in Markdown', async () => {
+    const { headers, text } = await request(target.baseUrl, '/docs/reference.md');
+    expect(headers['content-type']).toBe('text/markdown; charset=utf-8');
+    for (const { example } of scenarios) expect(text).toContain(example);
+    const index = await request(target.baseUrl, '/docs/llms.txt');
+    expect(index.text).toContain('(reference.md)');
+  });
+
+  it('has the contract as it is written, and as JSON', async () => {
+    const yaml = await request(target.baseUrl, '/docs/openapi.yaml');
+    expect(yaml.text).toBe(await readFile(new URL('../../../openapi/openapi.yaml', import.meta.url), 'utf8'));
+    expect(JSON.parse((await request(target.baseUrl, '/docs/openapi.json')).text)).toEqual(document);
+  });
+
+  it('is read with at most 100 KB, before the playground', async () => {
+    const loaded = [
+      ...page.matchAll(/<(?:script|img|link rel="(?:icon|preload|stylesheet)")[^>]* (?:src|href)="([^"]+)"/g),
+    ];
+    const names = new Set(['docs', ...loaded.map(([, name]) => name!)]);
+    expect([...names]).toEqual(expect.arrayContaining(['docs/page.css', 'docs/page.js', 'docs/inter.woff2']));
+    const sizes = [...names].map(async (name) => {
+      const { headers } = await request(target.baseUrl, `/${name}`, { 'Accept-Encoding': 'gzip' });
+      return Number(headers['content-length']);
     });
-    for (const row of rows) expect(info.description).toContain(row);
-    expect(info.description.indexOf('## Change log')).toBeGreaterThan(info.description.indexOf(rows.at(-1)));
+    expect((await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(100_000);
   });
 
   it.each([
@@ -82,11 +104,13 @@ describe('the setting', () => {
 
   it("with a live key of Stripe, the playground sends requests to the reader's own mock by default", async () => {
     const target = await liveTarget({ DOCS: 'on', STRIPE_SECRET_KEY: 'sk_live_1' });
-    const { text } = await request(target.baseUrl, '/docs/openapi.json');
-    const page = await request(target.baseUrl, '/docs');
+    const [variant, page, playground] = await Promise.all(
+      ['/docs/playground.json', '/docs', '/docs/playground.html'].map((path) => request(target.baseUrl, path)),
+    );
     await target.close();
-    expect(JSON.parse(text).servers).toEqual([localMock.server, ...document.servers]);
-    expect(page.text).toContain('data-api-key="YOUR_SECRET_KEY_HERE"');
+    expect(JSON.parse(variant!.text).servers).toEqual([localMock.server, ...document.servers]);
+    expect(page!.text).toContain(`data-server="${localMock.server.url}"`);
+    expect(playground!.text).toContain('data-api-key="YOUR_SECRET_KEY_HERE"');
   });
 });
 
@@ -114,16 +138,20 @@ it('is one operation in the metrics, whatever file is requested', async () => {
   await app.close();
 });
 
-it('the static site has the same files, and prints its address', async () => {
+it('the static site has the same files, an index for language models, and prints its address', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'docs-site-'));
   const script = fileURLToPath(new URL('../../../src/tools/docsSite.ts', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [script, folder]);
   const { page, assets } = docsFiles({ document, ...localMock });
+  const read = (name: string) => readFile(join(folder, name), 'utf8');
+  const [index, llms, playground] = await Promise.all(['index.html', 'llms.txt', 'docs/playground.html'].map(read));
   const written = (await readdir(join(folder, 'docs'))).sort();
-  const index = await readFile(join(folder, 'index.html'));
   await rm(folder, { recursive: true });
   expect(stdout).toContain(join(folder, 'index.html'));
   expect(written).toEqual([...assets.keys()].sort());
-  expect(index).toEqual((await page()).body);
-  expect(index.toString()).toContain('<meta http-equiv="Content-Security-Policy" content="default-src');
+  expect(index).toBe((await page()).body.toString());
+  expect(index).toContain('<meta http-equiv="Content-Security-Policy" content="default-src');
+  expect(llms).toContain('(docs/reference.md)');
+  // The page of a site is its index.
+  expect(playground).toContain('href="../"');
 });

@@ -6,7 +6,7 @@ import { docsFiles, localMock } from '../../../src/docs/files.ts';
 import { registerDocs } from '../../../src/docs/routes.ts';
 
 const docs = { document, ...localMock };
-const { policy, page, assets } = docsFiles(docs);
+const { page, assets } = docsFiles(docs);
 const names = [...assets.keys()];
 
 let app: FastifyInstance;
@@ -28,7 +28,7 @@ describe('the page', () => {
     expect({ statusCode, ...headers }).toMatchObject({
       statusCode: 200,
       'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': `${policy}; frame-ancestors 'none'`,
+      'content-security-policy': `${file.policy}; frame-ancestors 'none'`,
       'cross-origin-opener-policy': 'same-origin',
       'referrer-policy': 'no-referrer',
       'x-content-type-options': 'nosniff',
@@ -67,6 +67,15 @@ describe('the files beside it', () => {
     });
     expect({ statusCode: head.statusCode, body: head.body }).toEqual({ statusCode: 200, body: '' });
     expect(head.headers).toMatchObject({ 'content-type': file.contentType, etag: file.etag });
+  });
+
+  it('have a policy where they are pages', async () => {
+    const policies = await Promise.all(
+      names.map(async (name) => [name, (await get(`/docs/${name}`)).headers['content-security-policy']]),
+    );
+    expect(policies.filter(([, policy]) => policy !== undefined)).toEqual([
+      ['playground.html', expect.stringMatching(/^default-src 'none'; .*; frame-ancestors 'none'$/)],
+    ]);
   });
 
   it('are cached where their name has a version, and revalidated otherwise', async () => {

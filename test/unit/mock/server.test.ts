@@ -1,6 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { send, sendBytes, type WireRequest } from '../../support/exchange.ts';
+import { document, operations, scenarios } from '../../support/contractDocument.ts';
 import { mocking as ownMock, createPayment as request } from '../../support/mocking.ts';
 
 const PATH = '/api/v1/payments/intent';
@@ -75,8 +76,8 @@ describe('the API key', () => {
   });
 });
 
-const fetchDocs = ({ url: mockUrl }: { url: string }) =>
-  send(mockUrl, { method: 'GET', path: '/docs', headers: [['Host', 'mock.test']] });
+const fetchDocs = ({ url: mockUrl }: { url: string }, path = '/docs/playground.html') =>
+  send(mockUrl, { method: 'GET', path, headers: [['Host', 'mock.test']] });
 
 describe('the API reference', () => {
   it('has a key that works, and never API_KEY', async () => {
@@ -86,12 +87,30 @@ describe('the API reference', () => {
   });
 
   it('sends requests to the mock that serves it', async () => {
-    const text = await textAt((await mocking()).url, '/docs/openapi.json');
+    const text = await textAt((await mocking()).url, '/docs/playground.json');
     expect((JSON.parse(text) as { servers: object[] }).servers[0]).toEqual({ url: '/', description: 'This mock' });
   });
 
+  it('offers the scenarios of each operation in the playground, and in no other document', async () => {
+    const mock = await mocking();
+    const { paths } = JSON.parse(await textAt(mock.url, '/docs/playground.json')) as typeof document;
+    for (const { method, path, operationId } of operations) {
+      const { parameters } = paths[path as keyof typeof paths][method.toLowerCase() as 'post'];
+      const names = scenarios
+        .filter(({ operation }) => operation.operationId === operationId)
+        .map(({ example }) => example);
+      expect(parameters.at(-1)).toMatchObject({
+        name: 'Mock-Scenario',
+        in: 'header',
+        required: false,
+        schema: { type: 'string', enum: names },
+      });
+    }
+    expect(JSON.parse(await textAt(mock.url, '/docs/openapi.json'))).toEqual(document);
+  });
+
   it('is not served with DOCS=off', async () => {
-    expect(await fetchDocs(await mocking({ DOCS: 'off' }))).toMatchObject({ status: 404 });
+    expect(await fetchDocs(await mocking({ DOCS: 'off' }), '/docs')).toMatchObject({ status: 404 });
   });
 });
 
