@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { dereference, parsePointer, readOperations, type Dereferenced } from '../../src/contract/document.ts';
+import {
+  dereference,
+  parsePointer,
+  readOperations,
+  type Dereferenced,
+  type Schema,
+} from '../../src/contract/document.ts';
 import { acceptPlainBooleans } from './booleans.ts';
 import { compareExamples } from './examples.ts';
 
@@ -49,12 +55,32 @@ export async function compare(baseDocument: object, revisionDocument: object): P
   };
 }
 
-/** What callers can reach of a document, without `$ref`. Each place has a copy of its own. */
+/** What callers can reach of a document, without `$ref`, in one spelling. Each place has a copy of its own. */
 function expand(document: object): Dereferenced {
   const { components, ...rest } = dereference(document);
   const { securitySchemes } = components ?? {};
-  return JSON.parse(JSON.stringify({ ...rest, components: { securitySchemes } })) as Dereferenced;
+  const text = JSON.stringify({ ...rest, components: { securitySchemes } });
+  return JSON.parse(text, (_key, node: unknown) => normalize(node)) as Dereferenced;
 }
+
+/**
+ * Writes rules that have two spellings in one, so that the diff tools do not report another spelling as another rule:
+ *
+ * - `allOf` with rules that do not overlap is merged into its schema.
+ * - `x-whole-cents: true` was `format: usd` before version 1.2. Every number is a `double`.
+ */
+function normalize(node: unknown): unknown {
+  if (typeof node !== 'object' || node === null || Array.isArray(node)) return node;
+  const { allOf = [], 'x-whole-cents': isWholeCents, ...rules } = node as Schema;
+  if (!Array.isArray(allOf)) return node;
+  if (isWholeCents === true) rules.format = 'usd';
+  else if (rules.format === 'double') delete rules.format;
+  const parts = [...allOf, rules].map((part) => Object.keys(part).filter((keyword) => !DESCRIPTIVE.has(keyword)));
+  const isOverlapping = new Set(parts.flat()).size < parts.flat().length;
+  return isOverlapping ? { ...rules, allOf } : Object.assign({}, ...allOf, rules);
+}
+
+const DESCRIPTIVE = new Set(['description', 'example']);
 
 async function runTools(base: object, revision: object): Promise<Findings[]> {
   const folder = await mkdtemp(join(tmpdir(), 'contract-diff-'));

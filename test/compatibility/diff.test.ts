@@ -20,6 +20,8 @@ const VERSION = ['info', 'version'];
 const RESPONSES = [...POST, 'responses'];
 const JSON_BODY = [...BODY, 'content'];
 const TYPES = [...SCHEMAS, 'PaymentMethodType', 'enum'];
+const TYPES_FIELD = [...SCHEMAS, 'PaymentIntentRequest', 'properties', 'paymentMethodTypes'];
+const { amount } = schemas.PaymentIntentRequest.properties;
 const CREATED = [...SCHEMAS, 'PaymentIntentCreated'];
 const example = (response: string, name: string) => [
   'components',
@@ -120,6 +122,26 @@ describe('the compatibility check', () => {
   ])('after the release of 1.9.0, %s in %s: %s or later is needed', async (what, version, nextVersion, releasable) => {
     const revision = edited(...harmless[what]!, [VERSION, version]);
     expect(await compareContracts(edited([VERSION, '1.9.0']), revision)).toMatchObject({ nextVersion, releasable });
+  });
+
+  it.each<[string, readonly Edit[]]>([
+    [
+      'in place instead of in allOf',
+      [[TYPES_FIELD, { ...schemas.PaymentMethodTypes, 'x-problems': 'invalidPaymentMethodTypes' }]],
+    ],
+    [
+      'as format: usd, as before version 1.2',
+      [
+        [[...AMOUNT, 'x-whole-cents'], undefined],
+        [[...AMOUNT, 'format'], 'usd'],
+        [
+          [...AMOUNT, 'x-problems'],
+          { ...amount['x-problems'], 'x-whole-cents': undefined, format: 'amountTooPrecise' },
+        ],
+      ],
+    ],
+  ])('sees no change where the same rule is written %s', async (_how, edits) => {
+    expect(await compareContracts(edited(...edits), contract)).toMatchObject({ changes: [] });
   });
 
   it('throws on a malformed version', async () => {
