@@ -13,11 +13,11 @@ export interface GatewayCall {
   object: string;
   idPrefix: string;
   /** A call takes from the order what it needs. */
-  create(gateway: PaymentGateway, order: PaymentOrder): Promise<CreatedIntent>;
+  create: (gateway: PaymentGateway, order: PaymentOrder) => Promise<CreatedIntent>;
   /** What it has created. */
-  created(ledger: Ledger): readonly LedgerEntry[];
+  created: (ledger: Ledger) => readonly LedgerEntry[];
   /** The fields of Stripe's response that only this kind of intent has. */
-  ownFields(form: URLSearchParams): object;
+  ownFields: (form: URLSearchParams) => object;
 }
 
 /** All of them: without its row, a new call does not compile. */
