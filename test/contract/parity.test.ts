@@ -83,7 +83,7 @@ const OWN_FIELDS: Record<OperationId, (fields: Fields) => object> = {
 };
 
 function readOrder({ path, body }: WireRequest): Order {
-  const operation = operations.find((one) => one.path === path.split('?')[0])!.operationId;
+  const operation = operations.find((one) => one.path === decodeURI(path.split('?', 1)[0]!))!.operationId;
   const text = body === undefined ? '' : new TextDecoder().decode(Buffer.from(body as Uint8Array));
   const fields = JSON.parse(text || '{}') as Fields;
   // Stripe does not store an empty value.

@@ -15,7 +15,7 @@ import { liveHandlers } from '../../src/operations/index.ts';
 import { stripeGateway } from '../../src/payments/stripe/gateway.ts';
 import { json, requestTo, type Case } from '../contract/case.ts';
 import { cases } from '../contract/cases.ts';
-import { expectDocumented, expectExample } from '../contract/judge.ts';
+import { describeCase, expectDocumented, expectExample } from '../contract/judge.ts';
 import { compare } from '../compatibility/compare.ts';
 import { document, listOperations, scenarios } from '../support/contractDocument.ts';
 import { send, sendBytes, type WireResponse } from '../support/exchange.ts';
@@ -108,7 +108,7 @@ let original: ContractServer;
 const responses = new Map<Case, WireResponse>();
 beforeAll(async () => {
   original = await serve(document);
-  for (const some of batches(cases)) {
+  for (const some of inSixteens(cases)) {
     await Promise.all(
       some.map(async (known) => {
         const isFast = fastCases.includes(known);
@@ -131,12 +131,8 @@ function changedExamples(contract: Contract): readonly Named[] {
 function describeResponse({ operations, problemResponse }: Contract, { operation, example }: Named) {
   try {
     const { operationId } = operation;
-    return JSON.stringify(
-      problemResponse(
-        example as never,
-        operations.find(({ id }) => id === operationId),
-      ),
-    );
+    const own = operations.find(({ id }) => id === operationId);
+    return JSON.stringify(problemResponse(example as never, own));
   } catch {
     return undefined;
   }
@@ -174,13 +170,14 @@ async function failureAfterRetry(known: Case, target: ContractServer): Promise<s
   return first && known.creates ? attempt() : first;
 }
 
-/** Batches of at most 16 cases of the same example of one operation. */
+/** Batches of cases of the same example of one operation. */
 function batches(all: readonly Case[]): Case[][] {
-  return [...Map.groupBy(all, ({ operation, example }) => `${operation.operationId} ${example}`).values()].flatMap(
-    (some) =>
-      Array.from({ length: Math.ceil(some.length / 16) }, (_, index) => some.slice(index * 16, index * 16 + 16)),
-  );
+  const byExample = Map.groupBy(all, ({ operation, example }) => `${operation.operationId} ${example}`);
+  return [...byExample.values()].flatMap(inSixteens);
 }
+
+const inSixteens = (all: readonly Case[]): Case[][] =>
+  Array.from({ length: Math.ceil(all.length / 16) }, (_, index) => all.slice(index * 16, index * 16 + 16));
 
 async function sendSlowCase(known: Case, mutant: object, target: ContractServer) {
   if (known.bytes !== undefined) return sendBytes(target.url, known.bytes);
@@ -201,8 +198,6 @@ async function failure(known: Case, request: () => ReturnType<typeof send>): Pro
     return describeCase(known);
   }
 }
-
-const describeCase = ({ operation, example, title }: Case) => `${operation.operationId} ${example}, ${title}`;
 
 /** The description of the first case whose original response the changed contract does not allow. */
 function findUndocumentedResponse(mutant: object): string | undefined {

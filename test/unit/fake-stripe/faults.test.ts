@@ -140,8 +140,8 @@ describe.each(Object.entries(gatewayCalls))('for %s,', (name, { path, created })
       [500, 'StripeAPIError'],
     ])('reports status %d to the SDK as %s', async (status, type) => {
       fake.play({ kind: 'status', status, effect: 'none' });
-      const created = bySdk(sdk(fake));
-      await expect(created).rejects.toMatchObject({ statusCode: status, type });
+      const creation = bySdk(sdk(fake));
+      await expect(creation).rejects.toMatchObject({ statusCode: status, type });
     });
 
     it('responds with the configured body', async () => {

@@ -131,8 +131,6 @@ const strays = STRAYS.flatMap((stray) => (['none', 'another'] as const).map((ech
 const blank = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`key${index}`, '']));
 
 describe.each(Object.entries(gatewayCalls))('%s', (id, { method, path, object, idPrefix, create, created }) => {
-  const name = id as GatewayCallName;
-
   describe.concurrent('an order', () => {
     it('creates an intent, and returns its secret', async () => {
       const { stripe, gateway, attempts } = await playing();
@@ -143,7 +141,7 @@ describe.each(Object.entries(gatewayCalls))('%s', (id, { method, path, object, i
         clientSecret: intent?.clientSecret,
         replayed: false,
         requestId: intent?.requestId,
-        ...OWN_RESULT[name],
+        ...OWN_RESULT[id as GatewayCallName],
       });
       expect(allCreated(stripe.ledger)).toEqual([intent]);
       expect(attempts).toEqual([
@@ -171,7 +169,7 @@ describe.each(Object.entries(gatewayCalls))('%s', (id, { method, path, object, i
             'idempotency-key': order.idempotencyKey,
             'stripe-version': '2026-10-28.endive',
           },
-          rawBody: BYTES[name],
+          rawBody: BYTES[id as GatewayCallName],
         },
       ]);
     });
