@@ -13,7 +13,7 @@ import { paymentIntents } from './paymentIntents.ts';
 import { setupIntents } from './setupIntents.ts';
 
 export type { Effect, Fault, StrayContent } from './faults.ts';
-export type { Ledger } from './ledger.ts';
+export type { Ledger, LedgerEntry } from './ledger.ts';
 
 export interface FakeStripe {
   /** `http://127.0.0.1:<port>` */

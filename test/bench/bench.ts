@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { readNumbers } from '../support/numbers.ts';
 import { drawChart } from './chart.ts';
 import { measureSpread } from './figures.ts';
 import { here, start, startLoad, type Load, type Program } from './processes.ts';
@@ -22,8 +23,10 @@ const { values } = parseArgs({
   },
 });
 const STRIPE: Program = { name: 'Stripe stub', args: [here('stripeStub.ts')] };
-const rounds = Number(process.env['ROUNDS'] || 5);
-const requests = Number(process.env['REQUESTS'] || 10_000);
+const { ROUNDS: rounds, REQUESTS: requests } = readNumbers({
+  ROUNDS: [5, 1, 1_000],
+  REQUESTS: [10_000, 1, 10_000_000],
+});
 /** Measures the servers only, and writes no report. */
 const isShort = Boolean(process.env['SHORT']);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));

@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../support/freePort.ts';
+import { readNumbers } from '../support/numbers.ts';
 
 /** The folder where `make conformance` installs third-party tools. Ignored by git. */
 export const FOLDER = fileURLToPath(new URL('../../.conformance/', import.meta.url));
@@ -42,8 +43,7 @@ const isCommand = (name: string) =>
 export const NPM_TOOLS = fileURLToPath(new URL('node_modules/.bin/', import.meta.url));
 
 /** `make conformance SEED=7 EXAMPLES=5000` chooses which requests are generated, and how many. */
-export const SEED = Number(process.env['SEED'] || 1);
-export const EXAMPLES = Number(process.env['EXAMPLES'] || 1000);
+export const { SEED, EXAMPLES } = readNumbers({ SEED: [1, 0, 999_999_999], EXAMPLES: [1_000, 1, 1_000_000] });
 
 /** A running third-party server. */
 export interface ToolServer {

@@ -1,8 +1,8 @@
 /** Every response of the contract, from outside, on the live server and on the mock. cli.ts tests any deployment. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Ledger } from '../../src/fake-stripe/server.ts';
 import { scenarios } from '../support/contractDocument.ts';
 import { send, sendBytes, type WireRequest, type WireResponse } from '../support/exchange.ts';
+import { allCreated } from '../support/gatewayCalls.ts';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
 import { json, requestTo, type Case } from './case.ts';
 import { cases } from './cases.ts';
@@ -15,8 +15,6 @@ const sendCase = (
   { bytes, request }: Case,
   { baseUrl, apiKey }: Pick<Target, 'baseUrl' | 'apiKey'>,
 ): Promise<WireResponse> => (bytes === undefined ? send(baseUrl, request(apiKey)) : sendBytes(baseUrl, bytes));
-
-const countCreated = ({ intentCount, setupIntentCount }: Ledger): number => intentCount + setupIntentCount;
 
 describe('the cases', () => {
   it.each(scenarios)('cover $operation.operationId $status $example', ({ operation, example }) => {
@@ -37,10 +35,10 @@ describe('the live server keeps the contract', () => {
 
   it.each(titled(requested))('%s', async (_title, known) => {
     const { ledger } = shared.stripe;
-    const before = countCreated(ledger);
+    const before = allCreated(ledger).length;
     const { requestCount } = ledger;
     expectExample(await sendCase(known, shared), known.operation, known.example);
-    expect(countCreated(ledger) - before).toBe(known.creates ? 1 : 0);
+    expect(allCreated(ledger).length - before).toBe(known.creates ? 1 : 0);
     // What we refuse is never sent to Stripe.
     expect(ledger.requestCount - requestCount).toBe(known.creates ? 1 : 0);
   });
@@ -54,9 +52,9 @@ describe('the live server keeps the contract', () => {
     const { ledger } = target.stripe;
     try {
       await known.arrange!(target.stripe, (request) => send(target.baseUrl, request(target.apiKey)));
-      const before = countCreated(ledger);
+      const before = allCreated(ledger).length;
       expectExample(await sendCase(known, target), known.operation, known.example);
-      expect(countCreated(ledger) - before).toBe(known.creates ? 1 : 0);
+      expect(allCreated(ledger).length - before).toBe(known.creates ? 1 : 0);
     } finally {
       await target.close();
     }

@@ -21,6 +21,9 @@ const SECRET = /"(?:pi|seti)_[A-Za-z0-9]+_secret_[A-Za-z0-9]+"/;
 /** The body as text, with the client secret masked. */
 export const maskSecret = (text: string): string => text.replace(SECRET, '"<secret>"');
 
+/** The client secret in a body. */
+export const readSecret = (text: string): string | undefined => SECRET.exec(text)?.[0].slice(1, -1);
+
 /** The text with all client secrets masked, wherever a response may contain them. */
 export const hideClientSecrets = (text: string): string =>
   text.replace(/[^"\s]{0,99}_secret_[^"\s]*/g, (found) =>

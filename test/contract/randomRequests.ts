@@ -1,5 +1,5 @@
 import fc, { type Arbitrary } from 'fast-check';
-import type { operations as Operations } from '../../generated/openapi.d.ts';
+import type { OperationId } from '../../src/contract/handler.ts';
 import { document, operations, type DocumentedOperation } from '../support/contractDocument.ts';
 import type { WireRequest } from '../support/exchange.ts';
 
@@ -9,7 +9,7 @@ const TYPES = document.components.schemas.PaymentMethodType.enum;
 export const anyRequest = (apiKey: string): Arbitrary<WireRequest> =>
   fc.oneof(
     ...operations.map((operation) => {
-      const bodies = BODIES[operation.operationId as keyof Operations];
+      const bodies = BODIES[operation.operationId];
       const request = requestTo(operation, apiKey);
       return fc.oneof(
         { weight: 4, arbitrary: goodRequest(request, bodies) },
@@ -23,11 +23,7 @@ export const anyRequest = (apiKey: string): Arbitrary<WireRequest> =>
 
 /** A request that creates an intent. */
 export const validRequest = (apiKey: string): Arbitrary<WireRequest> =>
-  fc.oneof(
-    ...operations.map((operation) =>
-      goodRequest(requestTo(operation, apiKey), BODIES[operation.operationId as keyof Operations]),
-    ),
-  );
+  fc.oneof(...operations.map((operation) => goodRequest(requestTo(operation, apiKey), BODIES[operation.operationId])));
 
 /** The request bodies of an operation. */
 interface Bodies {
@@ -131,7 +127,7 @@ const oddMetadata = fc.oneof(
 const maybeOddMetadata = fc.oneof(metadata, oddMetadata);
 const oddKey = fc.oneof(bareKey, fc.constantFrom('', '"key"', 'a b', 'schlüssel', 'k'.repeat(256)), anything);
 
-const BODIES: Record<keyof Operations, Bodies> = {
+const BODIES: Record<OperationId, Bodies> = {
   createPaymentIntent: {
     valid: fc.record({ amount: dollars, paymentMethodTypes: types, metadata }, { requiredKeys: ['amount'] }),
     odd: fc.record(

@@ -4,39 +4,43 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFakeStripe, type FakeStripe, type Fault } from '../../src/fake-stripe/server.ts';
 import { GatewayError, type PaymentOrder } from '../../src/payments/gateway.ts';
 import { stripeGateway } from '../../src/payments/stripe/gateway.ts';
+import { gatewayCalls, type GatewayCall, type GatewayCallName } from '../support/gatewayCalls.ts';
 import { printTable, verdictOn, type Explanation, type Detector } from './table.ts';
 
 /** Fields of an intent that the gateway reads. */
-const READ = 'id|object|client_secret|amount|currency|metadata|payment_method_types';
+const READ: Record<GatewayCallName, string> = {
+  createPaymentIntent: 'id|object|client_secret|amount|currency|metadata|payment_method_types',
+  createSetupIntent: 'id|object|client_secret|metadata',
+};
 
 const explanations: Explanation[] = [
-  {
-    mutants: new RegExp(String.raw`^(created|replayed): (?!status \d|header |(${READ})( |:|/))`),
+  ...Object.entries(READ).map(([name, fields]) => ({
+    mutants: new RegExp(String.raw`^${name} (created|replayed): (?!status \d|header |(${fields})( |:|/))`),
     reason: 'not read: callers are promised nothing about it',
-  },
+  })),
   {
-    mutants: /^(created|replayed): metadata\/(?!cv_reference)\w+/,
+    mutants: /^\w+ (created|replayed): metadata\/(?!cv_reference)\w+/,
     reason: 'our reference identifies the intent, if the metadata has room for it',
   },
-  { mutants: /^\w+: error\/(message|doc_url|request_log_url)/, reason: "not read: Stripe's message is never used" },
+  { mutants: /^\w+ \w+: error\/(message|doc_url|request_log_url)/, reason: "not read: Stripe's message is never used" },
   {
-    mutants: /^\w+: header (content-type|stripe-version)/,
+    mutants: /^\w+ \w+: header (content-type|stripe-version)/,
     reason: 'not read: the body is parsed regardless, and the request sets the version',
   },
   {
-    mutants: /^(created|replayed): header idempotency-key removed/,
+    mutants: /^\w+ (created|replayed): header idempotency-key removed/,
     reason: 'the reference in the metadata identifies the intent',
   },
   {
-    mutants: /^(limited|broken): header idempotency-key removed/,
+    mutants: /^\w+ (limited|broken): header idempotency-key removed/,
     reason: 'the outcome is unknown whichever request the response belongs to',
   },
   {
-    mutants: /^(created|replayed): header (original-request|stripe-should-retry)/,
+    mutants: /^\w+ (created|replayed): header (original-request|stripe-should-retry)/,
     reason: 'not read in a success',
   },
   {
-    mutants: /^(created|replayed): status 200 → 201/,
+    mutants: /^\w+ (created|replayed): status 200 → 201/,
     reason: 'any success status is accepted with the right intent in the body',
   },
 ];
@@ -60,13 +64,17 @@ const ORDER: PaymentOrder = {
   idempotencyKey: 'key-of-this-order',
 };
 
-/** Responses of Stripe that the gateway handles differently, and how to produce each. */
-const scenes: Record<string, { order: PaymentOrder; fault?: Fault; twice?: true }> = {
+/** A response of Stripe that the gateway handles in its own way, and how to produce it. */
+interface Scene {
+  order: PaymentOrder;
+  fault?: Fault;
+  twice?: true;
+}
+
+/** The same for every call. */
+const SHARED_SCENES: Record<string, Scene> = {
   created: { order: ORDER },
   replayed: { order: ORDER, twice: true },
-  tooSmall: { order: { ...ORDER, cents: 1 + 48 } },
-  tooLarge: { order: { ...ORDER, cents: 100_000_000 } },
-  methodTypes: { order: { ...ORDER, methodTypes: ['nonsense'] } },
   metadata: { order: { ...ORDER, metadata: { note: 'x'.repeat(501) } } },
   keyInUse: {
     order: ORDER,
@@ -76,6 +84,23 @@ const scenes: Record<string, { order: PaymentOrder; fault?: Fault; twice?: true 
   limited: { order: ORDER, fault: { kind: 'status', status: 429, code: 'rate_limit', effect: 'none' } },
   broken: { order: ORDER, fault: { kind: 'status', status: 500, effect: 'none' } },
 };
+
+const OWN_SCENES: Record<GatewayCallName, Record<string, Scene>> = {
+  createPaymentIntent: {
+    tooSmall: { order: { ...ORDER, cents: 1 + 48 } },
+    tooLarge: { order: { ...ORDER, cents: 100_000_000 } },
+    methodTypes: { order: { ...ORDER, methodTypes: ['nonsense'] } },
+  },
+  createSetupIntent: {},
+};
+
+const scenes: ReadonlyMap<string, Scene & Pick<GatewayCall, 'create'>> = new Map(
+  Object.entries(gatewayCalls).flatMap(([name, { create }]) =>
+    Object.entries({ ...SHARED_SCENES, ...OWN_SCENES[name as GatewayCallName] }).map(
+      ([title, scene]) => [`${name} ${title}`, { ...scene, create }] as const,
+    ),
+  ),
+);
 
 let stripe: FakeStripe;
 beforeAll(async () => {
@@ -87,18 +112,18 @@ let keys = 0;
 
 /** The outcome that the gateway reports for a response changed in transit: everything its callers can observe. */
 async function readOutcome(scene: string, change: Change | undefined): Promise<object> {
-  const { order, fault, twice } = scenes[scene]!;
+  const { order, fault, twice, create } = scenes.get(scene)!;
   const proxy = await changingProxy(change, fault);
   const gateway = stripeGateway({ secretKey: 'sk_test_mutants', baseUrl: new URL(proxy.url), deadlineMs: 1_500 });
   const own = { ...order, idempotencyKey: `key-${(keys += 1)}` };
   try {
     if (twice) {
       const direct = stripeGateway({ secretKey: 'sk_test_mutants', baseUrl: new URL(stripe.url) });
-      await direct.createPaymentIntent(own);
+      await create(direct, own);
       await direct.close();
     }
-    const { clientSecret, requestId, ...intent } = await gateway.createPaymentIntent(own);
-    const secret = clientSecret.replace(/pi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+$/, '<secret>');
+    const { clientSecret, requestId, ...intent } = await create(gateway, own);
+    const secret = clientSecret.replace(/^[a-z]+_[A-Za-z0-9]+_secret_[A-Za-z0-9]+$/, '<secret>');
     return { ...intent, secret, requestId: typeof requestId };
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
@@ -201,7 +226,7 @@ function otherThan(value: unknown): unknown {
 const results = new Map<string, Detector>();
 afterAll(() => printTable("Mutants of Stripe's responses", results, explanations));
 
-describe.each(Object.keys(scenes))('a response of Stripe, %s,', (scene) => {
+describe.each([...scenes.keys()])('a response of Stripe, %s,', (scene) => {
   it('is handled differently after any single change', async () => {
     const expected = await readOutcome(scene, undefined);
     expect(await readOutcome(scene, undefined), 'an unchanged response').toEqual(expected);

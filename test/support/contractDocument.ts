@@ -1,6 +1,7 @@
 import document from '../../generated/openapi.json' with { type: 'json' };
 import { problems } from '../../generated/problems.ts';
 import type { ProblemName } from '../../src/client/problems.ts';
+import type { OperationId } from '../../src/contract/handler.ts';
 
 interface NamedExample {
   value: object;
@@ -15,7 +16,7 @@ interface DocumentedResponse {
   headers: Record<string, Header>;
 }
 export interface DocumentedOperation {
-  operationId: string;
+  operationId: OperationId;
   method: string;
   path: string;
   requestExamples: Record<string, { summary?: string; value: Record<string, unknown> }>;
@@ -39,7 +40,7 @@ export const operations = listOperations(document);
 export function listOperations(contract: typeof document): readonly DocumentedOperation[] {
   return Object.entries(contract.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
-      operationId: operation.operationId,
+      operationId: operation.operationId as OperationId,
       method: method.toUpperCase(),
       path,
       requestExamples: operation.requestBody.content['application/json'].examples,

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
+import { gatewayCalls } from './gatewayCalls.ts';
 
 /** A server on 127.0.0.1 that sends what the test chooses, including responses that the fake Stripe can't send. */
 export interface Server {
@@ -8,9 +9,17 @@ export interface Server {
   close: () => Promise<void>;
 }
 
-/** Passes each request and its socket to `respond`, with the count of earlier requests, in all and on this connection. */
+interface ReceivedRequest {
+  head: string;
+  body: string;
+  /** How many requests came earlier, in all and on this connection. */
+  before: number;
+  beforeOnSocket: number;
+}
+
+/** Passes each request and its socket to `respond`. */
 export async function rawServer(
-  respond: (request: { head: string; body: string; before: number; beforeOnSocket: number }, socket: Socket) => void,
+  respond: (request: ReceivedRequest, socket: Socket) => void,
   port = 0,
 ): Promise<Server> {
   let before = 0;
@@ -48,18 +57,18 @@ export function httpResponse(body: unknown, status = 200, headers: Record<string
   return `HTTP/1.1 ${status} X\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${text}`;
 }
 
-/** The intent that Stripe would create for a request body. */
-export function intentFor(body: string, id: string) {
+/** The intent that Stripe would create for a request: its ID ends with the number. */
+export function intentFor({ head, body }: Pick<ReceivedRequest, 'head' | 'body'>, number: number) {
+  const { object, idPrefix, ownFields } = Object.values(gatewayCalls).find(({ path }) => head.includes(` ${path} `))!;
+  const id = `${idPrefix}${number}`;
   const form = new URLSearchParams(body);
   const metadata = [...form].filter(([name]) => name.startsWith('metadata['));
   return {
-    object: 'payment_intent',
+    object,
     id,
     client_secret: `${id}_secret_x`,
-    amount: Number(form.get('amount')),
-    currency: form.get('currency'),
-    payment_method_types: ['card'],
     metadata: Object.fromEntries(metadata.map(([name, value]) => [name.slice('metadata['.length, -1), value])),
+    ...ownFields(form),
   };
 }
 

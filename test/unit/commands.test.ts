@@ -15,11 +15,12 @@ const scripts = Object.keys(manifest.scripts);
 interface Ended {
   code: number;
   output: string;
+  errors: string;
 }
 const run = (file: string, args: readonly string[], env: Record<string, string> = {}) =>
   new Promise<Ended>((resolve) => {
-    execFile(file, args, { cwd: ROOT, env: { ...process.env, ...env } }, (error, stdout) => {
-      resolve({ code: Number(error?.code ?? 0), output: stdout });
+    execFile(file, args, { cwd: ROOT, env: { ...process.env, ...env } }, (error, stdout, stderr) => {
+      resolve({ code: Number(error?.code ?? 0), output: stdout, errors: stderr });
     });
   });
 
@@ -38,6 +39,19 @@ describe('make and npm', () => {
     const { output } = await run('make', []);
     expect(output.match(/^\w+$/gm)).toEqual(['Run', 'Test', 'Maintain']);
     expect(output.match(/^ {2}make [a-z-]+ +[A-Z]/gm)?.length).toBe(output.match(/^ {2}/gm)?.length);
+  });
+});
+
+// Read as NaN, it would run nothing, or for ever, and pass.
+describe('a mistyped number', () => {
+  it.concurrent.each([
+    ['chaos', 'test/system/chaos/chaos.ts', 'CLIENTS'],
+    ['fuzz', 'test/system/fuzz/fuzz.ts', 'REQUESTS'],
+    ['bench', 'test/bench/bench.ts', 'ROUNDS'],
+  ])('is refused by %s, by the name of its variable', async (_verb, file, variable) => {
+    const { code, output, errors } = await run(process.execPath, [file], { [variable]: '3O0' });
+    expect({ code, output }).toEqual({ code: 2, output: '' });
+    expect(errors).toMatch(new RegExp(`- ${variable}: expected an integer from \\d+ to \\d+, got "3O0"\\n$`));
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * One intent per payment, under every fault: instances of the live server are killed, stopped and drained, Stripe fails
+ * One intent per order, a payment or a setup, under every fault: instances of the live server are killed, stopped and drained, Stripe fails
  * in every way that the fake knows, requests are half-sent when an instance is drained, and clients repeat their requests
  * until they get a final response.
  *
@@ -10,15 +10,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { sha256 } from '../../../src/access/apiKeys.ts';
-import { startFakeStripe, type FakeStripe } from '../../../src/fake-stripe/server.ts';
-import { chaoticClients, type Clients, type Payment, type Tenant } from './clients.ts';
+import type { OperationId } from '../../../src/contract/handler.ts';
+import { startFakeStripe, type FakeStripe, type Ledger, type LedgerEntry } from '../../../src/fake-stripe/server.ts';
+import { operations } from '../../support/contractDocument.ts';
+import { allCreated, gatewayCalls } from '../../support/gatewayCalls.ts';
+import { readNumbers } from '../../support/numbers.ts';
+import { chaoticClients, type Clients, type Order, type Tenant } from './clients.ts';
 import { chooseFault } from './faults.ts';
 import { HALF_SENT } from './halfSent.ts';
 import { startInstances, type Instances } from './instances.ts';
 import { random } from './random.ts';
 
 export interface ChaosOptions {
-  /** How long faults are injected. Payments that are open by then are finished without faults. */
+  /** How long faults are injected. Orders that are open by then are finished without faults. */
   seconds: number;
   clients: number;
   instances: number;
@@ -29,8 +33,8 @@ export interface ChaosOptions {
 }
 
 export interface ChaosReport {
-  payments: number;
-  intents: number;
+  /** What was requested and created, by operation. */
+  operations: Readonly<Record<OperationId, { orders: number; intents: number }>>;
   clients: Clients['tally'];
   instances: Instances['tally'];
   /** How often each kind of fault was played. */
@@ -92,17 +96,16 @@ async function run(options: ChaosOptions, stripe: FakeStripe, instances: Instanc
     return clients.run({ tenant, name, faultsEnded, random: random(options.seed, `client ${i}`) });
   });
   await Promise.all([...runs, instances.injectFaults(random(options.seed, 'instances'), faultsEnded)]);
-  // The request of a client that timed out may still create the payment's intent, but never a second one.
+  // The request of a client that timed out may still create its intent, but never a second one.
   await sleep(runEnded.aborted ? 0 : 500);
   if (!runEnded.aborted) await instances.drainAll();
   return {
-    payments: clients.payments.length,
-    intents: stripe.ledger.intentCount,
+    operations: countByOperation(clients.orders, stripe),
     clients: clients.tally,
     instances: instances.tally,
     faults,
     stripeRequests: stripe.ledger.requestCount,
-    broken: [...brokenInLedger(clients.payments, stripe), ...clients.broken, ...instances.broken],
+    broken: [...brokenInLedger(clients.orders, stripe), ...clients.broken, ...instances.broken],
   };
 }
 
@@ -118,46 +121,62 @@ function playFaults(stripe: FakeStripe, seed: number): Record<string, number> {
   return played;
 }
 
+function countByOperation(orders: readonly Order[], { ledger }: FakeStripe): ChaosReport['operations'] {
+  const counts = operations.map(({ operationId }) => [
+    operationId,
+    {
+      orders: orders.filter(({ operation }) => operation === operationId).length,
+      intents: gatewayCalls[operationId].created(ledger).length,
+    },
+  ]);
+  return Object.fromEntries(counts) as ChaosReport['operations'];
+}
+
 /** Compares the responses that the clients received with the intents in Stripe's ledger. */
-function brokenInLedger(payments: readonly Payment[], { ledger }: FakeStripe): string[] {
-  const intentsByPayment = Map.groupBy(ledger.intents, ({ metadata }) => metadata['payment']);
-  const perPayment = payments.flatMap(({ id, cents, secrets, completedRequests, startedRequests }) => {
-    const intents = intentsByPayment.get(id) ?? [];
-    const [intent] = intents;
+function brokenInLedger(orders: readonly Order[], { ledger }: FakeStripe): string[] {
+  const intents = allCreated(ledger);
+  const intentsByOrder = Map.groupBy(intents, ({ metadata }) => metadata['order']);
+  const perOrder = orders.flatMap(({ operation, id, cents, secrets, completedRequests, startedRequests }) => {
+    const created = intentsByOrder.get(id) ?? [];
+    const [intent] = created;
     const foreignSecrets = secrets.filter((secret) => secret !== intent?.clientSecret);
     return [
-      ...(intents.length === 1 ? [] : [`${id} has ${intents.length} intents`]),
-      ...(intent && (intent.amount !== cents || intent.currency !== 'usd')
-        ? [`${id} has an intent with a wrong amount`]
+      ...(created.length === 1 ? [] : [`${id} has ${created.length} intents`]),
+      ...(intent && !gatewayCalls[operation].created(ledger).includes(intent)
+        ? [`${id} has an intent of another kind`]
         : []),
+      ...(intent && hasOtherAmount(intent, cents) ? [`${id} has an intent with a wrong amount`] : []),
       ...(completedRequests === startedRequests
         ? []
         : [`${id} completed ${completedRequests} of ${startedRequests} requests`]),
       ...foreignSecrets.map((secret) => `${id} received a secret that is not its own: ${secret}`),
     ];
   });
-  const halfSent = intentsByPayment.get(HALF_SENT) ?? [];
-  const keys = new Set(ledger.intents.map(({ idempotencyKey }) => idempotencyKey));
+  const halfSent = intentsByOrder.get(HALF_SENT) ?? [];
+  const keys = new Set(intents.map(({ idempotencyKey }) => idempotencyKey));
   return [
-    ...(ledger.intentCount === payments.length
-      ? []
-      : [`${ledger.intentCount} intents for ${payments.length} payments`]),
-    ...(keys.size === ledger.intentCount ? [] : [`${ledger.intentCount} intents under ${keys.size} keys`]),
+    ...(intents.length === orders.length ? [] : [`${intents.length} intents for ${orders.length} orders`]),
+    ...(keys.size === intents.length ? [] : [`${intents.length} intents under ${keys.size} keys`]),
     ...(halfSent.length === 0
       ? []
       : [`${halfSent.length} intents of requests that were half-sent at the end of a drain`]),
-    ...perPayment,
+    ...perOrder,
   ];
 }
+
+/** Only payments have an amount. */
+const hasOtherAmount = (intent: LedgerEntry | Ledger['intents'][number], cents: number): boolean =>
+  'amount' in intent && (intent.amount !== cents || intent.currency !== 'usd');
 
 /** The report as text. */
 function formatReport({ seed, seconds }: ChaosOptions, report: ChaosReport): string {
   const { clients, instances, faults } = report;
   return [
     `seed        ${seed}, ${seconds} s of chaos`,
-    `payments    ${report.payments}`,
-    `intents     ${report.intents}`,
-    `attempts    ${clients.attempts}, at most ${clients.mostAttempts} for one payment, ${clients.replayed} replayed`,
+    ...Object.entries(report.operations).map(
+      ([operation, { orders, intents }]) => `orders      ${orders} of ${operation}, which created ${intents} intents`,
+    ),
+    `attempts    ${clients.attempts}, at most ${clients.mostAttempts} for one order, ${clients.replayed} replayed`,
     `responses   ${list(clients.responses)}; the slowest after ${inSeconds(clients.slowestResponseMs)}`,
     `instances   ${instances.starts} started, ${instances.kills} killed, ${instances.stops} stopped, ${instances.drains} drained; the slowest drain took ${inSeconds(instances.slowestExitMs)}`,
     `logs        ${instances.logPauses} paused, ${instances.logClosures} closed`,
@@ -181,19 +200,19 @@ const inSeconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 function readOptions(): ChaosOptions {
   const { values } = parseArgs({ options: { break: { type: 'string' } } });
   if (values.break !== undefined && values.break !== 'keys') throw new Error('--break: expected keys');
+  const numbers = readNumbers({
+    SECONDS: [60, 1, 3_600],
+    CLIENTS: [16, 1, 200],
+    INSTANCES: [2, 1, 10],
+    SEED: [Date.now() % 1_000_000, 0, 999_999_999],
+  });
   return {
-    seconds: wholeNumber('SECONDS', 60, 3_600),
-    clients: wholeNumber('CLIENTS', 16, 200),
-    instances: wholeNumber('INSTANCES', 2, 10),
-    seed: wholeNumber('SEED', Date.now() % 1_000_000, 999_999_999),
+    seconds: numbers.SECONDS,
+    clients: numbers.CLIENTS,
+    instances: numbers.INSTANCES,
+    seed: numbers.SEED,
     breakKeys: values.break === 'keys',
   };
-}
-
-function wholeNumber(variable: string, fallback: number, max: number): number {
-  const text = process.env[variable] || String(fallback);
-  if (/^\d{1,9}$/.test(text) && Number(text) <= max) return Number(text);
-  throw new Error(`${variable}: expected a whole number up to ${max}, got ${JSON.stringify(text)}`);
 }
 
 async function main(): Promise<void> {

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, request as open } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { scenarios } from '../../support/contractDocument.ts';
+import type { OperationId } from '../../../src/contract/handler.ts';
+import { readSecret } from '../../contract/judge.ts';
+import { operations, scenarios } from '../../support/contractDocument.ts';
 import type { Instance, Instances } from './instances.ts';
+import { orders as bodies } from './orders.ts';
 import type { Random } from './random.ts';
 
 export interface Tenant {
@@ -10,12 +13,13 @@ export interface Tenant {
   apiKey: string;
 }
 
-/** One payment of a client, which may send its request several times. */
-export interface Payment {
-  /** Also in the intent's metadata, to find the intents of a payment. */
+/** One order of a client, which may send its request several times. */
+export interface Order {
+  operation: OperationId;
+  /** Also in the intent's metadata, to find the intents of an order. */
   id: string;
   tenant: Tenant;
-  /** Both tenants use the same keys. */
+  /** Both tenants use the same keys, for all operations. */
   idempotencyKey: string;
   cents: number;
   attempts: number;
@@ -28,9 +32,9 @@ export interface Payment {
 }
 
 export interface Clients {
-  /** Pays until `faultsEnded` is aborted, then finishes the open payment. Never rejects. */
+  /** Orders until `faultsEnded` is aborted, then finishes what is open. Never rejects. */
   run(options: { tenant: Tenant; name: string; random: Random; faultsEnded: AbortSignal }): Promise<void>;
-  readonly payments: Payment[];
+  readonly orders: Order[];
   readonly tally: {
     attempts: number;
     responses: Record<string, number>;
@@ -41,10 +45,8 @@ export interface Clients {
   readonly broken: string[];
 }
 
-/** The ledger of the fake Stripe holds 10,000 intents: no run may create more. */
-const MAX_PAYMENTS = 9_000;
-
-const PATH = '/api/v1/payments/intent';
+/** The ledger of the fake Stripe holds 10,000 intents of a kind: no run may create more. */
+const MAX_ORDERS = 9_000;
 
 /** Longer than any response may take. */
 const LONGEST_TIMEOUT_MS = 12_000;
@@ -55,7 +57,7 @@ const LONGEST_TIMEOUT_MS = 12_000;
  */
 export function chaoticClients(instances: Instances, breakKeys: boolean, runEnded: AbortSignal): Clients {
   const agent = new Agent({ keepAlive: true });
-  const payments: Payment[] = [];
+  const orders: Order[] = [];
   const broken: string[] = [];
   const tally = {
     attempts: 0,
@@ -67,9 +69,12 @@ export function chaoticClients(instances: Instances, breakKeys: boolean, runEnde
   const count = (outcome: string) => (tally.responses[outcome] = (tally.responses[outcome] ?? 0) + 1);
 
   async function run({ tenant, name, random, faultsEnded }: Parameters<Clients['run']>[0]): Promise<void> {
-    for (let n = 1; !faultsEnded.aborted && payments.length < MAX_PAYMENTS; n++) {
-      const payment: Payment = {
-        id: `${tenant.name}-${name}-${n}`,
+    for (let n = 1; !faultsEnded.aborted && orders.length < MAX_ORDERS; n++) {
+      // One operation, or all of them under the same key: they must not meet.
+      const chosen = random.chance(0.3) ? operations : [random.pick(operations)];
+      const made = chosen.map(({ operationId }): Order => ({
+        operation: operationId,
+        id: `${tenant.name}-${name}-${n}-${operationId}`,
         tenant,
         idempotencyKey: `idem-${name}-${n}`,
         cents: random.integer(50, 100_000),
@@ -77,49 +82,50 @@ export function chaoticClients(instances: Instances, breakKeys: boolean, runEnde
         secrets: [],
         completedRequests: 0,
         startedRequests: random.chance(0.1) ? 2 : 1,
-      };
-      payments.push(payment);
-      await Promise.all(Array.from({ length: payment.startedRequests }, () => payUntilFinal(payment, random)));
+      }));
+      orders.push(...made);
+      const requests = made.flatMap((order) => Array.from({ length: order.startedRequests }, () => order));
+      await Promise.all(requests.map((order) => sendUntilFinal(order, random)));
     }
   }
 
-  async function payUntilFinal(payment: Payment, random: Random): Promise<void> {
+  async function sendUntilFinal(order: Order, random: Random): Promise<void> {
     while (!runEnded.aborted) {
-      if (await hasFinalResponse(payment, random)) return;
+      if (await hasFinalResponse(order, random)) return;
       await sleep(random.between(20, 300));
     }
   }
 
   /** Sends the request once. False when it has to be sent again. */
-  async function hasFinalResponse(payment: Payment, random: Random): Promise<boolean> {
+  async function hasFinalResponse(order: Order, random: Random): Promise<boolean> {
     const ready = instances.ready();
     if (ready.length === 0) return false;
     const instance = random.pick(ready);
     const timeout = AbortSignal.timeout(chooseTimeoutMs(random));
-    const response = await attempt(instance, payment, AbortSignal.any([timeout, runEnded]));
+    const response = await attempt(instance, order, AbortSignal.any([timeout, runEnded]));
     if (response === undefined) return false;
     if (response.status === 200) {
-      payment.secrets.push(readSecret(response.text));
-      payment.completedRequests += 1;
+      order.secrets.push(readSecret(response.text) ?? 'none');
+      order.completedRequests += 1;
       return true;
     }
-    // The payment is valid: any other status would be a final error.
-    if (!isRetryable(response)) broken.push(`${payment.id} got ${response.status}: ${response.text}`);
+    // The order is valid: any other status would be a final error.
+    if (!isRetryable(response)) broken.push(`${order.id} got ${response.status}: ${response.text}`);
     return !isRetryable(response);
   }
 
   /** One request; undefined when it got no response. */
   async function attempt(
     instance: Instance,
-    payment: Payment,
+    order: Order,
     signal: AbortSignal,
   ): Promise<{ status: number; text: string } | undefined> {
     tally.attempts += 1;
-    payment.attempts += 1;
-    tally.mostAttempts = Math.max(tally.mostAttempts, payment.attempts);
+    order.attempts += 1;
+    tally.mostAttempts = Math.max(tally.mostAttempts, order.attempts);
     const startedAt = performance.now();
     try {
-      const response = await post(instance.address!.url, agent, createRequest(payment, breakKeys), signal);
+      const response = await post(instance.address!.url, agent, createRequest(order, breakKeys), signal);
       count(String(response.status));
       tally.replayed += Number(response.replayed);
       tally.slowestResponseMs = Math.max(tally.slowestResponseMs, performance.now() - startedAt);
@@ -131,12 +137,12 @@ export function chaoticClients(instances: Instances, breakKeys: boolean, runEnde
       }
       const code = (error as NodeJS.ErrnoException).code ?? String(error);
       count(code);
-      if (instance.wasDrained) broken.push(`${payment.id} failed with ${code} on an instance that was drained`);
+      if (instance.wasDrained) broken.push(`${order.id} failed with ${code} on an instance that was drained`);
       return undefined;
     }
   }
 
-  return { run, payments, tally, broken };
+  return { run, orders, tally, broken };
 }
 
 /** Some wait for any response, some for a while, and some disconnect so soon that their request may still be queued. */
@@ -145,15 +151,16 @@ function chooseTimeoutMs(random: Random): number {
   return random.chance(0.2) ? random.integer(10, 200) : random.integer(200, 4_000);
 }
 
-function createRequest({ id, tenant, idempotencyKey, cents }: Payment, breakKeys: boolean) {
-  const body = JSON.stringify({ amount: cents / 100, metadata: { payment: id } });
+function createRequest({ operation, id, tenant, idempotencyKey, cents }: Order, breakKeys: boolean) {
+  const { path } = operations.find(({ operationId }) => operationId === operation)!;
+  const body = JSON.stringify({ ...bodies[operation](cents), metadata: { order: id } });
   const headers = {
     'cv-api-key': tenant.apiKey,
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(body),
     'Idempotency-Key': breakKeys ? randomUUID() : idempotencyKey,
   };
-  return { headers, body };
+  return { path, headers, body };
 }
 
 /** A 409 has two meanings; every body must be the contract's. */
@@ -165,19 +172,14 @@ const RETRYABLE = scenarios.filter(({ example }) =>
   ['idempotencyKeyInUse', 'tooManyRequests', 'internalError', 'providerUnavailable'].includes(example),
 );
 
-function readSecret(text: string): string {
-  const { data } = JSON.parse(text) as { data?: { paymentIntentSecret?: string } };
-  return data?.paymentIntentSecret ?? 'none';
-}
-
 function post(
   baseUrl: string,
   agent: Agent,
-  { headers, body }: ReturnType<typeof createRequest>,
+  { path, headers, body }: ReturnType<typeof createRequest>,
   signal: AbortSignal,
 ): Promise<{ status: number; text: string; replayed: boolean }> {
   return new Promise((resolve, reject) => {
-    const request = open(baseUrl + PATH, { method: 'POST', headers, agent, signal });
+    const request = open(baseUrl + path, { method: 'POST', headers, agent, signal });
     request.on('error', reject);
     request.once('response', (response) => {
       const chunks: Buffer[] = [];

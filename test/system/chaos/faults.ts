@@ -1,7 +1,7 @@
 import type { Effect, Fault, StrayContent } from '../../../src/fake-stripe/server.ts';
 import type { Random } from './random.ts';
 
-/** The share of calls to Stripe that fail. With three attempts per payment, one in five then needs a retry by the client. */
+/** The share of calls to Stripe that fail. With three attempts per order, one in five then needs a retry by the client. */
 const FAULT_RATE = 0.6;
 
 /**
@@ -70,7 +70,7 @@ const STRAYS: readonly StrayContent[] = [
   { error: { status: 500 } },
 ];
 
-/** Each kind, repeated by its weight. Faults that take seconds are rare, or there would be few payments. */
+/** Each kind, repeated by its weight. Faults that take seconds are rare, or there would be few orders. */
 const WEIGHTED: readonly Fault['kind'][] = (
   [
     ['status', 24],

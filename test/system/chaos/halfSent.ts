@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rawClient, rawRequest, type RawClient } from '../../support/rawHttp.ts';
-import { scenarios } from '../../support/contractDocument.ts';
+import { operations, scenarios } from '../../support/contractDocument.ts';
+import { orders } from './orders.ts';
 import type { Random } from './random.ts';
 
-/** The metadata of payments whose request is never completed in time: no intent may have it. */
+/** The metadata of orders whose request is never completed in time: no intent may have it. */
 export const HALF_SENT = 'half-sent';
 
-/** Payment requests that an instance has read in part when its drain begins. */
+/** Requests that an instance has read in part when its drain begins. */
 export interface HalfSent {
   /** Resolves with the broken promises once all connections are closed. */
   ended(withinMs: number): Promise<string[]>;
@@ -17,12 +18,13 @@ export interface HalfSent {
 
 /** Sends `count` requests up to a random byte of the headers or the body, and the rest only after a response. */
 export async function sendPartially(url: string, apiKey: string, count: number, random: Random): Promise<HalfSent> {
-  const whole = rawRequest(apiKey, { body: JSON.stringify({ amount: 10, metadata: { payment: HALF_SENT } }) });
-  const requests = Array.from({ length: count }, () => ({
-    client: rawClient(url),
-    length: random.integer(1, whole.length - 1),
-  }));
-  for (const { client, length } of requests) {
+  const requests = Array.from({ length: count }, () => {
+    const { operationId, path } = random.pick(operations);
+    const body = JSON.stringify({ ...orders[operationId](1_000), metadata: { order: HALF_SENT } });
+    const whole = rawRequest(apiKey, { target: path, body });
+    return { client: rawClient(url), whole, length: random.integer(1, whole.length - 1) };
+  });
+  for (const { client, whole, length } of requests) {
     await Promise.race([once(client.socket, 'connect'), client.closed]);
     client.send(whole.subarray(0, length));
     void client.response().then(

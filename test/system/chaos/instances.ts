@@ -52,7 +52,7 @@ export interface InstancesOptions {
   size: number;
   stripeUrl: string;
   apiKeys: string;
-  /** One of those keys, for payments that are half-sent when an instance is drained. */
+  /** One of those keys, for orders that are half-sent when an instance is drained. */
   apiKey: string;
   /** Chooses how much of each half-sent request is sent. */
   random: Random;

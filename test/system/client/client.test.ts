@@ -85,7 +85,7 @@ describe('on the mock', () => {
 
   it.each(failures)('recognizes $operation.operationId $example', async ({ operation, example }) => {
     const client = createClient(mock, { attempts: 1 });
-    const request = requests[operation.operationId as keyof operations];
+    const request = requests[operation.operationId];
     const result = await request(client, { headers: { 'Mock-Scenario': example } });
     expect(result).toMatchObject({ ok: false, problem: { name: example } });
     expect(problems.map(({ name }) => name)).toContain(example);

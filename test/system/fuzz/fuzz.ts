@@ -1,5 +1,5 @@
 /**
- * Fuzzing: sends valid and unusual requests with mutated bytes to the live server over many connections.
+ * Fuzzing: sends valid and unusual requests to every operation with mutated bytes to the live server over many connections.
  *
  *     make fuzz REQUESTS=30000 SEED=1
  *
@@ -9,16 +9,13 @@
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { scenarios } from '../../support/contractDocument.ts';
+import { maskSecret, readSecret } from '../../contract/judge.ts';
+import { operations, scenarios, type DocumentedOperation } from '../../support/contractDocument.ts';
+import { allCreated, gatewayCalls } from '../../support/gatewayCalls.ts';
+import { readNumbers } from '../../support/numbers.ts';
+import { rawClient, rawRequest, serverEnds, type RawResponse, type Received } from '../../support/rawHttp.ts';
 import { liveTarget, type Target } from '../../support/targets.ts';
-import {
-  INTENT_PATH,
-  rawClient,
-  rawRequest,
-  serverEnds,
-  type RawResponse,
-  type Received,
-} from '../../support/rawHttp.ts';
+import { makeCorpus, validBody } from './corpus.ts';
 
 export interface FuzzOptions {
   requests: number;
@@ -28,7 +25,8 @@ export interface FuzzOptions {
 export interface FuzzResult {
   /** How many responses had each status; key 0 counts connections that were closed without a response. */
   statuses: Readonly<Record<number, number>>;
-  intents: number;
+  /** By operation. */
+  intents: Readonly<Record<string, number>>;
   /** Connections that their client reset, and the intents whose response was never read: at most one each. */
   reset: number;
   unread: number;
@@ -58,7 +56,7 @@ export async function fuzz({ requests, seed }: FuzzOptions): Promise<FuzzResult>
   const statuses: Record<number, number> = {};
   const failures: string[] = [];
   let heapBefore = 0;
-  let intents = 0;
+  const intents: Record<string, number> = {};
   let reset = 0;
   let unread = 0;
   try {
@@ -67,7 +65,7 @@ export async function fuzz({ requests, seed }: FuzzOptions): Promise<FuzzResult>
       const resetCount = Math.floor(count * RESET_SHARE);
       const inputs = Array.from({ length: count }, (_, i) => input(target.apiKey, seed, first + i));
       const secrets = await readAll(target, inputs.slice(resetCount), statuses, failures);
-      const created = [...target.stripe.ledger.intents];
+      const created = allCreated(target.stripe.ledger);
       const known = new Set(created.map(({ clientSecret }) => clientSecret));
       const unknown = [...secrets].filter((secret) => !known.has(secret)).length;
       if (unknown > 0) failures.push(`${unknown} responses with 200 without an intent, from request ${first} on`);
@@ -75,13 +73,19 @@ export async function fuzz({ requests, seed }: FuzzOptions): Promise<FuzzResult>
       if (withoutResponse.length > 0) {
         failures.push(`${withoutResponse.length} intents without a response with 200, from request ${first} on`);
       }
-      intents += created.length;
+      for (const [name, of] of Object.entries(gatewayCalls)) {
+        intents[name] = (intents[name] ?? 0) + of.created(target.stripe.ledger).length;
+      }
       await inParallel(inputs.slice(0, resetCount), (sent) => sendAndReset(target, sent));
       reset += resetCount;
-      const status = await payOnce(target);
-      if (status !== 200) failures.push(`a valid request after request ${first + count} got ${status}`);
-      // Without the intent of the valid request.
-      unread += target.stripe.ledger.intentCount - created.length - 1;
+      for (const operation of operations) {
+        const status = await sendValid(target, operation);
+        if (status !== 200) {
+          failures.push(`a valid ${operation.operationId} after request ${first + count} got ${status}`);
+        }
+      }
+      // Without the intents of the valid requests.
+      unread += allCreated(target.stripe.ledger).length - created.length - operations.length;
       target.stripe.reset();
       heapBefore ||= heapMb();
     }
@@ -138,80 +142,6 @@ function corpus(apiKey: string): readonly Buffer[] {
   const known = corpora.get(apiKey) ?? makeCorpus(apiKey);
   corpora.set(apiKey, known);
   return known;
-}
-
-/** Chunks of one space each, which JSON allows after its text. */
-const spaces = (count: number) => '1\r\n \r\n'.repeat(count);
-
-function makeCorpus(apiKey: string): readonly Buffer[] {
-  const good = rawRequest(apiKey);
-  const framed = (line: string, body: string) =>
-    rawRequest(apiKey, {
-      headers: ['Host: a', `cv-api-key: ${apiKey}`, 'Content-Type: application/json', line],
-      body,
-    });
-  const inChunks = (key: string, body: string) =>
-    rawRequest(apiKey, {
-      headers: ['Host: a', key, 'Content-Type: application/json', 'Transfer-Encoding: chunked'],
-      body,
-    });
-  const tiny = '{"amount":100}'.replaceAll(/./g, '1\r\n$&\r\n');
-  const tinyChunks = [
-    `${tiny}0\r\n\r\n`,
-    `${tiny}${spaces(1_000)}0\r\n\r\n`,
-    `${tiny}${spaces(1_100)}0\r\n\r\n`,
-    `${tiny}${spaces(20_000)}`,
-    `${tiny.replaceAll('1\r\n', '1;a=b\r\n')}0\r\n\r\n`,
-    `${tiny}0\r\nX-Trailer: a\r\n\r\n`,
-    `${tiny}${spaces(10)}`,
-  ];
-  const rich = JSON.stringify({
-    amount: 19.99,
-    paymentMethodTypes: ['card'],
-    metadata: { email: 'a@example.com', phone: '+1 555 0100', note: 'ünï 𝔐' },
-  });
-  const bodies = [
-    '',
-    '{}',
-    '[]',
-    '{"amount":0}',
-    '{"amount":1e400}',
-    '{"amount":1.155}',
-    '{"amount":',
-    '"\\ud800"',
-    rich,
-  ];
-  return [
-    good,
-    good,
-    good,
-    ...bodies.map((body) => rawRequest(apiKey, { body })),
-    rawRequest(apiKey, { body: `{"amount":100,"paymentMethodTypes":[${'1,'.repeat(5_000)}1]}` }),
-    rawRequest(apiKey, { more: ['Idempotency-Key: "fuzz"'] }),
-    rawRequest(apiKey, { more: ['Connection: close'] }),
-    rawRequest(apiKey, { more: ['Expect: 100-continue'] }),
-    rawRequest(apiKey, { more: ['Expect: more'] }),
-    rawRequest(apiKey, { more: ['Connection: Upgrade', 'Upgrade: websocket'] }),
-    rawRequest(apiKey, {
-      more: ['Origin: https://a.example', 'Access-Control-Request-Method: POST'],
-      method: 'OPTIONS',
-    }),
-    rawRequest(apiKey, { version: 'HTTP/1.0' }),
-    rawRequest(apiKey, { target: '*', method: 'OPTIONS' }),
-    rawRequest(apiKey, { target: `http://a${INTENT_PATH}?a=%zz` }),
-    rawRequest(apiKey, { method: 'HEAD', headers: ['Host: a'], body: '' }),
-    rawRequest(apiKey, { method: 'CONNECT', target: 'a:1', headers: ['Host: a'], body: '' }),
-    rawRequest('stranger'),
-    framed('Transfer-Encoding: chunked', 'e\r\n{"amount":100}\r\n0\r\n\r\n'),
-    framed('Transfer-Encoding: chunked', '7;a=b\r\n{"amoun\r\n7\r\nt":100}\r\n0\r\nX-Trailer: a\r\n\r\n'),
-    ...['cv-api-key: stranger', `cv-api-key: ${apiKey}`].flatMap((key) =>
-      tinyChunks.map((body) => inChunks(key, body)),
-    ),
-    framed('Content-Encoding: gzip', '{"amount":100}'),
-    framed('Content-Length: 140000', 'x'.repeat(140_000)),
-    Buffer.concat([good, good]),
-    Buffer.concat([good, rawRequest('stranger'), good]),
-  ];
 }
 
 type Mutation = (bytes: Buffer, other: Buffer, random: Random) => Buffer;
@@ -307,9 +237,11 @@ async function readAll(
     for (const status of responses.length === 0 ? [0] : responses.map((response) => response.status)) {
       statuses[status] = (statuses[status] ?? 0) + 1;
     }
-    for (const { text } of responses) secrets.add(SECRET.exec(text)?.[1] ?? '');
+    for (const { text } of responses) {
+      const secret = readSecret(text);
+      if (secret !== undefined) secrets.add(secret);
+    }
   });
-  secrets.delete('');
   return secrets;
 }
 
@@ -338,14 +270,17 @@ async function sendAndReset(target: Target, { bytes, splitAt }: Input): Promise<
   await client.closed;
 }
 
-async function payOnce(target: Target): Promise<number | undefined> {
-  const { responses } = await sendAndRead(target, { bytes: rawRequest(target.apiKey), splitAt: 0 });
+async function sendValid(target: Target, operation: DocumentedOperation): Promise<number | undefined> {
+  const bytes = rawRequest(target.apiKey, {
+    method: operation.method,
+    target: operation.path,
+    body: validBody(operation),
+  });
+  const { responses } = await sendAndRead(target, { bytes, splitAt: 0 });
   return responses[0]?.status;
 }
 
-const SECRET = /"(pi_[A-Za-z0-9]+_secret_[A-Za-z0-9]+)"/;
-
-const masked = (status: number, text: string) => `${status} ${text.replace(SECRET, '"<secret>"')}`;
+const masked = (status: number, text: string) => `${status} ${maskSecret(text)}`;
 
 const documented = new Set(
   scenarios.filter(({ status }) => status < 500).map(({ status, body }) => masked(status, JSON.stringify(body))),
@@ -396,18 +331,22 @@ function heapMb(): number {
 }
 
 if (import.meta.main) {
-  const requests = Number(process.env['REQUESTS'] || 30_000);
-  const seed = Number(process.env['SEED'] || 1);
+  const { REQUESTS: requests, SEED: seed } = readNumbers({
+    REQUESTS: [30_000, 1, 100_000_000],
+    SEED: [1, 0, 999_999_999],
+  });
   const startedAt = performance.now();
   const result = await fuzz({ requests, seed });
   console.log(`${requests} requests, seed ${seed}, ${Math.round((performance.now() - startedAt) / 1000)} s`);
   for (const [status, count] of Object.entries(result.statuses)) {
     console.log(`${status === '0' ? 'closed' : status.padStart(6)}  ${count}`);
   }
-  console.log(`intents ${result.intents}, each with its 200`);
+  for (const [operation, count] of Object.entries(result.intents)) {
+    console.log(`intents of ${operation} ${count}, each with its 200`);
+  }
   console.log(`reset by their clients ${result.reset}, of them with an intent ${result.unread}`);
   console.log(
-    `heap ${result.heapGrowthMb} MB more than after the first round, connections left ${result.connectionsLeft}`,
+    `heap ${result.heapGrowthMb.toFixed(1)} MB more than after the first round, connections left ${result.connectionsLeft}`,
   );
   for (const failure of result.failures) console.error(`FAILED: ${failure}`);
   process.exitCode = result.failures.length > 0 ? 1 : 0;

@@ -19,13 +19,18 @@ export function sdk(fake: FakeStripe, key = KEY): Stripe {
 }
 
 /** Creates a payment intent with plain HTTP, without the SDK. */
-export async function post(
+export const post = (fake: FakeStripe, body = 'amount=1999&currency=usd', headers?: Record<string, string>) =>
+  postTo(fake, '/v1/payment_intents', body, headers);
+
+/** Creates an intent in the collection at the path. */
+export async function postTo(
   fake: FakeStripe,
-  body = 'amount=1999&currency=usd',
+  path: string,
+  body: string,
   headers: Record<string, string> = {},
   init: RequestInit = {},
 ): Promise<Response> {
-  return fetch(`${fake.url}/v1/payment_intents`, {
+  return fetch(fake.url + path, {
     method: 'POST',
     body,
     headers: { Authorization: `Bearer ${KEY}`, 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
@@ -33,15 +38,16 @@ export async function post(
   });
 }
 
-/** Creates a payment intent, and disconnects once Stripe has the request. Rejects unless the response came first. */
+/** Creates an intent, and disconnects once Stripe has the request. Rejects unless the response came first. */
 export async function postAndDisconnect(
   fake: FakeStripe,
-  body?: string,
+  path: string,
+  body: string,
   headers?: Record<string, string>,
 ): Promise<string> {
   const client = new AbortController();
   const countBefore = fake.ledger.requestCount;
-  const text = post(fake, body, headers, { signal: client.signal }).then(async (response) => response.text());
+  const text = postTo(fake, path, body, headers, { signal: client.signal }).then(async (response) => response.text());
   await vi.waitUntil(() => fake.ledger.requests.slice(countBefore).some(({ rawBody }) => rawBody !== ''));
   client.abort();
   return text;
@@ -66,8 +72,8 @@ export class Wire {
     });
   }
 
-  create(body = 'amount=1999&currency=usd&metadata[reference]=mine'): this {
-    const head = `POST /v1/payment_intents HTTP/1.1\r\nHost: stripe\r\nAuthorization: Bearer ${KEY}\r\n`;
+  create(path: string, body: string): this {
+    const head = `POST ${path} HTTP/1.1\r\nHost: stripe\r\nAuthorization: Bearer ${KEY}\r\n`;
     const type = `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n`;
     this.#socket.write(`${head}${type}\r\n${body}`);
     return this;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createMetrics, type Metrics } from '../../../src/observability/metrics.ts';
+import { failingGateway } from '../../support/memoryGateway.ts';
 
 /** The samples of a metric, as they stand in the text. */
 async function readSamples(metrics: Metrics, name: string): Promise<string[]> {
@@ -111,11 +112,7 @@ it('a response that the contract does not allow is counted by operation and stat
 });
 
 describe('a watched value', () => {
-  const gateway = {
-    createPaymentIntent: () => Promise.reject(new Error('not here')),
-    createSetupIntent: () => Promise.reject(new Error('not here')),
-    close: async () => {},
-  };
+  const gateway = failingGateway(new Error('not here'));
   const counts = { countRequest: async () => {}, countFailure: async () => {}, close: () => {} };
 
   it('is read at each scrape, and counted once', async () => {

@@ -8,6 +8,7 @@ import type {
   PaymentGateway,
   PaymentOrder,
 } from '../../../src/payments/gateway.ts';
+import { gatewayCalls, type GatewayCallName } from '../../support/gatewayCalls.ts';
 
 /** A provider whose orders end when the test ends them. */
 class SlowGateway implements PaymentGateway {
@@ -60,8 +61,6 @@ function sendMany(size: number, sizes = SIZES) {
   return { gateway, limited, orders, settled };
 }
 
-type Call = 'createPaymentIntent' | 'createSetupIntent';
-
 /** A bulkhead for named tenants: `send('a', 3)` sends the orders a1, a2 and a3. */
 function startBulkhead(sizes = SIZES) {
   const gateway = new SlowGateway();
@@ -71,11 +70,16 @@ function startBulkhead(sizes = SIZES) {
   return {
     gateway,
     limited,
-    send: (tenant: string, count = 1, more: Partial<PaymentOrder> = {}, call: Call = 'createPaymentIntent') => {
+    send: (
+      tenant: string,
+      count = 1,
+      more: Partial<PaymentOrder> = {},
+      call: GatewayCallName = 'createPaymentIntent',
+    ) => {
       for (let i = 0; i < count; i++) {
         const number = (sent.get(tenant) ?? 0) + 1;
         sent.set(tenant, number);
-        const intent: Promise<CreatedIntent> = limited[call]({ ...order(`${tenant}${number}`, tenant), ...more });
+        const intent = gatewayCalls[call].create(limited, { ...order(`${tenant}${number}`, tenant), ...more });
         results.push(
           intent.then(
             ({ clientSecret }) => clientSecret,
@@ -363,7 +367,7 @@ describe('the bulkhead', () => {
         arbitrary: fc.record({
           kind: fc.constant('send' as const),
           tenant: fc.integer({ min: 0, max: 6 }),
-          call: fc.constantFrom<Call>('createPaymentIntent', 'createSetupIntent'),
+          call: fc.constantFrom(...(Object.keys(gatewayCalls) as GatewayCallName[])),
         }),
       },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant('end' as const), which: fc.nat() }) },

@@ -11,11 +11,17 @@ describe('providerKey', () => {
 
   it.each([
     ['tenant', providerKey('bmce', 'createPaymentIntent', 'order-1')],
-    ['operation', providerKey('acme', 'refund', 'order-1')],
+    ['operation', providerKey('acme', 'createSetupIntent', 'order-1')],
     ['key', providerKey('acme', 'createPaymentIntent', 'order-2')],
+    ['key, if only in case', providerKey('acme', 'createPaymentIntent', 'Order-1')],
     ['place of the boundary', providerKey('acm', 'ecreatePaymentIntent', 'order-1')],
   ])('differs with another %s', (_what, other) => {
     expect(other).not.toBe(providerKey('acme', 'createPaymentIntent', 'order-1'));
+  });
+
+  it('differs with a key that differs only in the last of 255 characters', () => {
+    const [one, other] = ['1', '2'].map((end) => providerKey('acme', 'createPaymentIntent', 'k'.repeat(254) + end));
+    expect(one).not.toBe(other);
   });
 
   it('does not contain the key of the client', () => {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Order } from '../../../../src/payments/gateway.ts';
+import type { StripeCall } from '../../../../src/payments/stripe/call.ts';
 import { storedMetadata } from '../../../../src/payments/stripe/intents.ts';
 import { paymentIntentCall } from '../../../../src/payments/stripe/paymentIntents.ts';
 import { setupIntentCall } from '../../../../src/payments/stripe/setupIntents.ts';
+import { gatewayCalls, type GatewayCallName } from '../../../support/gatewayCalls.ts';
 
 const order = { tenant: 'acme', metadata: { email: 'jane@example.com' }, idempotencyKey: 'key-1' };
 
@@ -63,33 +65,27 @@ describe('the stored metadata', () => {
   });
 });
 
-/** Stripe's response to an order, as far as it is looked at, without the fields that only one kind of intent has. */
-function respondTo(one: Order, kind: string, prefix: string) {
-  const metadata = Object.fromEntries(Object.entries(storedMetadata(one)).filter(([, value]) => value !== ''));
-  return { object: kind, id: `${prefix}_1`, client_secret: `${prefix}_1_secret_2`, metadata };
-}
+/** What each call makes of an order. */
+const CALLS: Record<GatewayCallName, (one: Order) => Pick<StripeCall<unknown, unknown>, 'mismatchIn'>> = {
+  createPaymentIntent: (one) => paymentIntentCall({ ...one, cents: 1999 }),
+  createSetupIntent: setupIntentCall,
+};
 
-describe.each([
-  {
-    kind: 'payment_intent',
-    other: 'setup_intent',
-    prefix: 'pi',
-    otherPrefix: 'seti',
-    own: { amount: 1999, currency: 'usd' },
-    callFor: (one: Order) => paymentIntentCall({ ...one, cents: 1999 }),
-  },
-  {
-    kind: 'setup_intent',
-    other: 'payment_intent',
-    prefix: 'seti',
-    otherPrefix: 'pi',
-    own: {},
-    callFor: setupIntentCall,
-  },
-])('a response to the creation of a $kind', ({ kind, other, prefix, otherPrefix, own, callFor }) => {
+describe.each(Object.entries(gatewayCalls))('a response to %s', (name, { object, idPrefix, ownFields }) => {
+  const callFor = CALLS[name as GatewayCallName];
   const call = callFor(order);
-  const right = { ...respondTo(order, kind, prefix), ...own };
-  const NONE = `no ${kind}`;
+  const own = ownFields(new URLSearchParams({ amount: '1999', currency: 'usd' }));
+  const id = `${idPrefix}1`;
+  const another = Object.values(gatewayCalls).find((one) => one.object !== object)!;
+
+  /** As far as it is looked at. */
+  function respondTo(one: Order) {
+    const metadata = Object.fromEntries(Object.entries(storedMetadata(one)).filter(([, value]) => value !== ''));
+    return { object, id, client_secret: `${id}_secret_2`, metadata, ...own };
+  }
+
+  const right = respondTo(order);
+  const NONE = `no ${object}`;
 
   it('is accepted', () => {
     expect(call.mismatchIn(right, false)).toBeUndefined();
@@ -101,15 +97,15 @@ describe.each([
   });
 
   it.each([
-    [NONE, { object: other }],
+    [NONE, { object: another.object }],
     ['no id', { id: '' }],
     ['no id', { id: 1 }],
-    ['no id', { id: `${prefix}_1"<` }],
-    ['no id', { id: `${otherPrefix}_1`, client_secret: `${otherPrefix}_1_secret_2` }],
+    ['no id', { id: `${id}"<` }],
+    ['no id', { id: `${another.idPrefix}1`, client_secret: `${another.idPrefix}1_secret_2` }],
     ['no secret of its own', { client_secret: null }],
-    ['no secret of its own', { client_secret: `${prefix}_2_secret_2` }],
-    ['no secret of its own', { client_secret: `${prefix}_1_secret_` }],
-    ['no secret of its own', { client_secret: `${prefix}_1_secret_2"<` }],
+    ['no secret of its own', { client_secret: `${idPrefix}2_secret_2` }],
+    ['no secret of its own', { client_secret: `${id}_secret_` }],
+    ['no secret of its own', { client_secret: `${id}_secret_2"<` }],
     ['another reference', { metadata: undefined }],
     ['another reference', { metadata: null }],
     ['another reference', { metadata: 'be2974546978e3739e6d6da85c4be9f3' }],
@@ -128,7 +124,7 @@ describe.each([
     ['both names and the tenant', { cv_reference: 'mine', cv_reference_2: 'mine', cv_tenant: 'mine' }],
   ])('needs all of the metadata where the caller uses %s', (_what, metadata) => {
     const taken = { ...order, metadata };
-    const response = { ...respondTo(taken, kind, prefix), ...own };
+    const response = respondTo(taken);
     expect(callFor(taken).mismatchIn(response, true)).toBeUndefined();
     const changed = { ...response, metadata: { ...response.metadata, cv_tenant: 'other' } };
     expect(callFor(taken).mismatchIn(changed, true)).toBe('another reference');
@@ -137,7 +133,7 @@ describe.each([
   describe('with no room for a reference', () => {
     const full = { ...order, metadata: { ...readMetadata(49), empty: '' } };
     const fullCall = callFor(full);
-    const response = { ...respondTo(full, kind, prefix), ...own };
+    const response = respondTo(full);
 
     it('is accepted with all of the metadata, without the empty values that Stripe does not store', () => {
       expect(fullCall.mismatchIn(response, true)).toBeUndefined();

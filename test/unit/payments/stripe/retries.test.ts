@@ -3,8 +3,9 @@ import dns from 'node:dns';
 import type * as Timers from 'node:timers/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { GatewayError, type PaymentOrder } from '../../../../src/payments/gateway.ts';
+import { GatewayError, type PaymentGateway, type PaymentOrder } from '../../../../src/payments/gateway.ts';
 import { stripeGateway, type Attempt, type StripeGatewayOptions } from '../../../../src/payments/stripe/gateway.ts';
+import { gatewayCalls } from '../../../support/gatewayCalls.ts';
 import { httpResponse, intentFor, rawServer, type Server } from '../../../support/stripeServers.ts';
 
 /**
@@ -59,9 +60,10 @@ const cut = undefined;
 /** A gateway to a Stripe that sends these responses in turn and then intents, with the times of its requests. */
 async function respondingWith(responses: (string | undefined)[], options: Partial<StripeGatewayOptions> = {}) {
   const requestedAt: number[] = [];
-  const server = await rawServer(({ body, before }, socket) => {
+  const server = await rawServer((request, socket) => {
     requestedAt.push(performance.now());
-    const response = before < responses.length ? responses[before] : httpResponse(intentFor(body, 'pi_1'));
+    const { before } = request;
+    const response = before < responses.length ? responses[before] : httpResponse(intentFor(request, 1));
     if (response === cut) socket.destroy();
     else socket.write(response);
   });
@@ -73,12 +75,7 @@ function gatewayTo({ url, close }: Server, options: Partial<StripeGatewayOptions
   const onAttempt = (attempt: Attempt) => void attempts.push(attempt);
   const gateway = stripeGateway({ secretKey: 'sk_test_1', baseUrl: url, onAttempt, ...options });
   closers.push(close, () => gateway.close());
-  const failure = async () => {
-    const error: unknown = await gateway.createPaymentIntent(order).catch((thrown: unknown) => thrown);
-    if (error instanceof GatewayError) return error;
-    throw new Error(`expected a GatewayError, got ${String(error)}`);
-  };
-  return { gateway, attempts, failure };
+  return { gateway, attempts };
 }
 
 const always = (response: string | undefined) => Array.from({ length: 100 }, () => response);
@@ -86,147 +83,157 @@ const always = (response: string | undefined) => Array.from({ length: 100 }, () 
 /** The milliseconds between one request and the next. */
 const gaps = (requestedAt: readonly number[]) => requestedAt.slice(1).map((at, index) => at - requestedAt[index]!);
 
-describe('the pause before a retry', () => {
-  it.each([
-    ['at least', 0, 300, 600],
-    ['at most', 0.999_999, 500, 1000],
-  ])(
-    'lasts %s so many milliseconds, and twice as many before the third attempt',
-    async (_what, random, first, second) => {
-      vi.spyOn(Math, 'random').mockReturnValue(random);
-      const { requestedAt, gateway } = await respondingWith([down(), down()]);
-      await gateway.createPaymentIntent(order);
-      expect(gaps(requestedAt).map(Math.round)).toEqual([first, second]);
-    },
-  );
+describe.each(Object.entries(gatewayCalls))('%s', (_name, { create }) => {
+  const readFailure = async (gateway: PaymentGateway) => {
+    const error: unknown = await create(gateway, order).catch((thrown: unknown) => thrown);
+    if (error instanceof GatewayError) return error;
+    throw new Error(`expected a GatewayError, got ${String(error)}`);
+  };
 
-  it('is no longer before the fourth attempt than before the third', async () => {
-    vi.spyOn(Math, 'random').mockReturnValue(0);
-    const { requestedAt, gateway } = await respondingWith([cut, keyInUse(), keyInUse(), keyInUse()]);
-    await gateway.createPaymentIntent(order);
-    expect(gaps(requestedAt)).toEqual([300, 600, 600, 600]);
+  describe('the pause before a retry', () => {
+    it.each([
+      ['at least', 0, 300, 600],
+      ['at most', 0.999_999, 500, 1000],
+    ])(
+      'lasts %s so many milliseconds, and twice as many before the third attempt',
+      async (_what, random, first, second) => {
+        vi.spyOn(Math, 'random').mockReturnValue(random);
+        const { requestedAt, gateway } = await respondingWith([down(), down()]);
+        await create(gateway, order);
+        expect(gaps(requestedAt).map(Math.round)).toEqual([first, second]);
+      },
+    );
+
+    it('is no longer before the fourth attempt than before the third', async () => {
+      vi.spyOn(Math, 'random').mockReturnValue(0);
+      const { requestedAt, gateway } = await respondingWith([cut, keyInUse(), keyInUse(), keyInUse()]);
+      await create(gateway, order);
+      expect(gaps(requestedAt)).toEqual([300, 600, 600, 600]);
+    });
+
+    it('lasts as long as Retry-After says', async () => {
+      const { requestedAt, gateway } = await respondingWith([down('7')]);
+      await create(gateway, order);
+      expect(gaps(requestedAt)[0]).toBe(7_000);
+    });
+
+    it('is ours where Retry-After is invalid', async () => {
+      const { requestedAt, gateway } = await respondingWith([down('soon')]);
+      await create(gateway, order);
+      expect(gaps(requestedAt)[0]).toBeGreaterThanOrEqual(300);
+    });
   });
 
-  it('lasts as long as Retry-After says', async () => {
-    const { requestedAt, gateway } = await respondingWith([down('7')]);
-    await gateway.createPaymentIntent(order);
-    expect(gaps(requestedAt)[0]).toBe(7_000);
+  describe('the deadline', () => {
+    it.each([
+      ['leaves time for one more attempt', 1_400, 2],
+      ['would come before one more could be of use', 1_200, 1],
+    ])('limits the attempts: it %s', async (_what, deadlineMs, attempts) => {
+      const { requestedAt, gateway } = await respondingWith(always(down('1')), { deadlineMs });
+      await expect(create(gateway, order)).rejects.toThrow(GatewayError);
+      expect(requestedAt).toHaveLength(attempts);
+    });
+
+    it('cuts the last attempt short', async () => {
+      vi.spyOn(Math, 'random').mockReturnValue(0);
+      time.runs = true;
+      const limits = { deadlineMs: 1_900, attemptTimeoutMs: 1_000 };
+      const { attempts, gateway } = gatewayTo(await rawServer(() => {}), limits);
+      await readFailure(gateway);
+      expect(attempts).toMatchObject([{ outcome: 'timeout' }, { outcome: 'timeout' }]);
+      expect(attempts[0]!.durationMs).toBeGreaterThanOrEqual(999);
+      expect(attempts[1]!.durationMs).toBeLessThan(999);
+    });
+
+    it('is how long we wait for an earlier attempt of our own that still holds the key', async () => {
+      const { requestedAt, gateway } = await respondingWith([cut, ...always(keyInUse())], { deadlineMs: 10_000 });
+      await expect(readFailure(gateway)).resolves.toMatchObject({ fault: 'unavailable' });
+      expect(requestedAt.length).toBeGreaterThan(8);
+    });
   });
 
-  it('is ours where Retry-After is invalid', async () => {
-    const { requestedAt, gateway } = await respondingWith([down('soon')]);
-    await gateway.createPaymentIntent(order);
-    expect(gaps(requestedAt)[0]).toBeGreaterThanOrEqual(300);
-  });
-});
+  describe('a key in use', () => {
+    it.each([
+      ['was refused', down()],
+      ['was refused in the same way', keyInUse()],
+    ])('is reported as keyInUse after three attempts where our own attempt %s', async (_what, first) => {
+      const { requestedAt, gateway } = await respondingWith([first, ...always(keyInUse())]);
+      await expect(readFailure(gateway)).resolves.toMatchObject({ fault: 'keyInUse' });
+      expect(requestedAt).toHaveLength(3);
+    });
 
-describe('the deadline', () => {
-  it.each([
-    ['leaves time for one more attempt', 1_400, 2],
-    ['would come before one more could be of use', 1_200, 1],
-  ])('limits the attempts: it %s', async (_what, deadlineMs, attempts) => {
-    const { requestedAt, gateway } = await respondingWith(always(down('1')), { deadlineMs });
-    await expect(gateway.createPaymentIntent(order)).rejects.toThrow(GatewayError);
-    expect(requestedAt).toHaveLength(attempts);
-  });
+    it.each([
+      ['an error', httpResponse(API_ERROR, 500)],
+      ['a refusal', httpResponse(API_ERROR, 400)],
+      ["an error to another's key", httpResponse(API_ERROR, 500, { 'Idempotency-Key': 'other' })],
+    ])(
+      'is reported as unavailable after %s that does not name our key, because it may be our own',
+      async (_what, first) => {
+        const { gateway } = await respondingWith([first, ...always(keyInUse())]);
+        await expect(readFailure(gateway)).resolves.toMatchObject({ fault: 'unavailable' });
+      },
+    );
 
-  it('cuts the last attempt short', async () => {
-    vi.spyOn(Math, 'random').mockReturnValue(0);
-    time.runs = true;
-    const limits = { deadlineMs: 1_600, attemptTimeoutMs: 1_000 };
-    const { attempts, failure } = gatewayTo(await rawServer(() => {}), limits);
-    await failure();
-    expect(attempts).toMatchObject([{ outcome: 'timeout' }, { outcome: 'timeout' }]);
-    expect(attempts[0]!.durationMs).toBeGreaterThanOrEqual(999);
-    expect(attempts[1]!.durationMs).toBeLessThan(900);
-  });
+    it('is not waited for where the 409 does not name our key', async () => {
+      const { requestedAt, gateway } = await respondingWith([cut, ...always(httpResponse(KEY_IN_USE, 409))]);
+      await expect(readFailure(gateway)).resolves.toMatchObject({ fault: 'unavailable' });
+      expect(requestedAt).toHaveLength(3);
+    });
 
-  it('is how long we wait for an earlier attempt of our own that still holds the key', async () => {
-    const { requestedAt, failure } = await respondingWith([cut, ...always(keyInUse())], { deadlineMs: 10_000 });
-    await expect(failure()).resolves.toMatchObject({ fault: 'unavailable' });
-    expect(requestedAt.length).toBeGreaterThan(8);
-  });
-});
-
-describe('a key in use', () => {
-  it.each([
-    ['was refused', down()],
-    ['was refused in the same way', keyInUse()],
-  ])('is reported as keyInUse after three attempts where our own attempt %s', async (_what, first) => {
-    const { requestedAt, failure } = await respondingWith([first, ...always(keyInUse())]);
-    await expect(failure()).resolves.toMatchObject({ fault: 'keyInUse' });
-    expect(requestedAt).toHaveLength(3);
+    it('is reported as keyInUse where our own attempt was never sent', async () => {
+      const gone = await rawServer(() => {});
+      await gone.close();
+      const { attempts, gateway } = gatewayTo(gone);
+      time.meanwhile = async () => {
+        time.meanwhile = async () => {};
+        const back = await rawServer((_request, socket) => socket.write(keyInUse()), Number(gone.url.port));
+        closers.push(back.close);
+      };
+      await expect(readFailure(gateway)).resolves.toMatchObject({ fault: 'keyInUse' });
+      expect(attempts.map(({ outcome }) => outcome)).toEqual(['unreachable', 'refused', 'refused']);
+    });
   });
 
-  it.each([
-    ['an error', httpResponse(API_ERROR, 500)],
-    ['a refusal', httpResponse(API_ERROR, 400)],
-    ["an error to another's key", httpResponse(API_ERROR, 500, { 'Idempotency-Key': 'other' })],
-  ])(
-    'is reported as unavailable after %s that does not name our key, because it may be our own',
-    async (_what, first) => {
-      const { failure } = await respondingWith([first, ...always(keyInUse())]);
-      await expect(failure()).resolves.toMatchObject({ fault: 'unavailable' });
-    },
-  );
+  describe('a failure', () => {
+    it.each([
+      ['1', 1],
+      ['60', 60],
+      ['61', 60],
+      ['999999999', 60],
+      ['1000000000', undefined],
+      ['0', undefined],
+      ['07', undefined],
+      ['-1', undefined],
+      ['1.5', undefined],
+      ['9 s', undefined],
+      ['soon', undefined],
+      ['Fri, 01 Jan 2100 00:00:00 GMT', undefined],
+      [undefined, undefined],
+    ])('passes on a valid Retry-After of at most 60 seconds: %s is %s', async (retryAfter, seconds) => {
+      const { gateway } = await respondingWith(always(down(retryAfter)), { deadlineMs: 500 });
+      await expect(readFailure(gateway)).resolves.toMatchObject({ fault: 'unavailable', retryAfterSeconds: seconds });
+    });
 
-  it('is not waited for where the 409 does not name our key', async () => {
-    const { requestedAt, failure } = await respondingWith([cut, ...always(httpResponse(KEY_IN_USE, 409))]);
-    await expect(failure()).resolves.toMatchObject({ fault: 'unavailable' });
-    expect(requestedAt).toHaveLength(3);
+    it('says that the response was to another key', async () => {
+      const other = httpResponse(API_ERROR, 400, { 'Idempotency-Key': 'other' });
+      const { gateway } = await respondingWith(always(other));
+      await expect(readFailure(gateway)).resolves.toMatchObject({
+        message: 'mismatched: a response to another idempotency key',
+      });
+    });
   });
 
-  it('is reported as keyInUse where our own attempt was never sent', async () => {
-    const gone = await rawServer(() => {});
-    await gone.close();
-    const { attempts, failure } = gatewayTo(gone);
-    time.meanwhile = async () => {
-      time.meanwhile = async () => {};
-      const back = await rawServer((_request, socket) => socket.write(keyInUse()), Number(gone.url.port));
-      closers.push(back.close);
-    };
-    await expect(failure()).resolves.toMatchObject({ fault: 'keyInUse' });
-    expect(attempts.map(({ outcome }) => outcome)).toEqual(['unreachable', 'refused', 'refused']);
-  });
-});
-
-describe('a failure', () => {
-  it.each([
-    ['1', 1],
-    ['60', 60],
-    ['61', 60],
-    ['999999999', 60],
-    ['1000000000', undefined],
-    ['0', undefined],
-    ['07', undefined],
-    ['-1', undefined],
-    ['1.5', undefined],
-    ['9 s', undefined],
-    ['soon', undefined],
-    ['Fri, 01 Jan 2100 00:00:00 GMT', undefined],
-    [undefined, undefined],
-  ])('passes on a valid Retry-After of at most 60 seconds: %s is %s', async (retryAfter, seconds) => {
-    const { failure } = await respondingWith(always(down(retryAfter)), { deadlineMs: 500 });
-    await expect(failure()).resolves.toMatchObject({ fault: 'unavailable', retryAfterSeconds: seconds });
-  });
-
-  it('says that the response was to another key', async () => {
-    const other = httpResponse(API_ERROR, 400, { 'Idempotency-Key': 'other' });
-    const { failure } = await respondingWith(always(other));
-    await expect(failure()).resolves.toMatchObject({ message: 'mismatched: a response to another idempotency key' });
-  });
-});
-
-describe('close', () => {
-  it('ends a pause', { timeout: 2_000 }, async () => {
-    const attempted = Promise.withResolvers<void>();
-    const { gateway, failure } = await respondingWith(always(down()), { onAttempt: () => attempted.resolve() });
-    time.stands = true;
-    const failed = failure();
-    await attempted.promise;
-    await nextTurn();
-    await gateway.close();
-    await expect(failed).resolves.toMatchObject({ message: 'unreachable: closed' });
+  describe('close', () => {
+    it('ends a pause', { timeout: 2_000 }, async () => {
+      const attempted = Promise.withResolvers<void>();
+      const { gateway } = await respondingWith(always(down()), { onAttempt: () => attempted.resolve() });
+      time.stands = true;
+      const failed = readFailure(gateway);
+      await attempted.promise;
+      await nextTurn();
+      await gateway.close();
+      await expect(failed).resolves.toMatchObject({ message: 'unreachable: closed' });
+    });
   });
 });
 
