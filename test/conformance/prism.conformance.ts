@@ -52,6 +52,8 @@ const NOT_FORWARDED: Record<string, readonly string[]> = {
   'adds a Content-Length to a Transfer-Encoding, which makes the request malformed': [
     'amountRequired: no body, in chunks',
     'amountRequired: no body, in chunks, and the media type text/plain',
+    'setupCreated: no body, in chunks',
+    'setupCreated: no body, in chunks, and the media type text/plain',
     'methodNotAllowed: PUT, even without a key',
     'methodNotAllowed: PATCH, even without a key',
     'methodNotAllowed: PROPFIND, even without a key',
@@ -81,8 +83,8 @@ describe("Prism's validation proxy", () => {
   const singleRequestCases = cases.filter(({ arrange, bytes }) => !arrange && bytes === undefined);
 
   it('forwards every case that is not excluded with a reason', () => {
-    const excluded = singleRequestCases.filter((known) => !isForwarded(known));
-    expect(excluded.length).toBe(Object.values(NOT_FORWARDED).flat().length);
+    const excluded = singleRequestCases.filter((known) => !isForwarded(known)).map(describeCase);
+    expect(new Set(excluded)).toEqual(new Set(Object.values(NOT_FORWARDED).flat()));
   });
 
   it('reports a violation if the contract has a different message', async () => {

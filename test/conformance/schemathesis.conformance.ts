@@ -75,7 +75,8 @@ describe.skipIf(!hasSchemathesis).each(Object.entries(targets))(
       expect(exitCode, output).toBe(0);
       expect(generated).toBeGreaterThanOrEqual(EXAMPLES);
       // A server that rejected every request would pass the checks above.
-      const created = target.stripe?.ledger.intentCount;
+      const ledger = target.stripe?.ledger;
+      const created = ledger && ledger.intentCount + ledger.setupIntentCount;
       expect(created ?? generated).toBeGreaterThan(generated / 10);
       console.log(`Schemathesis on ${name}: ${generated} requests, ${created ?? 'no'} intents created`);
     });

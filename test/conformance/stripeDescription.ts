@@ -2,20 +2,35 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { STRIPE_DESCRIPTION } from './judges.ts';
 
-/** Validates requests and responses of `POST /v1/payment_intents` against Stripe's OpenAPI description. */
+/** Validates the requests that create an intent, and their responses, against Stripe's OpenAPI description. */
 export interface StripeDescription {
   version: string;
-  /** Violations in a form-encoded body; empty if it is valid. */
-  findRequestFaults: (form: string) => string[];
-  /** Violations in the JSON of a response, including fields that are not in the description. */
-  findResponseFaults: (status: number, body: string) => string[];
+  /** Violations in the form-encoded body of a creation; empty if it is valid. */
+  findRequestFaults: (request: { path: string; body: string }) => string[];
+  /** Violations in the JSON of a response from this path, including fields that are not in the description. */
+  findResponseFaults: (path: string, status: number, body: string) => string[];
 }
 
 export function stripeDescription(): StripeDescription {
   const document = JSON.parse(readFileSync(STRIPE_DESCRIPTION, 'utf8')) as Description;
-  const { requestBody, responses } = document.paths['/v1/payment_intents'].post;
   const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
   ajv.addSchema({ $id: 'stripe', components: toJsonSchema(document.components, 'response') as object });
+  const payments = readCreation(document, ajv, '/v1/payment_intents');
+  const setups = readCreation(document, ajv, '/v1/setup_intents');
+  // Errors have the same schema everywhere.
+  const at = (path: string) => (path === '/v1/setup_intents' ? setups : payments);
+
+  return {
+    version: document.info.version,
+    findRequestFaults: ({ path, body }) => at(path).findRequestFaults(body),
+    findResponseFaults: (path, status, body) => at(path).findResponseFaults(status, body),
+  };
+}
+
+type CreationPath = '/v1/payment_intents' | '/v1/setup_intents';
+
+function readCreation(document: Description, ajv: Ajv2020, path: CreationPath) {
+  const { requestBody, responses } = document.paths[path].post;
 
   const requestSchema = requestBody.content['application/x-www-form-urlencoded'].schema;
   const request = ajv.compile(toJsonSchema(requestSchema, 'request') as object);
@@ -29,9 +44,8 @@ export function stripeDescription(): StripeDescription {
   }
 
   return {
-    version: document.info.version,
-    findRequestFaults: (form) => faults(request, coerceTypes(decodeForm(form), requestSchema)),
-    findResponseFaults(status, body) {
+    findRequestFaults: (form: string) => faults(request, coerceTypes(decodeForm(form), requestSchema)),
+    findResponseFaults(status: number, body: string) {
       const { validate, known } = status === 200 ? validators.success : validators.error;
       const value = JSON.parse(body) as object;
       const unknown = Object.keys(value).filter((name) => !known.includes(name));
@@ -42,14 +56,15 @@ export function stripeDescription(): StripeDescription {
 
 interface Description {
   info: { version: string };
-  paths: {
-    '/v1/payment_intents': {
+  paths: Record<
+    CreationPath,
+    {
       post: {
         requestBody: { content: { 'application/x-www-form-urlencoded': { schema: Schema } } };
         responses: Record<'200' | 'default', { content: { 'application/json': { schema: { $ref: string } } } }>;
       };
-    };
-  };
+    }
+  >;
   components: { schemas: Record<string, { properties: Record<string, Schema> }> };
 }
 

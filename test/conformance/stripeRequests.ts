@@ -33,6 +33,12 @@ const TYPES = 'allowed_payment_method_types';
 const AUTOMATIC = 'automatic_payment_methods';
 
 const creation = (body: string): StripeRequest => ({ ...CREATION, title: body, body });
+const setup = (body: string): StripeRequest => ({
+  ...CREATION,
+  title: `a setup intent, ${body || 'without parameters'}`,
+  path: '/v1/setup_intents',
+  body,
+});
 const withHeaders = (title: string, headers: Record<string, string>, body = GOOD): StripeRequest => ({
   ...CREATION,
   title,
@@ -123,6 +129,8 @@ export const agreed: readonly (StripeRequest & { status: number })[] = [
     AUTOMATIC_BODIES[status].map((text) => ({ ...creation(joined([GOOD, text])), status })),
   ),
   { ...creation(''), status: 400 },
+  ...['', 'metadata[a]=b', 'metadata[a]='].map((body) => ({ ...setup(body), status: 200 })),
+  ...['metadata=x', 'metadata[a][b]=c', 'amount=100'].map((body) => ({ ...setup(body), status: 400 })),
   { ...withHeaders('no key', { authorization: '' }), status: 401 },
   { ...withHeaders('no Bearer', { authorization: 'sk_test_1' }), status: 401 },
   { ...withHeaders('a malformed key', { authorization: 'Bearer nonsense' }), status: 401 },
@@ -203,6 +211,7 @@ export const disputed: readonly Dispute[] = [
     [`${GOOD}&${AUTOMATIC}[enabled]=true&${AUTOMATIC}[amuont]=1`],
     'the description closes the outermost object only; Stripe refuses unknown parameters at every depth',
   ),
+  dispute(setup('usage=on_session'), 'the fake does not support it', { fake: 400, mock: 200, description: true }),
   dispute(
     { ...creation(`${GOOD}&description=${'x'.repeat(1001)}`), title: 'a description of 1001 characters' },
     'stripe-mock checks no lengths',
