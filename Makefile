@@ -9,7 +9,11 @@ SHELL := /bin/sh
 # The Node of this project first: the machine's own may be too old.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
+# npm's list of the packages that it installed. A list without development packages, one of which is the project's Node
+# (`npm ci --omit=dev`), or with packages that are not there (a copy that was interrupted), is removed: the verb installs again.
 INSTALLED := node_modules/.package-lock.json
+$(shell { grep -q '"node_modules/pinned-node"' $(INSTALLED) && \
+  sed -n 's|^    "\(node_modules[^"]*\)": {$$|\1/package.json|p' $(INSTALLED) | xargs ls node_modules/.bin/vitest; } >/dev/null 2>&1 || rm -f $(INSTALLED))
 RUN := npm run --silent
 # The command of a script, for servers: npm and its shell would not pass SIGTERM on to them.
 COMMAND = $(shell node -p 'require("./package.json").scripts["$(1)"]')
@@ -98,9 +102,10 @@ reference: $(INSTALLED) ## Print the query that finds a request's payment intent
 
 install: $(INSTALLED)
 
-# With NODE_ENV=production in the environment, npm would leave the development dependencies out.
+# With NODE_ENV=production or settings of npm in the environment, npm would leave packages or their commands out.
 $(INSTALLED): package.json package-lock.json .npmrc .node/package.json
-	@npm ci --include=dev --loglevel=error
+	@echo 'Installing everything inside this folder. This takes a minute or two …' >&2
+	@npm ci --include=dev --include=optional --bin-links --loglevel=error
 	@touch $@
 
 parity production money lint types deadcode drift: $(INSTALLED)

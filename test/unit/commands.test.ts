@@ -1,6 +1,6 @@
 /** The commands of the project: `make` and npm run the same ones, and `make ci` counts what failed. */
 import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,7 +31,7 @@ describe('make and npm', () => {
   });
 
   it('run scripts that need no shell of Unix, but for production and its check', () => {
-    const unix = Object.entries(manifest.scripts).filter(([, command]) => /^exec |^bash |\$|'|;/.test(command));
+    const unix = Object.entries(manifest.scripts).filter(([, command]) => /\bexec |^bash |\$|'|;/.test(command));
     expect(unix.map(([script]) => script)).toEqual(['start', 'production']);
   });
 
@@ -53,6 +53,71 @@ describe('a mistyped number', () => {
     expect({ code, output }).toEqual({ code: 2, output: '' });
     expect(errors).toMatch(new RegExp(`- ${variable}: expected an integer from \\d+ to \\d+, got "3O0"\\n$`));
   });
+});
+
+describe('an old Node', () => {
+  const version = `data:text/javascript,Object.defineProperty(process,'versions',{value:{node:'20.1.0'}})`;
+
+  it.each(['start', 'dev', 'mock'] as const)(
+    'is told by npm run %s which one is needed, in one line',
+    async (script) => {
+      // The port keeps a server from starting.
+      const env = { NODE_OPTIONS: `--import=${version}`, PORT: 'none' };
+      const { code, errors } = await run('sh', ['-c', manifest.scripts[script]], env);
+      expect(errors).toMatch(/^This service needs Node 24\.18 or later, and this is 20\.1\.0\. .*\n$/);
+      expect(code).toBe(1);
+    },
+  );
+});
+
+describe('make', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'install-test-'));
+    await mkdir(join(folder, '.node'));
+    for (const file of ['Makefile', 'package.json', 'package-lock.json', '.npmrc', '.node/package.json']) {
+      await cp(join(ROOT, file), join(folder, file));
+      await utimes(join(folder, file), 0, 0);
+    }
+    // An npm that tells how it was called, and installs.
+    await writeFile(join(folder, 'npm'), '#!/bin/sh\necho "npm $*"\nmkdir -p node_modules\n');
+    await chmod(join(folder, 'npm'), 0o755);
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  /** Has the packages in node_modules, and npm's list of what it installed, and runs `make install`. */
+  async function install(packages: readonly string[], listed?: readonly string[]) {
+    await rm(join(folder, 'node_modules'), { recursive: true, force: true });
+    for (const name of packages) {
+      await mkdir(join(folder, 'node_modules', name), { recursive: true });
+      await writeFile(join(folder, 'node_modules', name, 'package.json'), '{}');
+    }
+    const list = { packages: Object.fromEntries((listed ?? []).map((name) => [`node_modules/${name}`, {}])) };
+    const file = join(folder, 'node_modules/.package-lock.json');
+    if (listed) await writeFile(file, JSON.stringify(list, null, 2).replaceAll('{}', '{\n    }'));
+    const env = { PATH: `${folder}${delimiter}${process.env['PATH']}`, NODE_ENV: 'production', npm_config_omit: 'dev' };
+    return run('make', ['--directory', folder, '--no-print-directory', 'install'], env);
+  }
+  const all = ['@scope/one', 'pinned-node', 'vitest'];
+
+  it('installs nothing where everything is installed', async () => {
+    expect((await install([...all, '.bin/vitest'], all)).output).not.toContain('npm');
+  });
+
+  it.each<[string, string[], string[]?]>([
+    ['nothing is installed', []],
+    ['npm ci was interrupted', ['vitest']],
+    ['the development packages were left out', ['@scope/one', '.bin/vitest'], ['@scope/one']],
+    ['a package is gone', ['@scope/one', 'pinned-node', '.bin/vitest'], all],
+    ['the commands were left out', all, all],
+  ])(
+    'installs everything where %s, whatever the environment omits, and says that it takes long',
+    async (_why, ...there) => {
+      const { output, errors } = await install(...there);
+      expect(output).toBe('npm ci --include=dev --include=optional --bin-links --loglevel=error\n');
+      expect(errors).toMatch(/^Installing everything inside this folder\. This takes a minute or two …\n/);
+    },
+  );
 });
 
 describe('make ci', async () => {

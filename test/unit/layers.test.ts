@@ -28,7 +28,7 @@ const ROWS: readonly (readonly RegExp[])[] = [
   [/^payments\/bulkhead\.ts$/, /^payments\/stripe\//],
   [/^payments\/gateway\.ts$/],
   [
-    /^startSignals\.js$/,
+    /^(startSignals|nodeVersion)\.js$/,
     /^access\/(callerAddress|redis)\.ts$/,
     /^client\//,
     /^observability\/(logDestination|tracing)\.ts$/,
@@ -37,7 +37,9 @@ const ROWS: readonly (readonly RegExp[])[] = [
 ];
 
 const SRC = new URL('../../src/', import.meta.url);
-const files = globSync(['**/*.ts', 'startSignals.js'], { cwd: SRC }).map((file) => file.replaceAll('\\', '/'));
+const files = globSync(['**/*.ts', 'startSignals.js', 'nodeVersion.js'], { cwd: SRC }).map((file) =>
+  file.replaceAll('\\', '/'),
+);
 const readSource = (file: string) => readFileSync(new URL(file, SRC), 'utf8');
 
 interface Import {

@@ -61,7 +61,7 @@ describe('the supply chain', () => {
 
 it('the container command in src/OPERATIONS.md is the one of npm start', async () => {
   const { scripts } = await readJson<{ scripts: Record<string, string> }>('package.json');
-  const command = scripts['start']!.replace(/^exec /, '').split(' ');
+  const command = scripts['start']!.replace(/^.* exec /, '').split(' ');
   expect(await read('src/OPERATIONS.md')).toContain(
     `\nCMD [${command.map((word) => JSON.stringify(word)).join(', ')}]\n`,
   );

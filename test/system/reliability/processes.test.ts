@@ -31,7 +31,7 @@ const run = (file: string, env: Record<string, string> = {}): ChildProcess =>
   runCommand([process.execPath, '--import', './src/compileCache.js', `src/${file}`], env);
 
 /** What `npm start` runs, and what a container runs without npm. */
-const START = manifest.scripts.start.replace(/^(exec )?node /, '').split(' ');
+const START = manifest.scripts.start.replace(/^.* exec node /, '').split(' ');
 
 async function ended(child: ChildProcess) {
   const [stdout, stderr, [exitCode]] = await Promise.all([
