@@ -54,7 +54,7 @@ ${contents(reference)}
 <p class="summary">${escapeHtml(summary)}</p>
 ${markdown.block(reference.lead)}
 </div>
-<aside aria-label="Servers and downloads">${serversCard(reference, options)}</aside>
+<aside class="side" aria-label="Servers and downloads">${serversCard(reference, options)}</aside>
 </section>
 ${reference.introduction.map((section) => sectionHtml(section, markdown)).join('\n')}
 ${operations.map((operation) => operationHtml(operation, markdown, options)).join('\n')}
@@ -141,14 +141,14 @@ ${heading(2, id, `${escapeHtml(summary)} ${code(id)}`)}
 <p class="endpoint"><b class="method">${method}</b> ${code(path)}</p>
 ${markdown.block(description)}
 <h3>Headers</h3>
-${fieldsHtml(operation.requestHeaders, 'header', markdown)}
+${fieldsHtml(operation.requestHeaders, `header of ${id}`, markdown)}
 <h3>Body</h3>
 ${markdown.block(requestBody?.description ?? '')}
 ${fieldsHtml(operation.requestFields, `field of ${id}`, markdown)}
 ${operation.successes
   .map(
     (success) => `
-<div id="${success.name}" data-find="${success.status}">
+<div id="${success.name}" data-find="response ${success.status}">
 ${heading(3, success.name, `${success.status} ${code(success.name)}`)}
 ${markdown.block(success.description)}
 ${fieldsHtml(success.fields, `field of ${success.name}`, markdown)}
@@ -160,7 +160,7 @@ ${fieldsHtml(success.fields, `field of ${success.name}`, markdown)}
     .map(({ name, status }) => `<li><a href="#${name}">${code(name)}</a> <span>${status}</span></li>`)
     .join('')}</ul>
 </div>
-<aside aria-label="Samples of ${id}">
+<aside class="side" aria-label="Samples of ${id}">
 <div class="sticky">
 ${samplesHtml(operation, options)}
 ${operation.successes.map((success) => responseCard(success)).join('')}
@@ -192,7 +192,7 @@ const rulesHtml = (rules: readonly Rule[], markdown: Markdown): string =>
     : `<ul class="rules">${rules
         .map(
           ({ texts, error }) =>
-            `<li>${texts.map((text) => markdown.inline(text)).join(', ')}${error ? ` <span>else <a href="#${error}">${code(error)}</a></span>` : ''}</li>`,
+            `<li>${texts.map((text) => markdown.inline(text)).join(', ')}${error ? `, <span>else <a href="#${error}">${code(error)}</a></span>` : ''}</li>`,
         )
         .join('')}</ul>`;
 
@@ -256,7 +256,7 @@ ${heading(2, 'error-codes', 'Error codes')}
 ${errorBodies
   .map(
     ({ statuses, fields }) => `
-<h3>Body of ${statuses.join(', ')}</h3>
+<h3>Body <span>${statuses.join(', ')}</span></h3>
 ${fieldsHtml(fields, `field of ${statuses.join(', ')}`, markdown)}`,
   )
   .join('')}
@@ -281,19 +281,19 @@ function errorHtml(error: ReferenceError, markdown: Markdown): string {
     ['Message', escapeHtml(message)],
     ['Meaning', markdown.inline(summary)],
     ...(remedy ? [['What to do', markdown.inline(remedy)]] : []),
-    ...(headers['Retry-After'] ? [['Retry-After', `${escapeHtml(headers['Retry-After'])} s`]] : []),
+    ...(headers['Retry-After'] ? [['Retry-After', `<a href="#Retry-After">${code(headers['Retry-After'])}</a>`]] : []),
     ...(fields.length > 0
       ? [['Fields', fields.map(({ id, name: field }) => `<a href="#${escapeHtml(id)}">${code(field)}</a>`).join(' ')]]
       : []),
     ...(operations ? [['Operations', operations.map((id) => `<a href="#${id}">${code(id)}</a>`).join(' ')]] : []),
   ];
   return `
-<article class="row error" id="${name}" data-find="${status}">
+<article class="row error" id="${name}" data-find="error ${status}">
 <div>
 ${heading(4, name, code(name))}
 <dl>${rows.map(([term, text]) => `<div><dt>${term}</dt><dd>${text}</dd></div>`).join('')}</dl>
 </div>
-<aside aria-label="Response ${name}">${responseCard(error)}</aside>
+<div class="side">${responseCard(error)}</div>
 </article>`;
 }
 
