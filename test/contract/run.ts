@@ -221,7 +221,7 @@ function hasEnvelope({ text }: WireResponse): boolean {
 
 function describeTally({ requests, broken, failed, waitedMs }: Tally): string[] {
   return [
-    ...(broken > 0 ? [`Flaky: ${broken} of ${requests} requests got no response, and one when repeated.`] : []),
+    ...(broken > 0 ? [`Flaky: ${broken} of ${requests} requests got no response until they were repeated.`] : []),
     ...(failed > 0 ? [`Flaky: ${failed} of ${requests} requests failed with 500, and were right when repeated.`] : []),
     ...(waitedMs > 0 ? [`The deployment was busy (429 or 503): waited ${Math.ceil(waitedMs / 1000)} s.`] : []),
   ];
