@@ -236,16 +236,15 @@ describe('in an empty project, the contract tests', () => {
       const [packed] = globSync(join(ROOT, 'dist/*contract*.tgz'));
       const address = `BASE_URL=https://localhost:${(server.address() as AddressInfo).port}`;
       const npx = ['--yes', '--cache', join(folder, 'cache'), '--package', packed!, 'payments-contract', address];
-      const { stdout } = await run('npx', npx, {
-        cwd: folder,
-        env: { ...process.env, API_KEY: live.apiKey, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') },
-        timeout: 4 * MINUTES,
-      }).finally(async () => {
+      const env = { ...process.env, API_KEY: live.apiKey, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') };
+      try {
+        const { stdout } = await run('npx', npx, { cwd: folder, env, timeout: 4 * MINUTES });
+        expect(stdout).toMatch(/The contract is kept/);
+      } finally {
         server.close();
         await live.close();
         await rm(folder, { recursive: true });
-      });
-      expect(stdout).toMatch(/The contract is kept/);
+      }
     },
     5 * MINUTES,
   );
