@@ -62,9 +62,10 @@ chaos: $(INSTALLED) ## Kill, stop and drain instances under load, then compare p
 fuzz: $(INSTALLED) ## Send mutated requests over raw sockets to the live server. REQUESTS=30000 SEED=1
 	@$(RUN) fuzz
 
-# The script reads the key from the environment only: on a command line, everybody on the machine could read it.
-contract: $(INSTALLED) ## Run the contract tests on a deployment, and write a report. BASE_URL=… API_KEY=… CREATE=0 REPORT=reports/contract
-	@CONTRACT_API_KEY="$${API_KEY:-$$CONTRACT_API_KEY}" $(RUN) contract -- $(if $(BASE_URL),'BASE_URL=$(BASE_URL)') $(if $(CREATE),'CREATE=$(CREATE)')
+# The script reads keys and the address, which may have a password, from the environment: on a command line, everybody on the
+# machine could read them.
+contract: $(INSTALLED) ## Run the contract tests on a deployment, and write a report. BASE_URL=… API_KEY=… CREATE=0 HEADER=… REPORT=reports/contract
+	@CONTRACT_API_KEY="$${API_KEY:-$$CONTRACT_API_KEY}" CONTRACT_BASE_URL="$${BASE_URL:-$$CONTRACT_BASE_URL}" $(RUN) contract -- $(if $(CREATE),'CREATE=$(CREATE)')
 
 conformance: $(INSTALLED) $(VALIDATORS) ## Check server, mock, fake Stripe and contract with third-party tools, generated clients among them. SEED=1 EXAMPLES=1000
 	@$(RUN) conformance

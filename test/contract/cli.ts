@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { cases } from './cases.ts';
 import { openDeployment } from './deployment.ts';
 import { findObstacle } from './probes.ts';
-import { createReport, EXIT_CODES, type Report, reportObstacle } from './report.ts';
+import { createReport, EXIT_CODES, type Report, reportObstacle, writeJson } from './report.ts';
 import { writeAnnotations, writeSummary } from './reportGithub.ts';
 import { writeHtml } from './reportHtml.ts';
 import { writeJunit } from './reportJunit.ts';
@@ -34,17 +34,27 @@ async function run(settings: Settings): Promise<Report> {
   return createReport(settings, await runCases(cases, runChecks, settings, deployment));
 }
 
+function write(report: Report, { folder }: Settings): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'index.html'), writeHtml(report));
+  writeFileSync(join(folder, 'junit.xml'), writeJunit(report));
+  writeFileSync(join(folder, 'report.json'), writeJson(report));
+  if (report.cases.length === 0) console.error(report.conclusion);
+  else console.log(`${writeText(report)}\nReport: ${join(folder, 'index.html')}, junit.xml, report.json`);
+  const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY, GITHUB_OUTPUT } = process.env;
+  if (GITHUB_ACTIONS) console.log(writeAnnotations(report));
+  if (GITHUB_STEP_SUMMARY) appendFileSync(GITHUB_STEP_SUMMARY, writeSummary(report));
+  if (GITHUB_OUTPUT) appendFileSync(GITHUB_OUTPUT, `verdict=${report.verdict}\n`);
+}
+
 const settings = parseSettings();
-const report = await run(settings);
-const { folder } = settings;
-mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, 'index.html'), writeHtml(report));
-writeFileSync(join(folder, 'junit.xml'), writeJunit(report));
-writeFileSync(join(folder, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
-if (report.cases.length === 0) console.error(report.conclusion);
-else console.log(`${writeText(report)}\nReport: ${join(folder, 'index.html')}, junit.xml, report.json`);
-if (process.env['GITHUB_ACTIONS']) console.log(writeAnnotations(report));
-const summaryFile = process.env['GITHUB_STEP_SUMMARY'];
-if (summaryFile) appendFileSync(summaryFile, writeSummary(report));
-// Not by process.exitCode: a connection or a lookup that hangs must not hold the process.
-process.exit(EXIT_CODES[report.verdict]);
+try {
+  const report = await run(settings);
+  write(report, settings);
+  // Not by process.exitCode: a connection or a lookup that hangs must not hold the process.
+  process.exit(EXIT_CODES[report.verdict]);
+} catch (error) {
+  // Node would exit with 1, which says that the contract is broken.
+  console.error('The contract tests themselves failed:', error);
+  process.exit(EXIT_CODES.unknown);
+}

@@ -3,24 +3,22 @@ import type { Settings } from './settings.ts';
 
 /** A deployment, as its settings reach it. */
 export interface Deployment {
-  /** Rejects with NoResponse. */
   send: SendWithin;
-  /** The same without the additional headers, which can be secrets. */
+  /** Without the additional headers, which can be secrets. */
   sendBare: SendWithin;
   /** Through no proxy. */
-  sendBytes: (bytes: string, timeoutMs: number) => Promise<WireResponse>;
+  sendBytes: (bytes: string, timeoutMs: number) => Promise<Received>;
 }
 
-type SendWithin = (request: WireRequest, timeoutMs: number) => Promise<WireResponse>;
+type SendWithin = (request: WireRequest, timeoutMs: number) => Promise<Received>;
 
-/** No response came. The message says why, in plain words. */
-export class NoResponse extends Error {
-  readonly isTimeout: boolean;
+export type Received = WireResponse | NoResponse;
 
-  constructor(message: string, isTimeout: boolean) {
-    super(message);
-    this.isTimeout = isTimeout;
-  }
+interface NoResponse {
+  status: undefined;
+  /** Why, in plain words. */
+  reason: string;
+  isTimeout: boolean;
 }
 
 export function openDeployment({ baseUrl, headers, proxies }: Settings): Deployment {
@@ -33,13 +31,14 @@ export function openDeployment({ baseUrl, headers, proxies }: Settings): Deploym
   };
 }
 
-async function within(timeoutMs: number, send: (signal: AbortSignal) => Promise<WireResponse>): Promise<WireResponse> {
+async function within(timeoutMs: number, send: (signal: AbortSignal) => Promise<WireResponse>): Promise<Received> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
     return await send(signal);
   } catch (error) {
-    const reason = signal.aborted ? `no response within ${timeoutMs / 1000} seconds` : describeError(error as Error);
-    throw new NoResponse(reason, signal.aborted);
+    const { aborted: isTimeout } = signal;
+    const reason = isTimeout ? `no response within ${timeoutMs / 1000} seconds` : describeError(error as Error);
+    return { status: undefined, reason, isTimeout };
   }
 }
 

@@ -45,6 +45,23 @@ describe('the API key is refused', () => {
     expect((await probe(respond(401, REFUSAL))).obstacle).toMatch(/refuses the API key/);
   });
 
+  it('where some requests get 429, because strangers are limited', async () => {
+    let count = 0;
+    const { obstacle } = await probe((request, response) =>
+      ++count < 4 ? respond(401, REFUSAL)(request, response) : respond(429, '{}')(request, response),
+    );
+    expect(obstacle).toMatch(/refuses the API key/);
+  });
+
+  it('where every request gets 429 at first', async () => {
+    let count = 0;
+    const { obstacle } = await probe((request, response) => {
+      if (++count === 1 || count > 7) respond(401, REFUSAL)(request, response);
+      else response.writeHead(429, { 'Retry-After': '1' }).end();
+    });
+    expect(obstacle).toMatch(/refuses the API key/);
+  });
+
   it('by something in front, where every request gets a page with 403', async () => {
     expect((await probe(respond(403, '<html>', 'text/html'))).obstacle).toMatch(/^Something in front of .* 403\./);
   });
@@ -92,6 +109,15 @@ describe('a busy deployment', () => {
     });
     expect(obstacle).toMatch(/ is busy: it responds with 503\.$/);
   });
+});
+
+it('a connection that is reset once does not matter', async () => {
+  let count = 0;
+  const { obstacle } = await probe((request, response) => {
+    if (++count === 1) request.socket.destroy();
+    else respond(400, '{}')(request, response);
+  });
+  expect(obstacle).toBe(undefined);
 });
 
 it('a deployment that never responds is given up', async () => {

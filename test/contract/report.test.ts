@@ -110,7 +110,7 @@ describe('where the contract is broken', () => {
     };
     const { exitCode, output } = await run([`BASE_URL=${mock.baseUrl}`], env);
     expect(output).toMatch(/The contract is broken: 13 of \d+ responses differ from it/);
-    const command = `curl -i --path-as-is -X POST -H 'cv-api-key: '"$API_KEY" -H 'Content-Type: application/json' --data-binary '{"amount":null}' '${mock.baseUrl}/api/v1/payments/intent'`;
+    const command = `curl -i --path-as-is -X POST -H 'cv-api-key: '"$API_KEY" -H 'Content-Type: application/json' -H 'Idempotency-Key: invalid, so that nothing is created' --data-binary '{"amount":null}' '${mock.baseUrl}/api/v1/payments/intent'`;
     const what =
       /13 of \d+ responses: message: expected "Amount must be a positive number", got "Amount must be positive"\./;
     expect(output).toMatch(what);

@@ -1,4 +1,4 @@
-import type { Report } from './report.ts';
+import { type Report, shorten } from './report.ts';
 
 /**
  * One annotation per cause.
@@ -22,7 +22,7 @@ export function writeSummary({ contract, baseUrl, verdict, conclusion, causes, o
     ...[otherVersion ?? '', ...notes].filter((note) => note !== '').map((note) => `> ${note}\n`),
     ...causes.map(({ what, cases: [first] }) => {
       const { command, response = 'no response' } = first!;
-      return `- ${escapedForMarkdown(what)}\n${indented(fenced(`${cut(command)}\n→ ${cut(response)}`))}\n`;
+      return `- ${escapedForMarkdown(what)}\n${indented(fenced(`${shorten(command, MAX_TEXT)}\n→ ${shorten(response, MAX_TEXT)}`))}\n`;
     }),
   ].join('\n');
 }
@@ -40,9 +40,10 @@ const escapedForMarkdown = (text: string): string => text.replaceAll(/[\\`*_[\]<
 
 function annotate(level: 'error' | 'notice', title: string, text: string): string {
   const safeTitle = escaped(title).replaceAll(':', '%3A').replaceAll(',', '%2C');
-  return `::${level} title=${safeTitle}::${escaped(cut(text))}`;
+  return `::${level} title=${safeTitle}::${escaped(shorten(text, MAX_TEXT))}`;
 }
 
-const cut = (text: string): string => (text.length > 1000 ? `${text.slice(0, 1000)}…` : text);
+/** An annotation, and a block of the summary. */
+const MAX_TEXT = 1000;
 
 const escaped = (text: string): string => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');

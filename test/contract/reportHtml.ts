@@ -1,5 +1,5 @@
 import type { Cause } from './causes.ts';
-import type { Report, ReportedCase } from './report.ts';
+import { type Report, type ReportedCase, nameCase, shorten } from './report.ts';
 
 const HEADINGS = { kept: 'The contract is kept', broken: 'The contract is broken', unknown: 'Not found out' } as const;
 
@@ -13,8 +13,7 @@ export function writeHtml(report: Report): string {
 <title>${HEADINGS[verdict]}: ${safe(baseUrl)}</title>
 <style>${STYLE}</style>
 <header class="${verdict}">
-<h1>${HEADINGS[verdict]}</h1>
-<p>${safe(conclusion)}</p>
+<h1>${safe(conclusion)}</h1>
 <p class="about">${safe(contract.title)} ${safe(contract.version)} at ${safe(baseUrl)}, <time datetime="${createdAt}">${new Date(createdAt).toUTCString()}</time></p>
 </header>
 ${[...(otherVersion ? [otherVersion] : []), ...notes].map((note) => `<p class="note">${safe(note)}</p>`).join('\n')}
@@ -34,7 +33,8 @@ ${others.length > 0 ? `<details><summary>${others.length} more</summary>\n${othe
 
 /** All responses of an operation, by their example. */
 function operationHtml(operationId: string, cases: readonly ReportedCase[]): string {
-  const rows = Map.groupBy(cases, ({ status, example }) => `${status} ${example}`);
+  const inOrder = cases.toSorted((a, b) => a.status - b.status);
+  const rows = Map.groupBy(inOrder, ({ status, example }) => `${status} ${example}`);
   return `<h2>${safe(operationId)}</h2>
 <div class="row head"><span>status</span><span>response</span><span>cases</span><span>median</span><span>slowest</span></div>
 ${[...rows.values()].map(rowHtml).join('\n')}`;
@@ -63,25 +63,22 @@ ${cases.map((one) => exchangeHtml(one, false)).join('\n')}
 
 /** The first of a cause is complete, the others are cut: the JSON report has all of them. */
 function exchangeHtml(reported: ReportedCase, isComplete: boolean): string {
-  const { operationId, status, example, title, latencyMs, command, response, violations, verdict, skipReason } =
-    reported;
-  const shown = isComplete ? (text: string) => text : cut;
+  const { latencyMs, command, response, violations, verdict, skipReason } = reported;
+  const shown = (text: string) => safe(shorten(text, isComplete ? 20_000 : 600));
   const time = latencyMs === undefined ? '' : ` <small>${milliseconds(latencyMs)}</small>`;
   const result =
     verdict === 'skipped'
       ? `<p class="skipped">Skipped: ${safe(skipReason ?? '')}</p>`
-      : `<pre>→ ${safe(shown(response ?? 'no response'))}</pre>`;
+      : `<pre>→ ${shown(response ?? 'no response')}</pre>`;
   return `<div class="exchange ${verdict}">
-<p>${safe(`${operationId} ${status} ${example}: ${title}`)}${time}</p>
-<pre>${safe(shown(command))}</pre>
+<p>${safe(nameCase(reported))}${time}</p>
+<pre>${shown(command)}</pre>
 ${result}
-${violations.map((violation) => `<pre class="violation">${safe(shown(violation))}</pre>`).join('\n')}
+${violations.map((violation) => `<pre class="violation">${shown(violation)}</pre>`).join('\n')}
 </div>`;
 }
 
 const milliseconds = (ms?: number): string => (ms === undefined ? '' : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`);
-
-const cut = (text: string): string => (text.length > 600 ? `${text.slice(0, 600)}…` : text);
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const safe = (text: string | number) => String(text).replace(/[&<>"]/g, (character) => ENTITIES[character]!);
@@ -92,23 +89,28 @@ const STYLE = `
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 header { border-left: .4rem solid; padding-left: 1rem; }
 header.kept { border-color: var(--good); } header.broken { border-color: var(--bad); } header.unknown { border-color: var(--unsure); }
-h1 { font-size: 1.6rem; margin: 0; } .kept h1 { color: var(--good); } .broken h1 { color: var(--bad); } .unknown h1 { color: var(--unsure); }
+h1 { font-size: 1.4rem; line-height: 1.3; margin: 0; overflow-wrap: anywhere; } .kept h1 { color: var(--good); } .broken h1 { color: var(--bad); } .unknown h1 { color: var(--unsure); }
 h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; } h3 { font-size: 1rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 header p { margin: .3rem 0; overflow-wrap: anywhere; } .about, small, .skipped { opacity: .7; }
 .note { padding: .5rem .75rem; border-radius: .4rem; background: color-mix(in srgb, var(--unsure) 15%, transparent); }
 .cause { padding: .75rem 1rem; margin: .75rem 0; border: 1px solid var(--line); border-radius: .5rem; }
-.row { display: grid; grid-template-columns: 4.5rem 1fr 8rem 6rem 6rem; gap: .5rem; padding: .3rem 0; border-top: 1px solid var(--line); }
+.row { display: grid; grid-template-columns: 5rem 1fr 8rem 6rem 6rem; gap: .5rem; padding: .3rem 0; border-top: 1px solid var(--line); }
 .row span { overflow-wrap: anywhere; }
 .row span:nth-child(n + 3) { text-align: right; font-variant-numeric: tabular-nums; }
 .row.skipped span:last-child { grid-column: 3 / -1; }
 .head { font-weight: 600; border-top: none; }
 summary { cursor: pointer; }
-.row span:first-child::before { content: ''; display: inline-block; width: 1rem; }
-summary.row span:first-child::before { content: '▸'; }
+.row span:first-child { padding-left: 1rem; }
+summary.row { list-style: none; } summary.row::-webkit-details-marker { display: none; }
+summary.row span:first-child::before { content: '▸'; display: inline-block; width: 1rem; margin-left: -1rem; }
 [open] > summary.row span:first-child::before { content: '▾'; }
 .row.passed span:first-child { color: var(--good); } .row.failed span { color: var(--bad); }
 .exchange { padding: .3rem 0; } .exchange p { margin: .3rem 0; overflow-wrap: anywhere; }
 pre { overflow: auto; max-height: 16rem; margin: .3rem 0; padding: .5rem .75rem; border-radius: .4rem; background: color-mix(in srgb, currentColor 7%, transparent); font-size: .85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .violation { border-left: 3px solid var(--bad); }
-@media (max-width: 45rem) { .row { grid-template-columns: 4rem 1fr; } .row span:nth-child(n + 4), .head span:nth-child(3) { display: none; } .row span:nth-child(3) { grid-column: 2; text-align: left; opacity: .8; } }
+@media (max-width: 45rem) {
+  .row { grid-template-columns: 5rem 1fr auto; }
+  .row span:nth-child(n + 4) { display: none; }
+  .row.skipped span:last-child { grid-column: 2 / -1; text-align: left; font-size: .85rem; }
+}
 `;

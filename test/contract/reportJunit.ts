@@ -1,4 +1,4 @@
-import { countCases, type Report, type ReportedCase } from './report.ts';
+import { countCases, shorten, type Report, type ReportedCase } from './report.ts';
 
 /** JUnit XML, as CI systems read it: https://github.com/testmoapp/junitxml */
 export function writeJunit({ cases, verdict, conclusion, baseUrl }: Report): string {
@@ -30,8 +30,8 @@ function writeCase({ operationId, status, example, title, verdict, ...rest }: Re
   const start = `<testcase classname="${escaped(operationId)}" name="${escaped(`${status} ${example}: ${title}`)}" time="${(latencyMs / 1000).toFixed(3)}"`;
   if (verdict === 'passed') return `${start}/>`;
   if (verdict === 'skipped') return `${start}><skipped message="${escaped(skipReason ?? '')}"/></testcase>`;
-  const text = [...violations, command, `→ ${response ?? 'no response'}`].join('\n');
-  return `${start}><failure message="${escaped(violations.join('; '))}">${escaped(text)}</failure></testcase>`;
+  const text = [...violations, command, `→ ${response ?? 'no response'}`].map((line) => shorten(line, 2000)).join('\n');
+  return `${start}><failure message="${escaped(shorten(violations.join('; '), 500))}">${escaped(text)}</failure></testcase>`;
 }
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\n': '&#10;' };

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import type { Cause } from './causes.ts';
-import { countCases, type Report, type ReportedCase } from './report.ts';
+import { countCases, nameCase, shorten, type Report, type ReportedCase } from './report.ts';
 
 /** The terminal shows so many causes, and the page the rest. */
 const MAX_CAUSES = 6;
@@ -34,16 +34,13 @@ function writeCause({ what, cases: [first, ...others] }: Cause, before: Cause | 
 }
 
 /** One line each: a body can be longer than a screen. */
-const cut = (text: string): string => (text.length > 300 ? `${text.slice(0, 300)}…` : text);
+const MAX_LINE = 400;
 
 const writeCase = (reported: ReportedCase): string[] => [
-  `  ${describe(reported)}`,
-  `  ${cut(reported.command)}`,
-  `  → ${cut(reported.response ?? 'no response')}`,
+  `  ${nameCase(reported)}`,
+  `  ${shorten(reported.command, MAX_LINE)}`,
+  `  → ${shorten(reported.response ?? 'no response', MAX_LINE)}`,
 ];
-
-const describe = ({ operationId, status, example, title }: ReportedCase): string =>
-  `${operationId} ${status} ${example}: ${title}`;
 
 const describeMany = (cases: readonly ReportedCase[]): string => {
   const names = [...new Set(cases.map(({ status, example }) => `${status} ${example}`))];

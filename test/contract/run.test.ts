@@ -62,7 +62,7 @@ describe('the contract is kept by a right deployment', () => {
     });
     const report = await runOn(baseUrl);
     expect(report.verdict).toBe('kept');
-    expect(report.notes).toEqual(['Flaky: 2 of 42 requests got no response, and one when repeated.']);
+    expect(report.notes).toEqual(['Flaky: 2 of 42 requests got no response until they were repeated.']);
   });
 
   it('that is down for 2 seconds in the middle', async () => {

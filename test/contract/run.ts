@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WireResponse } from '../support/exchange.ts';
 import type { Case } from './case.ts';
-import { type Deployment, NoResponse } from './deployment.ts';
+import type { Deployment, Received } from './deployment.ts';
 import type { ExchangeRecord, Run, RunCheck } from './exchangeRecord.ts';
 import { describeCase, findScenario, judgeExample } from './judge.ts';
-import { isBusy, waitAsTold } from './patience.ts';
+import { isBusy, isSilent, sendPatiently, type Tally } from './patience.ts';
 import { probe } from './probes.ts';
 import type { Settings } from './settings.ts';
 
@@ -14,9 +14,6 @@ const RESPONSE_MS = 20_000;
 /** Twice the time that the service waits for headers. */
 const BYTES_MS = 10_000;
 
-/** Where one connection in 20 is reset, five in a row are one request in three million. */
-const PAUSES_MS = [50, 100, 200, 400];
-
 /** A deployment that starts again, which takes seconds. */
 const RESTART_PAUSES_MS = [500, 1_000, 2_000, 4_000];
 
@@ -24,13 +21,10 @@ const RESTART_PAUSES_MS = [500, 1_000, 2_000, 4_000];
 const MAX_IN_VAIN = 3;
 
 /** What was done beyond sending each case once. */
-interface Tally {
+interface RunTally extends Tally {
   requests: number;
-  /** Requests without a response that got one when they were repeated. */
-  broken: number;
   /** Responses of 500 and more that were right when the request was repeated. */
   failed: number;
-  waitedMs: number;
 }
 
 /** Sends the cases to a deployment, one after the other, and judges the responses. */
@@ -71,7 +65,7 @@ function findSkipReason({ arrange, bytes, creates, mayCreate }: Case, settings: 
 async function sendInOrder(
   records: readonly ExchangeRecord[],
   deployment: Deployment,
-  tally: Tally,
+  tally: RunTally,
 ): Promise<string | undefined> {
   let inVain = 0;
   let last: ExchangeRecord | undefined;
@@ -102,19 +96,19 @@ function describeEnding({ known, response }: ExchangeRecord, last: ExchangeRecor
 /** The case was judged; or the deployment was too busy or too slow for that; or it responds to nothing any more. */
 type Outcome = 'judged' | 'in vain' | 'gone';
 
-async function sendRecord(record: ExchangeRecord, deployment: Deployment, tally: Tally): Promise<Outcome> {
+async function sendRecord(record: ExchangeRecord, deployment: Deployment, tally: RunTally): Promise<Outcome> {
   const { operation, example } = record.known;
-  const isRight = (got: WireResponse | NoResponse): boolean =>
-    !(got instanceof NoResponse) && judgeExample(got, operation, example).length === 0;
+  const judge = (response: WireResponse) => judgeExample(response, operation, example);
+  const send = () => sendPatiently(() => sendOnce(record, deployment, tally), tally);
 
-  let response = await sendPatiently(record, deployment, tally);
+  let response = await send();
   let isGone = false;
   if (isSilent(response)) {
     isGone = !(await isBack(deployment));
-    if (!isGone && !isTimeout(response)) response = await sendPatiently(record, deployment, tally);
+    if (!isGone) response = await send();
   }
-  if (response instanceof NoResponse) {
-    record.violations = [{ part: 'response', expected: 'a response', got: response.message }];
+  if (response.status === undefined) {
+    record.violations = [{ part: 'response', expected: 'a response', got: response.reason }];
     if (isGone) return 'gone';
     return response.isTimeout ? 'in vain' : 'judged';
   }
@@ -123,10 +117,11 @@ async function sendRecord(record: ExchangeRecord, deployment: Deployment, tally:
     Object.assign(record, { skipReason: `busy: ${response.status}`, isUnresolved: true });
     return 'in vain';
   }
-  record.violations = judgeExample(response, operation, example);
+  record.violations = judge(response);
   // What should have been refused may have created something, which repeating would do again.
-  const isRepeated = record.violations.length > 0 && response.status >= 300 && !isGone;
-  if (isRepeated && isRight(await sendPatiently(record, deployment, tally))) {
+  if (record.violations.length > 0 && response.status >= 300 && !isGone) {
+    const repeated = await send();
+    if (repeated.status === undefined || judge(repeated).length > 0) return 'judged';
     if (response.status >= 500) {
       tally.failed++;
       record.violations = [];
@@ -135,45 +130,19 @@ async function sendRecord(record: ExchangeRecord, deployment: Deployment, tally:
   return isGone ? 'gone' : 'judged';
 }
 
-/** Sends the request until a response comes, as long as the deployment asks to wait or closes the connection. */
-async function sendPatiently(
-  record: ExchangeRecord,
-  deployment: Deployment,
-  tally: Tally,
-): Promise<WireResponse | NoResponse> {
-  const send = async (): Promise<WireResponse> => {
-    tally.requests++;
-    const startedAt = performance.now();
-    const response = await deployment.send(record.request, RESPONSE_MS);
-    record.latencyMs = performance.now() - startedAt;
-    return response;
-  };
-  for (let repeats = 0; ; repeats++) {
-    const response = await waitAsTold(send, (ms) => (tally.waitedMs += ms)).catch(asNoResponse);
-    if (!isSilent(response)) tally.broken += repeats;
-    const pauseMs = PAUSES_MS[repeats];
-    if (!isSilent(response) || pauseMs === undefined || (isTimeout(response) && repeats > 0)) return response;
-    await sleep(pauseMs);
-  }
+async function sendOnce(record: ExchangeRecord, deployment: Deployment, tally: RunTally): Promise<Received> {
+  tally.requests++;
+  const startedAt = performance.now();
+  const response = await deployment.send(record.request, RESPONSE_MS);
+  record.latencyMs = performance.now() - startedAt;
+  return response;
 }
-
-function asNoResponse(error: unknown): NoResponse {
-  if (error instanceof NoResponse) return error;
-  throw error;
-}
-
-/** No response, or one of a gateway that gets none. */
-const isSilent = (response: WireResponse | NoResponse): boolean =>
-  response instanceof NoResponse || response.status === 502 || response.status === 504;
-
-const isTimeout = (response: WireResponse | NoResponse): boolean =>
-  response instanceof NoResponse && response.isTimeout;
 
 /** Whether the deployment responds at all, at once or after it has started again. */
 async function isBack(deployment: Deployment): Promise<boolean> {
   for (const pauseMs of [0, ...RESTART_PAUSES_MS]) {
     await sleep(pauseMs);
-    if (!isSilent(await deployment.send(probe, BYTES_MS).catch(asNoResponse))) return true;
+    if (!isSilent(await deployment.send(probe, BYTES_MS))) return true;
   }
   return false;
 }
@@ -194,8 +163,8 @@ async function sendMalformed(
     records.map(async (record) => {
       const { bytes = '', operation, example } = record.known;
       const sent = bytes.replace('\r\nHost: a\r\n', `\r\nHost: ${host}\r\n`);
-      const response = await deployment.sendBytes(sent, BYTES_MS).catch(asNoResponse);
-      if (response instanceof NoResponse || !hasEnvelope(response)) {
+      const response = await deployment.sendBytes(sent, BYTES_MS);
+      if (response.status === undefined || !hasEnvelope(response)) {
         record.skipReason = 'malformed HTTP: something in front responds to it, or nothing does';
         return;
       }
@@ -219,9 +188,9 @@ function hasEnvelope({ text }: WireResponse): boolean {
   }
 }
 
-function describeTally({ requests, broken, failed, waitedMs }: Tally): string[] {
+function describeTally({ requests, broken, failed, waitedMs }: RunTally): string[] {
   return [
-    ...(broken > 0 ? [`Flaky: ${broken} of ${requests} requests got no response, and one when repeated.`] : []),
+    ...(broken > 0 ? [`Flaky: ${broken} of ${requests} requests got no response until they were repeated.`] : []),
     ...(failed > 0 ? [`Flaky: ${failed} of ${requests} requests failed with 500, and were right when repeated.`] : []),
     ...(waitedMs > 0 ? [`The deployment was busy (429 or 503): waited ${Math.ceil(waitedMs / 1000)} s.`] : []),
   ];

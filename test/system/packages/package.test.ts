@@ -3,13 +3,16 @@ import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_proces
 import { once } from 'node:events';
 import { existsSync, globSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { createServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
 import root from '../../../package.json' with { type: 'json' };
+import { selfSigned } from '../../support/selfSigned.ts';
 import { liveTarget, mockTarget } from '../../support/targets.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -214,6 +217,37 @@ describe('in an empty project, the contract tests', () => {
       reports: Array.from({ length: 3 }, () => expect.stringContaining('refuses the API key')),
     });
   });
+
+  it(
+    'run from the packed file in a folder without a project, over TLS with an authority of one’s own',
+    async () => {
+      const live = await liveTarget();
+      const { hostname, port } = new URL(live.baseUrl);
+      const certificate = selfSigned('localhost');
+      const server = createServer(
+        certificate,
+        (socket) => void socket.pipe(connect(Number(port), hostname)).pipe(socket),
+      );
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      const folder = await mkdtemp(join(tmpdir(), 'npx-test-'));
+      // npm itself may need those that it has.
+      const { NODE_EXTRA_CA_CERTS: known } = process.env;
+      await writeFile(join(folder, 'ca.pem'), [certificate.cert, ...(known ? [await readFile(known)] : [])].join('\n'));
+      const [packed] = globSync(join(ROOT, 'dist/*contract*.tgz'));
+      const address = `BASE_URL=https://localhost:${(server.address() as AddressInfo).port}`;
+      const npx = ['--yes', '--cache', join(folder, 'cache'), '--package', packed!, 'payments-contract', address];
+      const env = { ...process.env, API_KEY: live.apiKey, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') };
+      try {
+        const { stdout } = await run('npx', npx, { cwd: folder, env, timeout: 4 * MINUTES });
+        expect(stdout).toMatch(/The contract is kept/);
+      } finally {
+        server.close();
+        await live.close();
+        await rm(folder, { recursive: true });
+      }
+    },
+    5 * MINUTES,
+  );
 
   it('exit with 2 when no server listens', async () => {
     const { exitCode, output } = await testContract(['BASE_URL=http://127.0.0.1:1', 'API_KEY=key']);
