@@ -19,13 +19,14 @@ export interface ObservedServer extends LiveServer {
   /** The log lines of requests. */
   requests: () => LogLine[];
   metric: (name: string) => Promise<number | undefined>;
-  /** Creates an intent, by default of ten dollars. */
+  /** Creates an intent, by default a payment of ten dollars. */
   pay: (order?: Order) => Promise<Response>;
   close: () => Promise<void>;
 }
 
 interface Order {
   key?: string;
+  path?: string;
   body?: string;
   headers?: Record<string, string>;
 }
@@ -67,8 +68,11 @@ export async function observedServer(overrides: Record<string, string> = {}): Pr
   };
 }
 
-export function pay(url: string, { key = ACME, body = '{"amount":10}', headers = {} }: Order = {}): Promise<Response> {
-  return fetch(url + INTENT_PATH, {
+export function pay(
+  url: string,
+  { key = ACME, path = INTENT_PATH, body = '{"amount":10}', headers = {} }: Order = {},
+): Promise<Response> {
+  return fetch(url + path, {
     method: 'POST',
     headers: { 'cv-api-key': key, 'Content-Type': 'application/json', ...headers },
     body,
