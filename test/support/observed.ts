@@ -8,6 +8,7 @@ import { sha256 } from '../../src/access/apiKeys.ts';
 import { readConfig } from '../../src/config.ts';
 import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
 import { serve, type LiveServer } from '../../src/live.ts';
+import { INTENT_PATH } from './rawHttp.ts';
 
 export type LogLine = Record<string, unknown> & { msg: string; level: number };
 
@@ -33,7 +34,6 @@ interface Order {
 
 export const ACME = 'cv_test_acme';
 export const GLOBEX = 'cv_test_globex';
-export const INTENT_PATH = '/api/v1/payments/intent';
 
 export const settings = (overrides: Record<string, string> = {}): Record<string, string> => ({
   HOST: '127.0.0.1',

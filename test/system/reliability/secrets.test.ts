@@ -11,7 +11,8 @@ import { readSecret } from '../../contract/judge.ts';
 import { operations } from '../../support/contractDocument.ts';
 import { sendBytes } from '../../support/exchange.ts';
 import { allCreated, gatewayCalls } from '../../support/gatewayCalls.ts';
-import { INTENT_PATH, observedProcess, pay, settings, startCollector, tracedTo } from '../../support/observed.ts';
+import { INTENT_PATH } from '../../support/rawHttp.ts';
+import { observedProcess, pay, settings, startCollector, tracedTo } from '../../support/observed.ts';
 import { freePort } from '../../support/freePort.ts';
 
 const CANARIES = {
