@@ -7,6 +7,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { allCreated } from '../support/gatewayCalls.ts';
 import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
 import { CONTRACT, EXAMPLES, FOLDER, hasSchemathesis, SCHEMATHESIS, SEED } from './judges.ts';
 
@@ -75,8 +76,7 @@ describe.skipIf(!hasSchemathesis).each(Object.entries(targets))(
       expect(exitCode, output).toBe(0);
       expect(generated).toBeGreaterThanOrEqual(EXAMPLES);
       // A server that rejected every request would pass the checks above.
-      const ledger = target.stripe?.ledger;
-      const created = ledger && ledger.intentCount + ledger.setupIntentCount;
+      const created = target.stripe && allCreated(target.stripe.ledger).length;
       expect(created ?? generated).toBeGreaterThan(generated / 10);
       console.log(`Schemathesis on ${name}: ${generated} requests, ${created ?? 'no'} intents created`);
     });

@@ -11,6 +11,7 @@ import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.t
 import { cases } from '../contract/cases.ts';
 import { validRequest } from '../contract/randomRequests.ts';
 import { send } from '../support/exchange.ts';
+import { gatewayCalls } from '../support/gatewayCalls.ts';
 import { liveTarget } from '../support/targets.ts';
 import { agreed, anyCreation, disputed, type Dispute, type StripeRequest, type Verdicts } from './stripeRequests.ts';
 import { EXAMPLES, hasStripeMock, SEED, startTool, STRIPE_MOCK, type ToolServer } from './judges.ts';
@@ -46,7 +47,9 @@ describe.skipIf(!hasStripeMock)('Stripe conformance (if go is installed)', () =>
     it('cover every kind of request', () => {
       console.log(`Stripe's description is of ${description.version}; ${sent.length} different requests of our server`);
       expect(sent.length).toBeGreaterThan(random.numRuns);
-      expect(new Set(sent.map(({ path }) => path))).toEqual(new Set(['/v1/payment_intents', '/v1/setup_intents']));
+      expect(new Set(sent.map(({ path }) => path))).toEqual(
+        new Set(Object.values(gatewayCalls).map(({ path }) => path)),
+      );
       expect(sent.some(({ body }) => NEWER_TYPES.test(body))).toBe(true);
       expect(sent.some(({ body }) => !body.includes('allowed_payment_method_types'))).toBe(true);
     });

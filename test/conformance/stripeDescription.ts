@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { gatewayCalls } from '../support/gatewayCalls.ts';
 import { STRIPE_DESCRIPTION } from './judges.ts';
 
 /** Validates the requests that create an intent, and their responses, against Stripe's OpenAPI description. */
@@ -15,10 +16,9 @@ export function stripeDescription(): StripeDescription {
   const document = JSON.parse(readFileSync(STRIPE_DESCRIPTION, 'utf8')) as Description;
   const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
   ajv.addSchema({ $id: 'stripe', components: toJsonSchema(document.components, 'response') as object });
-  const payments = readCreation(document, ajv, '/v1/payment_intents');
-  const setups = readCreation(document, ajv, '/v1/setup_intents');
+  const creations = Object.values(gatewayCalls).map(({ path }) => ({ path, ...readCreation(document, ajv, path) }));
   // Errors have the same schema everywhere.
-  const at = (path: string) => (path === '/v1/setup_intents' ? setups : payments);
+  const at = (path: string) => creations.find((creation) => creation.path === path) ?? creations[0]!;
 
   return {
     version: document.info.version,
@@ -27,10 +27,8 @@ export function stripeDescription(): StripeDescription {
   };
 }
 
-type CreationPath = '/v1/payment_intents' | '/v1/setup_intents';
-
-function readCreation(document: Description, ajv: Ajv2020, path: CreationPath) {
-  const { requestBody, responses } = document.paths[path].post;
+function readCreation(document: Description, ajv: Ajv2020, path: string) {
+  const { requestBody, responses } = document.paths[path]!.post;
 
   const requestSchema = requestBody.content['application/x-www-form-urlencoded'].schema;
   const request = ajv.compile(toJsonSchema(requestSchema, 'request') as object);
@@ -57,7 +55,7 @@ function readCreation(document: Description, ajv: Ajv2020, path: CreationPath) {
 interface Description {
   info: { version: string };
   paths: Record<
-    CreationPath,
+    string,
     {
       post: {
         requestBody: { content: { 'application/x-www-form-urlencoded': { schema: Schema } } };

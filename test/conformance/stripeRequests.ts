@@ -151,9 +151,18 @@ function joined(texts: readonly string[]): string {
   return texts.filter((text) => text !== '').join('&');
 }
 
+/** Parameters of a payment that a setup does not have. */
+const NO_PARAMETERS = { accepted: [''], rejected: ['amount=100', 'currency=usd', 'receipt_email=a%40b.c'] };
+
 /** Random bodies of those parameters, about half of them valid. */
-export function anyCreation(): Arbitrary<StripeRequest> {
-  const texts = Object.values(PARAMETERS).map(({ accepted, rejected }) =>
+export const anyCreation = (): Arbitrary<StripeRequest> =>
+  fc.oneof(
+    anyBody(Object.values(PARAMETERS)).map(creation),
+    anyBody([PARAMETERS['metadata']!, PARAMETERS['unknown']!, NO_PARAMETERS]).map(setup),
+  );
+
+function anyBody(parameters: readonly (typeof NO_PARAMETERS)[]): Arbitrary<string> {
+  const texts = parameters.map(({ accepted, rejected }) =>
     fc.oneof(
       { weight: 9, arbitrary: fc.constantFrom(...accepted) },
       { weight: 1, arbitrary: fc.constantFrom(...rejected) },
@@ -162,7 +171,7 @@ export function anyCreation(): Arbitrary<StripeRequest> {
   return fc
     .tuple(...texts)
     .chain((some) => fc.shuffledSubarray(some, { minLength: some.length }))
-    .map((some) => creation(joined(some)));
+    .map(joined);
 }
 
 // --- requests on which they differ ---

@@ -50,6 +50,12 @@ export function listOperations(contract: typeof document): readonly DocumentedOp
   );
 }
 
+/** The shortest request example. */
+export const validBody = ({ requestExamples }: DocumentedOperation): string =>
+  Object.values(requestExamples)
+    .map(({ value }) => JSON.stringify(value))
+    .reduce((one, other) => (other.length < one.length ? other : one));
+
 /** Every operation × status × named example of the contract. */
 export const scenarios: readonly Scenario[] = operations.flatMap((operation) =>
   Object.entries(operation.responses).flatMap(([status, response]) =>

@@ -8,6 +8,7 @@ import { sha256 } from '../../src/access/apiKeys.ts';
 import { readConfig } from '../../src/config.ts';
 import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
 import { serve, type LiveServer } from '../../src/live.ts';
+import { INTENT_PATH } from './rawHttp.ts';
 
 export type LogLine = Record<string, unknown> & { msg: string; level: number };
 
@@ -19,20 +20,20 @@ export interface ObservedServer extends LiveServer {
   /** The log lines of requests. */
   requests: () => LogLine[];
   metric: (name: string) => Promise<number | undefined>;
-  /** Creates an intent, by default of ten dollars. */
+  /** Creates an intent, by default a payment of ten dollars. */
   pay: (order?: Order) => Promise<Response>;
   close: () => Promise<void>;
 }
 
 interface Order {
   key?: string;
+  path?: string;
   body?: string;
   headers?: Record<string, string>;
 }
 
 export const ACME = 'cv_test_acme';
 export const GLOBEX = 'cv_test_globex';
-export const INTENT_PATH = '/api/v1/payments/intent';
 
 export const settings = (overrides: Record<string, string> = {}): Record<string, string> => ({
   HOST: '127.0.0.1',
@@ -67,8 +68,11 @@ export async function observedServer(overrides: Record<string, string> = {}): Pr
   };
 }
 
-export function pay(url: string, { key = ACME, body = '{"amount":10}', headers = {} }: Order = {}): Promise<Response> {
-  return fetch(url + INTENT_PATH, {
+export function pay(
+  url: string,
+  { key = ACME, path = INTENT_PATH, body = '{"amount":10}', headers = {} }: Order = {},
+): Promise<Response> {
+  return fetch(url + path, {
     method: 'POST',
     headers: { 'cv-api-key': key, 'Content-Type': 'application/json', ...headers },
     body,

@@ -1,7 +1,8 @@
 /** HTTP as bytes: sends requests that no HTTP client would send, and reads the exact bytes of the responses. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import type { Server } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 
 export interface RawResponse {
@@ -100,6 +101,23 @@ export function serverEnds(baseUrl: string): ServerEnds {
       return byPort.get(socket.localPort!)!;
     },
     stop: () => unsubscribe('net.server.socket', follow),
+  };
+}
+
+/** Lets a server listen on a free port of 127.0.0.1. `close` cuts every connection. */
+export async function listen(server: Server): Promise<{ url: string; ends: ServerEnds; close: () => void }> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const ends = serverEnds(url);
+  return {
+    url,
+    ends,
+    close() {
+      ends.stop();
+      server.close();
+      // Those that the server has handed over as well.
+      ends.open.forEach((socket) => socket.destroy());
+    },
   };
 }
 

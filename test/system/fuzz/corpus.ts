@@ -1,15 +1,9 @@
-import { operations, type DocumentedOperation } from '../../support/contractDocument.ts';
+import { operations, validBody, type DocumentedOperation } from '../../support/contractDocument.ts';
 import { rawRequest, type RawRequest } from '../../support/rawHttp.ts';
 
 /** Valid and unusual requests: the same to every operation. */
 export const makeCorpus = (apiKey: string): readonly Buffer[] =>
   operations.flatMap((operation) => requestsTo(operation, apiKey));
-
-/** The shortest of its request examples. */
-export const validBody = ({ requestExamples }: DocumentedOperation): string =>
-  Object.values(requestExamples)
-    .map(({ value }) => JSON.stringify(value))
-    .reduce((one, other) => (other.length < one.length ? other : one));
 
 /** Each text as a chunk of its own. */
 const chunks = (...texts: string[]) => texts.map((text) => `${text.length.toString(16)}\r\n${text}\r\n`).join('');

@@ -10,12 +10,12 @@ import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { maskSecret, readSecret } from '../../contract/judge.ts';
-import { operations, scenarios, type DocumentedOperation } from '../../support/contractDocument.ts';
+import { operations, scenarios, validBody, type DocumentedOperation } from '../../support/contractDocument.ts';
 import { allCreated, gatewayCalls } from '../../support/gatewayCalls.ts';
 import { readNumbers } from '../../support/numbers.ts';
 import { rawClient, rawRequest, serverEnds, type RawResponse, type Received } from '../../support/rawHttp.ts';
 import { liveTarget, type Target } from '../../support/targets.ts';
-import { makeCorpus, validBody } from './corpus.ts';
+import { makeCorpus } from './corpus.ts';
 
 export interface FuzzOptions {
   requests: number;

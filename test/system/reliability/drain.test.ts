@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { startFakeStripe } from '../../../src/fake-stripe/server.ts';
 import { ACME, observedProcess, observedServer, pay, settings, type ObservedServer } from '../../support/observed.ts';
-import { scenarios } from '../../support/contractDocument.ts';
+import { operations, scenarios, validBody } from '../../support/contractDocument.ts';
+import { allCreated } from '../../support/gatewayCalls.ts';
 import { rawClient, rawRequest, type RawClient } from '../../support/rawHttp.ts';
 
 const DRAIN_MS = 3_000;
@@ -19,7 +20,10 @@ async function liveServer(): Promise<ObservedServer> {
   return live;
 }
 
-const good = rawRequest(ACME);
+const goods = operations.map((operation) =>
+  rawRequest(ACME, { method: operation.method, target: operation.path, body: validBody(operation) }),
+);
+const [good] = goods as [Buffer];
 const requestTimeout = JSON.stringify(scenarios.find(({ example }) => example === 'requestTimeout')!.body);
 
 /** Its last byte is missing. */
@@ -36,15 +40,17 @@ async function connected(url: string): Promise<RawClient> {
   return client;
 }
 
+const countCreated = ({ stripe }: Pick<ObservedServer, 'stripe'>) => allCreated(stripe.ledger).length;
+
 const outcomes = (client: RawClient) =>
   client.received().responses.map(({ status, headers }) => [status, headers['connection']]);
 
-/** Sends payments over one connection, and over a new one after each Connection: close, until it is told to stop. */
-async function payUntil(isOver: () => boolean, url: string): Promise<string[]> {
+/** Sends payments and setups over one connection, and over a new one after each Connection: close, until it is told to stop. */
+async function orderUntil(isOver: () => boolean, url: string): Promise<string[]> {
   const responses: string[] = [];
   let client = rawClient(url);
   for (let count = 1; !isOver(); count += 1) {
-    client.send(good);
+    client.send(goods[responses.length % goods.length]!);
     const { status, headers } = await client.response(count);
     responses.push(`${status} ${headers['connection']}`);
     if (headers['connection'] === 'close') {
@@ -61,13 +67,13 @@ it.concurrent('under load no request fails, responses say Connection: close, and
   const live = await liveServer();
   slowly(live, 20);
   let isOver = false;
-  const load = Promise.all(Array.from({ length: 12 }, () => payUntil(() => isOver, live.url)));
-  await vi.waitUntil(() => live.stripe.ledger.intentCount > 100, PATIENT);
+  const load = Promise.all(Array.from({ length: 12 }, () => orderUntil(() => isOver, live.url)));
+  await vi.waitUntil(() => countCreated(live) > 100, PATIENT);
   expect((await fetch(`${live.adminUrl}/readyz`)).status).toBe(200);
 
   const stopped = live.stop();
   expect((await fetch(`${live.adminUrl}/readyz`)).status).toBe(503);
-  const before = live.stripe.ledger.intentCount;
+  const before = countCreated(live);
   await delay(DRAIN_MS / 2);
   const late = await connected(live.url);
   late.send(good);
@@ -78,11 +84,11 @@ it.concurrent('under load no request fails, responses say Connection: close, and
   await stopped;
 
   expect(responses.filter((response) => !response.startsWith('200 '))).toEqual([]);
-  expect(live.stripe.ledger.intentCount).toBe(responses.length + 1);
+  expect(countCreated(live)).toBe(responses.length + 1);
   expect(responses.filter((response) => response === '200 close').length).toBeGreaterThanOrEqual(
-    live.stripe.ledger.intentCount - before - 12,
+    countCreated(live) - before - 12,
   );
-  expect(live.stripe.ledger.intentCount - before).toBeGreaterThan(50);
+  expect(countCreated(live) - before).toBeGreaterThan(50);
 });
 
 it.concurrent('pipelined requests all get a response, and only the last says Connection: close', async () => {
@@ -90,13 +96,9 @@ it.concurrent('pipelined requests all get a response, and only the last says Con
   slowly(live, 100);
   const client = await connected(live.url);
   const stopped = live.stop();
-  client.send(Buffer.concat([good, good, good]));
+  client.send(Buffer.concat([...goods, good]));
   await client.closed;
-  expect(outcomes(client)).toEqual([
-    [200, 'keep-alive'],
-    [200, 'keep-alive'],
-    [200, 'close'],
-  ]);
+  expect(outcomes(client)).toEqual([...goods.map(() => [200, 'keep-alive']), [200, 'close']]);
   await stopped;
 });
 
@@ -111,14 +113,14 @@ it.concurrent('requests that are completed in time get a response, even one that
   slowly(live, DRAIN_MS);
   // Behind complete requests it gets no 408, which would be taken for their response.
   slow!.send(Buffer.concat([good, good, halfSent]));
-  await vi.waitUntil(() => live.stripe.ledger.intentCount === 3, PATIENT);
+  await vi.waitUntil(() => countCreated(live) === 3, PATIENT);
   live.stripe.playWith(undefined);
   inTime!.send(lastByte);
   await delay(DRAIN_MS);
   slow!.send(lastByte);
   await stopped;
   await Promise.all([inTime, slow, kept].map((client) => client!.closed));
-  expect(live.stripe.ledger.intentCount).toBe(4);
+  expect(countCreated(live)).toBe(4);
   expect([inTime, slow, kept].map((client) => outcomes(client!))).toEqual([
     [[200, 'close']],
     [
@@ -154,7 +156,7 @@ it.concurrent('half-sent requests get 408 at the end of the drain, have no effec
   expect([idle, silent, inHead, inBody, late].map((client) => client!.received().responses.length)).toEqual([
     1, 0, 1, 1, 1,
   ]);
-  expect(live.stripe.ledger.intentCount).toBe(1);
+  expect(countCreated(live)).toBe(1);
   const refused = live.log.filter(({ status }) => status === 408).map(({ requestId }) => requestId);
   expect(new Set(refused)).toEqual(new Set(refusals.map(({ headers }) => headers['x-request-id'])));
   expect(refused).toHaveLength(3);
@@ -167,7 +169,7 @@ it.concurrent('a process exits with 0 after its last response, and a second SIGT
   slowly({ stripe }, DRAIN_MS + 1_000);
   const client = await connected(child.url);
   client.send(good);
-  await vi.waitUntil(() => stripe.ledger.intentCount === 1, PATIENT);
+  await vi.waitUntil(() => countCreated({ stripe }) === 1, PATIENT);
   const first = child.end();
   await delay(200);
   const second = child.end();
@@ -185,7 +187,7 @@ it.concurrent.each(['exception', 'rejection'] as const)(
     const child = await observedProcess(stripe.url, settings({ DRAIN_MS: '300' }));
     slowly({ stripe }, 1_000);
     const response = pay(child.url);
-    await vi.waitUntil(() => stripe.ledger.intentCount === 1, PATIENT);
+    await vi.waitUntil(() => countCreated({ stripe }) === 1, PATIENT);
     child.crash(kind, 'zqcanary');
     expect((await response).status).toBe(200);
     expect(await child.exited).toBe(1);

@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
-  INTENT_PATH,
   observedProcess,
   observedServer,
   pay,
@@ -14,9 +13,10 @@ import {
   startCollector,
   tracedTo,
   type CollectedSpan,
-  type Collector,
   type ObservedProcess,
 } from '../../support/observed.ts';
+import { operations } from '../../support/contractDocument.ts';
+import { gatewayCalls } from '../../support/gatewayCalls.ts';
 import { startFakeStripe, type FakeStripe } from '../../../src/fake-stripe/server.ts';
 import { freePort } from '../../support/freePort.ts';
 import { startBabbler } from '../../support/redis.ts';
@@ -25,7 +25,9 @@ describe('the admin port', () => {
   it('has the metrics of all parts, in the text format of Prometheus, and is the only place for them and for health', async () => {
     const server = await observedServer();
     onTestFinished(() => server.close());
-    await server.pay({ body: '{"amount":10,"paymentMethodTypes":["card","eps"]}' });
+    for (const { path } of operations) {
+      await server.pay({ path, body: '{"amount":10,"paymentMethodTypes":["card","eps"]}' });
+    }
     const elsewhere = await Promise.all(['/livez', '/readyz', '/metrics'].map((path) => fetch(server.url + path)));
     expect(readStatuses(elsewhere)).toEqual([404, 404, 404]);
 
@@ -35,8 +37,12 @@ describe('the admin port', () => {
     const line = new RegExp(`^(${comment}|${sample})?$`);
     expect(text.split('\n').filter((one) => !line.test(one))).toEqual([]);
     const samples = {
-      'http_requests_total{operation="createPaymentIntent",status="200"}': 1,
-      'stripe_call_duration_seconds_count{call="paymentIntents.create",outcome="created"}': 1,
+      ...Object.fromEntries(
+        operations.flatMap(({ operationId }) => [
+          [`http_requests_total{operation="${operationId}",status="200"}`, 1],
+          [`stripe_call_duration_seconds_count{call="${gatewayCalls[operationId].method}",outcome="created"}`, 1],
+        ]),
+      ),
       'payment_method_types_dropped_total{type="eps"}': 1,
       payments_in_flight: 0,
       payments_queued: 0,
@@ -65,10 +71,9 @@ const loadedWith = async (env: Record<string, string>): Promise<boolean> => {
 describe('traces', () => {
   const started: ObservedProcess[] = [];
   let stripe: FakeStripe;
-  let collector: Collector;
   beforeAll(async () => {
-    [stripe, collector] = await Promise.all([startFakeStripe(), startCollector()]);
-    return () => Promise.all([stripe.close(), collector.close()]);
+    stripe = await startFakeStripe();
+    return () => stripe.close();
   });
   afterEach(() => Promise.all(started.splice(0).map((one) => one.end())));
   const startTraced = async (env: Record<string, string>) => {
@@ -79,30 +84,43 @@ describe('traces', () => {
 
   const SERVER = 2;
   const CLIENT = 3;
-  it('continue the trace of the tenant down to the call to Stripe, without data of either', async () => {
-    const traced = await startTraced(tracedTo(collector.url));
-    const [traceId, parentSpanId] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
-    const headers = { traceparent: `00-${traceId}-${parentSpanId}-01`, tracestate: 'zq=canary', baggage: 'zq=canary' };
-    // A request without a key makes no span. It is first: its span would have come with those of the payment.
-    await pay(traced.url, { headers, key: 'stranger' });
-    await pay(traced.url, { headers });
-    await vi.waitFor(() => expect(collector.spans()).toHaveLength(2), { timeout: 5_000 });
-    expect(collector.received.join('')).not.toContain('canary');
+  it.each(operations)(
+    'continue the trace of the tenant down to the call to Stripe, without data of either: $operationId',
+    async ({ operationId, path }) => {
+      const collector = await startCollector();
+      onTestFinished(() => collector.close());
+      const traced = await startTraced(tracedTo(collector.url));
+      const [traceId, parentSpanId] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+      const headers = {
+        traceparent: `00-${traceId}-${parentSpanId}-01`,
+        tracestate: 'zq=canary',
+        baggage: 'zq=canary',
+      };
+      // A request without a key makes no span. It is first: its span would have come with those of the payment.
+      await pay(traced.url, { headers, key: 'stranger' });
+      await pay(traced.url, { path, headers });
+      await vi.waitFor(() => expect(collector.spans()).toHaveLength(2), { timeout: 5_000 });
+      expect(collector.received.join('')).not.toContain('canary');
 
-    const server = collector.spans().find(({ kind }) => kind === SERVER)!;
-    const client = collector.spans().find(({ kind }) => kind === CLIENT)!;
-    expect(server).toMatchObject({ traceId, parentSpanId, name: `POST ${INTENT_PATH}` });
-    expect(client).toMatchObject({ traceId, parentSpanId: server.spanId, name: 'Stripe paymentIntents.create' });
-    expect(readAttributes(server)).toEqual({
-      'http.request.method': 'POST',
-      'http.route': INTENT_PATH,
-      'http.response.status_code': 200,
-    });
-    expect(readAttributes(client)).toEqual({});
-    await vi.waitFor(() => expect(traced.output()).toContain(`"traceId":"${traceId}"`));
-    // The trace is not sent to Stripe.
-    expect(stripe.ledger.requests[0]!.headers).not.toHaveProperty('traceparent');
-  });
+      const server = collector.spans().find(({ kind }) => kind === SERVER)!;
+      const client = collector.spans().find(({ kind }) => kind === CLIENT)!;
+      expect(server).toMatchObject({ traceId, parentSpanId, name: `POST ${path}` });
+      expect(client).toMatchObject({
+        traceId,
+        parentSpanId: server.spanId,
+        name: `Stripe ${gatewayCalls[operationId].method}`,
+      });
+      expect(readAttributes(server)).toEqual({
+        'http.request.method': 'POST',
+        'http.route': path,
+        'http.response.status_code': 200,
+      });
+      expect(readAttributes(client)).toEqual({});
+      await vi.waitFor(() => expect(traced.output()).toContain(`"traceId":"${traceId}"`));
+      // The trace is not sent to Stripe.
+      expect(stripe.ledger.requests.at(-1)!.headers).not.toHaveProperty('traceparent');
+    },
+  );
 
   it.each([
     ['away', async () => ({ port: await freePort(), close: async () => {} })],

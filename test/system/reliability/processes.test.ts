@@ -9,7 +9,8 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import manifest from '../../../package.json' with { type: 'json' };
 import { operations } from '../../support/contractDocument.ts';
-import { ACME, INTENT_PATH, settings } from '../../support/observed.ts';
+import { ACME, settings } from '../../support/observed.ts';
+import { INTENT_PATH } from '../../support/rawHttp.ts';
 
 const started = new Set<ChildProcess>();
 // At the end, not after each test: the tests run at the same time.

@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { liveTarget } from '../../support/targets.ts';
-import { operations } from '../../support/contractDocument.ts';
+import { operations, type DocumentedOperation } from '../../support/contractDocument.ts';
 import { send } from '../../support/exchange.ts';
+import { gatewayCalls } from '../../support/gatewayCalls.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../../src/tools/reference.ts', import.meta.url));
 
@@ -19,8 +20,8 @@ function reference(variables: Record<string, string>): Promise<{ code: number; o
   });
 }
 
-/** The metadata of the intent that a payment with this key has made. */
-async function metadataFor(key: string, metadata: object = {}) {
+/** The metadata of the intent that an order with this key has made. */
+async function metadataFor({ operationId, method, path }: DocumentedOperation, key: string, metadata: object = {}) {
   const body = JSON.stringify({ amount: 1, metadata });
   const headers = [
     ['Host', 'reference.test'],
@@ -28,27 +29,29 @@ async function metadataFor(key: string, metadata: object = {}) {
     ['Content-Type', 'application/json'],
     ['Idempotency-Key', key],
   ] as const;
-  const { status } = await send(live.baseUrl, { method: 'POST', path: '/api/v1/payments/intent', headers, body });
+  const { status } = await send(live.baseUrl, { method, path, headers, body });
   expect(status).toBe(200);
-  return live.stripe.ledger.intents.at(-1)!.metadata;
+  return gatewayCalls[operationId].created(live.stripe.ledger).at(-1)!.metadata;
 }
 
 describe('make reference', () => {
-  it.each([
-    ['bare', 'order-1', 'order-1'],
-    ['quoted', 'order-2', '"order-2"'],
-    ['with characters of the shell', '$(order)\'\\"`3', '"$(order)\'\\\\\\"`3"'],
-  ])('finds in Stripe what a request has created, by its key, %s', async (_what, sent, given) => {
-    const { cv_reference: stored } = await metadataFor(sent);
-    const { code, output } = await reference({ TENANT: 'test', KEY: given });
-    expect(output).toContain(`metadata['cv_reference']:'${stored}' OR metadata['cv_reference_2']:'${stored}'`);
-    expect(code).toBe(0);
-  });
+  describe.each(operations)('of $operationId', (operation) => {
+    it.each([
+      ['bare', 'order-1', 'order-1'],
+      ['quoted', 'order-2', '"order-2"'],
+      ['with characters of the shell', '$(order)\'\\"`3', '"$(order)\'\\\\\\"`3"'],
+    ])('finds in Stripe what a request has created, by its key, %s', async (_what, sent, given) => {
+      const { cv_reference: stored } = await metadataFor(operation, sent);
+      const { code, output } = await reference({ TENANT: 'test', KEY: given });
+      expect(output).toContain(`metadata['cv_reference']:'${stored}' OR metadata['cv_reference_2']:'${stored}'`);
+      expect(code).toBe(0);
+    });
 
-  it('finds it by the second name where the caller uses the first', async () => {
-    const { cv_reference_2: stored } = await metadataFor('order-4', { cv_reference: 'mine' });
-    const { output } = await reference({ TENANT: 'test', KEY: 'order-4' });
-    expect(output).toContain(`metadata['cv_reference_2']:'${stored}'`);
+    it('finds it by the second name where the caller uses the first', async () => {
+      const { cv_reference_2: stored } = await metadataFor(operation, 'order-4', { cv_reference: 'mine' });
+      const { output } = await reference({ TENANT: 'test', KEY: 'order-4' });
+      expect(output).toContain(`metadata['cv_reference_2']:'${stored}'`);
+    });
   });
 
   it('names each operation of the contract', async () => {

@@ -1,6 +1,8 @@
 /**
  * Whatever Stripe, or what lies between, does: the whole server responds as the contract says and in time, lives on, and there is
- * one intent. One fault of each kind: test/unit/payments/stripe/ has all of them.
+ * one intent for each order. One fault of each kind: test/unit/payments/stripe/ has all of them.
+ *
+ * Each test orders from all operations at once, under the same key.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,19 +10,19 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import type { OperationId } from '../../../src/contract/handler.ts';
 import { sha256 } from '../../../src/access/apiKeys.ts';
 import { readConfig } from '../../../src/config.ts';
 import { startFakeStripe, type FakeStripe, type Fault } from '../../../src/fake-stripe/server.ts';
 import { serve } from '../../../src/live.ts';
-import { expectExample } from '../../contract/judge.ts';
-import { operations } from '../../support/contractDocument.ts';
+import { expectExample, readSecret } from '../../contract/judge.ts';
+import { operations, type DocumentedOperation } from '../../support/contractDocument.ts';
 import { send, type WireResponse } from '../../support/exchange.ts';
+import { allCreated, gatewayCalls } from '../../support/gatewayCalls.ts';
 import { liveTarget } from '../../support/targets.ts';
 import { blackHole } from '../../support/stripeServers.ts';
 
 const LIVE_PROCESS = fileURLToPath(new URL('../../support/liveProcess.ts', import.meta.url));
-
-const intent = operations.find(({ operationId }) => operationId === 'createPaymentIntent')!;
 
 /** Promise 4. */
 const DEADLINE_MS = 10_000 + 250;
@@ -46,12 +48,12 @@ const environment = {
 const closers: (() => Promise<unknown>)[] = [];
 afterAll(() => Promise.all(closers.map((close) => close())));
 
-/** Requests the payment `key` of 19.99, and expects the response within the deadline. */
-async function pay(baseUrl: string, key = 'order-1'): Promise<WireResponse> {
+/** Requests the order `key`, of 19.99 if it is a payment, and expects the response within the deadline. */
+async function order({ method, path }: DocumentedOperation, baseUrl: string, key = 'order-1'): Promise<WireResponse> {
   const startedAt = performance.now();
   const response = await send(baseUrl, {
-    method: intent.method,
-    path: intent.path,
+    method,
+    path,
     headers: [
       ['Host', 'faults.test'],
       ['cv-api-key', API_KEY],
@@ -62,6 +64,12 @@ async function pay(baseUrl: string, key = 'order-1'): Promise<WireResponse> {
   });
   expect(performance.now() - startedAt).toBeLessThan(DEADLINE_MS + SLACK_MS);
   return response;
+}
+
+/** Orders from each operation at once, and expects this example of each. */
+async function expectFromEach(baseUrl: string, example: string): Promise<void> {
+  const responses = await Promise.all(operations.map((operation) => order(operation, baseUrl)));
+  responses.forEach((response, index) => expectExample(response, operations[index]!, example));
 }
 
 /** The live server on a fake Stripe. */
@@ -84,21 +92,25 @@ async function fakeStripe(): Promise<FakeStripe> {
   return stripe;
 }
 
-/** Fails unless the client that now comes back with its key gets the secret of the one intent that there is. */
-async function expectOneIntentAfterRetry(baseUrl: string, { ledger }: FakeStripe): Promise<void> {
-  await vi.waitFor(async () => expectExample(await pay(baseUrl), intent, 'created'), {
-    timeout: 10_000,
-    interval: 200,
-  });
-  const again = await pay(baseUrl);
-  expect(ledger.intents).toMatchObject([{ amount: 1999, currency: 'usd', metadata: { order: 'order-1' } }]);
-  expect(secretIn(again)).toBe(ledger.intents[0]!.clientSecret);
+/** Fails unless each client that now comes back with its key gets the secret of the one intent that there is. */
+async function expectOneIntentAfterRetry(baseUrl: string, stripe: FakeStripe): Promise<void> {
+  await Promise.all(operations.map((operation) => expectOneIntentOf(operation, baseUrl, stripe)));
+}
+
+async function expectOneIntentOf(operation: DocumentedOperation, baseUrl: string, { ledger }: FakeStripe) {
+  const retry = async () => expect((await order(operation, baseUrl)).status).toBe(200);
+  await vi.waitFor(retry, { timeout: 10_000, interval: 200 });
+  const again = await order(operation, baseUrl);
+  const intents = gatewayCalls[operation.operationId].created(ledger);
+  expect(intents).toMatchObject([{ ...OWN_FIELDS[operation.operationId], metadata: { order: 'order-1' } }]);
+  expect(readSecret(again.text)).toBe(intents[0]!.clientSecret);
   expect(again.headers['idempotent-replayed']).toBe('true');
 }
 
-function secretIn({ text }: WireResponse): string {
-  return (JSON.parse(text) as { data: { paymentIntentSecret: string } }).data.paymentIntentSecret;
-}
+const OWN_FIELDS: Record<OperationId, object> = {
+  createPaymentIntent: { amount: 1999, currency: 'usd' },
+  createSetupIntent: {},
+};
 
 const status = (code: number, more: Partial<Fault & { kind: 'status' }> = {}): Fault => ({
   kind: 'status',
@@ -124,6 +136,20 @@ const rows: [what: string, example: string, fault: Fault][] = [
   ['responds after 12 s', 'providerUnavailable', { kind: 'delay', delayMs: 12_000, effect: 'none' }],
   ['drips its response', 'providerUnavailable', { kind: 'drip', part: 'all', bytes: 1, everyMs: 30 }],
   ["responds with another customer's intent", 'internalError', { kind: 'anotherIntent', sameAmount: true }],
+  [
+    "sends another customer's intent first",
+    'internalError',
+    { kind: 'strayResponse', stray: { sameAmount: true, echo: 'none' }, when: 'before' },
+  ],
+  [
+    'sends the refusal of another request first',
+    'providerUnavailable',
+    {
+      kind: 'strayResponse',
+      stray: { error: { status: 400, code: 'amount_too_small', param: 'amount' }, echo: 'none' },
+      when: 'before',
+    },
+  ],
   ['sends 3 MiB', 'providerUnavailable', { kind: 'huge', mebibytes: 3 }],
   ['redirects', 'internalError', { kind: 'redirect', status: 307, location: '/v1/else' }],
   ['responds with 400', 'internalError', status(400)],
@@ -135,14 +161,14 @@ const rows: [what: string, example: string, fault: Fault][] = [
 ];
 
 // All at the same time: most of them wait, some for the whole deadline.
-describe.concurrent('one payment makes one intent', () => {
+describe.concurrent('one order makes one intent', () => {
   it.each(rows)(
     'where Stripe %s: we respond with %s in time, and the retry finds the intent',
     { timeout: TIMEOUT_MS },
     async (_what, example, fault) => {
       const { baseUrl, stripe } = await live();
       stripe.playWith(() => fault);
-      expectExample(await pay(baseUrl), intent, example);
+      await expectFromEach(baseUrl, example);
 
       stripe.playWith(undefined);
       await expectOneIntentAfterRetry(baseUrl, stripe);
@@ -151,10 +177,10 @@ describe.concurrent('one payment makes one intent', () => {
 
   it('where Stripe fails and stores that under the key: we say so for as long as it does, and there is no intent', async () => {
     const { baseUrl, stripe } = await live();
-    stripe.play(status(500, { effect: 'failed' }));
-    expectExample(await pay(baseUrl), intent, 'providerUnavailable');
-    expectExample(await pay(baseUrl), intent, 'providerUnavailable');
-    expect(stripe.ledger.intents).toEqual([]);
+    stripe.play(...operations.map(() => status(500, { effect: 'failed' })));
+    await expectFromEach(baseUrl, 'providerUnavailable');
+    await expectFromEach(baseUrl, 'providerUnavailable');
+    expect(allCreated(stripe.ledger)).toEqual([]);
   });
 
   it(
@@ -163,7 +189,7 @@ describe.concurrent('one payment makes one intent', () => {
     async () => {
       const { url, close } = await blackHole();
       closers.push(close);
-      expectExample(await pay(await liveOn(url)), intent, 'providerUnavailable');
+      await expectFromEach(await liveOn(url), 'providerUnavailable');
       const stripe = await fakeStripe();
       await expectOneIntentAfterRetry(await liveOn(new URL(stripe.url)), stripe);
     },
@@ -174,7 +200,7 @@ describe.concurrent('one payment makes one intent', () => {
     const { url, child } = await liveProcess(stripe.url);
     for (const body of NO_INTENTS) {
       stripe.playWith(() => raw(body));
-      expectExample(await pay(url), intent, 'internalError');
+      await expectFromEach(url, 'internalError');
     }
     stripe.playWith(undefined);
     await expectOneIntentAfterRetry(url, stripe);

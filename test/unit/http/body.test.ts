@@ -1,20 +1,15 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { leaveUnread, limitChunks, readBody, stopReading } from '../../../src/http/body.ts';
-import { rawClient, rawRequest, serverEnds } from '../../support/rawHttp.ts';
+import { listen, rawClient, rawRequest } from '../../support/rawHttp.ts';
 
 /** A server that limits chunks. `receive` resolves with the next request as soon as its head is there. */
 async function startServer() {
   const server = createServer();
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  const { url, ends, close } = await listen(server);
+  onTestFinished(close);
   /** The first bytes of a body come with its head. `begin` is what the server does with it at once. */
   async function receive<Value>(bytes: string | Uint8Array, begin: (request: IncomingMessage) => Value) {
     const begun = new Promise<{ request: IncomingMessage; value: Value }>((resolve) => {
@@ -28,7 +23,7 @@ async function startServer() {
     client.send(bytes);
     return { client, ...(await begun) };
   }
-  return { url, receive };
+  return { ends, receive };
 }
 
 const sized = (body: string, bytes = body.length) =>
@@ -147,8 +142,7 @@ describe('the parser of a connection', () => {
   });
 
   it('is restored for the next connection', async () => {
-    const { url, receive } = await startServer();
-    const ends = serverEnds(url);
+    const { ends, receive } = await startServer();
     for (let count = 0; count < 5; count += 1) {
       const { request, client, value } = await receive(chunked(tiny(1_025)), readText);
       const { parser } = request.socket as unknown as { parser: object };
@@ -163,6 +157,5 @@ describe('the parser of a connection', () => {
       next.client.socket.destroy();
       await vi.waitUntil(() => ends.open.size === 0, { interval: 5 });
     }
-    ends.stop();
   });
 });

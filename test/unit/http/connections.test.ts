@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
@@ -15,7 +15,7 @@ import {
   keepOpen,
   findLastInFlight,
 } from '../../../src/http/connections.ts';
-import { rawClient, serverEnds } from '../../support/rawHttp.ts';
+import { listen, rawClient } from '../../support/rawHttp.ts';
 
 /** A server that leaves the responses to the test. */
 async function startServer(handle: (request: IncomingMessage, response: ServerResponse) => void = () => {}) {
@@ -25,14 +25,8 @@ async function startServer(handle: (request: IncomingMessage, response: ServerRe
     handle(request, response);
   });
   trackConnections(server);
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const ends = serverEnds(url);
-  onTestFinished(() => {
-    ends.stop();
-    server.closeAllConnections();
-    server.close();
-  });
+  const { url, ends, close } = await listen(server);
+  onTestFinished(close);
   return { server, url, ends, responses };
 }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
@@ -8,7 +8,7 @@ import type { SentResponse } from '../../../src/contract/responseValidation.ts';
 import { handleParserErrors, trackRequest, type TrackedRequest } from '../../../src/http/parserErrors.ts';
 import { closeGracefully } from '../../../src/http/connections.ts';
 import { openContract, type Contract } from '../../../src/contract/engine.ts';
-import { rawClient, serverEnds } from '../../support/rawHttp.ts';
+import { listen, rawClient } from '../../support/rawHttp.ts';
 import { respondWithFirstExample } from '../../support/engine.ts';
 
 let contract: Contract;
@@ -39,15 +39,8 @@ async function startServer({
     onRefused: (refusal) => void refusals.push(refusal),
     validateResponse: (response) => void validated.push(response),
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const ends = serverEnds(url);
-  onTestFinished(() => {
-    ends.stop();
-    server.closeAllConnections();
-    ends.open.forEach((socket) => socket.destroy());
-    server.close();
-  });
+  const { url, ends, close } = await listen(server);
+  onTestFinished(close);
   return { server, url, ends, refusals, validated };
 }
 
@@ -248,11 +241,11 @@ describe('a parser error', () => {
       createHeaders: () => ({}),
       onRefused: ({ status }) => void statuses.push(status),
     });
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    const client = rawClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const { url, close } = await listen(server);
+    onTestFinished(close);
+    const client = rawClient(url);
     client.send(GARBAGE);
     await client.closed;
-    server.close();
     expect(statuses).toEqual([400]);
   });
 });
