@@ -20,8 +20,7 @@ export function findCauses(judged: Judged): Cause[] {
     .map((group) => {
       const cases = [...new Set(group.map(({ reported }) => reported))];
       const violations = group.map(({ violation }) => violation);
-      const flaky = cases.every(({ isFlaky }) => isFlaky) ? ' Flaky: right when repeated.' : '';
-      return { what: describeCause(violations, cases.length, sent) + flaky, cases };
+      return { what: describeCause(violations, cases.length, sent) + describeFlaky(cases), cases };
     })
     .toSorted((a, b) => b.cases.length - a.cases.length);
 }
@@ -42,14 +41,20 @@ function splitByCause(shown: readonly Shown[]): Shown[][] {
 function describeCause(violations: readonly Violation[], count: number, sent: number): string {
   const [{ part }] = violations as [Violation];
   const responses = `${count === sent ? `all ${sent}` : `${count} of ${sent}`} responses`;
-  const got = list(violations.flatMap((one) => one.got ?? []));
+  const got = list(violations.map((one) => one.got ?? 'none'));
   const expected = list(violations.map((one) => one.expected));
   if (part === 'response') return `No response to ${count} of ${sent} requests: ${got}.`;
-  if (got === '') {
+  if (violations.every((one) => one.got === undefined)) {
     const value = expected === 'a value' ? '' : `: ${expected}`;
     return `${capitalized(responses)} lack ${part}${value}.`;
   }
   return `${capitalized(responses)}: ${part}: expected ${expected}, got ${got}.`;
+}
+
+function describeFlaky(cases: readonly ReportedCase[]): string {
+  const flaky = cases.filter(({ isFlaky }) => isFlaky).length;
+  if (flaky === 0) return '';
+  return flaky === cases.length ? ' Flaky: right when repeated.' : ` Flaky: ${flaky} were right when repeated.`;
 }
 
 const capitalized = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);

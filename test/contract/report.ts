@@ -81,8 +81,9 @@ export function createReport(settings: Settings, { records, findings, ending, no
     expected: mask(expected),
     ...(got !== undefined && { got: mask(got) }),
   });
+  const all = new Set([...records, ...findings.map(({ record }) => record)]);
   const reported = new Map(
-    records.map((record) => {
+    [...all].map((record) => {
       const own = findings.filter((finding) => finding.record === record).map(({ violation }) => violation);
       const violations = [...record.violations, ...own].map(maskViolation);
       return [createCase(record, violations, settings, mask), violations] as const;
@@ -100,12 +101,13 @@ export function createReport(settings: Settings, { records, findings, ending, no
     ...(otherVersion && { otherVersion }),
   };
   const ended = ending === undefined ? '' : ` ${mask(ending)}`;
+  const unresolved = records.filter(({ isUnresolved }) => isUnresolved).length;
   if (failed > 0) {
     const conclusion = `The contract is broken: ${failed} of ${sent} responses differ from it.${ended}`;
     return { ...common, verdict: 'broken', conclusion };
   }
-  if (ending !== undefined || records.some(({ isUnresolved }) => isUnresolved)) {
-    const conclusion = `Whether the contract is kept was not found out: ${sent} responses match it.${ended}`;
+  if (ending !== undefined || unresolved > 0) {
+    const conclusion = `Whether the contract is kept was not found out: ${sent} responses match it, ${unresolved} did not come.${ended}`;
     return { ...common, verdict: 'unknown', conclusion };
   }
   return { ...common, verdict: 'kept', conclusion: `The contract is kept: all ${sent} responses match it.` };

@@ -131,11 +131,20 @@ describe('it is not found out whether the contract is kept', () => {
       if (++count > 5) response.writeHead(503, { 'Retry-After': '3600' }).end();
       else onward();
     });
-    const { verdict, conclusion } = await runOn(baseUrl);
+    const malformed = cases.filter(({ bytes }) => bytes !== undefined);
+    const { verdict, conclusion, cases: reported } = await runOn(baseUrl, [...malformed, ...few]);
     expect(verdict).toBe('unknown');
+    expect(reported.filter((one) => one.verdict === 'passed')).toHaveLength(5);
     expect(conclusion).toMatch(
-      /not found out: 5 responses match it\. The deployment stays busy: it responds with 503\.$/,
+      /not found out: 5 responses match it, 3 did not come\. The deployment stays busy: it responds with 503\.$/,
     );
+  });
+
+  it('where the deployment responds to no case', async () => {
+    const { baseUrl } = await front(() => void close());
+    const { verdict, cases: reported } = await runOn(baseUrl);
+    expect(verdict).toBe('unknown');
+    expect(new Set(reported.map((one) => one.verdict))).toEqual(new Set(['skipped']));
   });
 });
 

@@ -41,8 +41,15 @@ export async function runCases(
   const wellFormed = toSend.filter(({ known }) => known.bytes === undefined);
   const ending =
     (await sendInOrder(wellFormed, deployment, tally)) ?? (await sendMalformed(malformed, settings, deployment));
+  if (ending !== undefined) {
+    const rest = toSend.filter(
+      ({ response, violations, skipReason }) => !response && !skipReason && !violations.length,
+    );
+    for (const record of rest) record.skipReason = 'not sent: the run ended before';
+    return { records, findings: [], notes: describeTally(tally), ending };
+  }
   const findings = await Promise.all(checks.map(async (check) => check(records, settings, deployment)));
-  return { records, findings: findings.flat(), notes: describeTally(tally), ...(ending && { ending }) };
+  return { records, findings: findings.flat(), notes: describeTally(tally) };
 }
 
 function createRecord(known: Case, settings: Settings): ExchangeRecord {
@@ -69,12 +76,12 @@ async function sendInOrder(
 ): Promise<string | undefined> {
   let inVain = 0;
   let last: ExchangeRecord | undefined;
-  for (const [index, record] of records.entries()) {
+  for (const record of records) {
     const outcome = await sendRecord(record, deployment, tally);
     inVain = outcome === 'in vain' ? inVain + 1 : 0;
     if (outcome === 'gone' || inVain === MAX_IN_VAIN) {
-      for (const rest of records.slice(index + 1)) rest.skipReason = 'not sent: the run ended before';
-      if (last === undefined) resolveNothing(record);
+      // Nothing is known of a deployment that has responded to no case.
+      if (outcome === 'gone' && last === undefined) leaveUnresolved(record, 'no response');
       return describeEnding(record, last);
     }
     if (record.response !== undefined) last = record;
@@ -82,9 +89,8 @@ async function sendInOrder(
   return undefined;
 }
 
-/** Nothing is known of a deployment that has responded to no case. */
-const resolveNothing = (record: ExchangeRecord): void =>
-  void Object.assign(record, { violations: [], isUnresolved: true });
+const leaveUnresolved = (record: ExchangeRecord, skipReason: string): void =>
+  void Object.assign(record, { violations: [], skipReason, isUnresolved: true });
 
 function describeEnding({ known, response }: ExchangeRecord, last: ExchangeRecord | undefined): string {
   if (response !== undefined && isBusy(response))
@@ -114,7 +120,7 @@ async function sendRecord(record: ExchangeRecord, deployment: Deployment, tally:
   }
   record.response = response;
   if (isBusy(response) && response.status !== findScenario(operation, example).status) {
-    Object.assign(record, { skipReason: `busy: ${response.status}`, isUnresolved: true });
+    leaveUnresolved(record, `busy: ${response.status}`);
     return 'in vain';
   }
   record.violations = judge(response);
