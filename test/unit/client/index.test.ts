@@ -59,14 +59,15 @@ describe('a result', () => {
       respond(200, {}),
       { ok: false, problem: { name: 'unknownResponse', status: 200, body: '{}' } },
     ],
-    [
-      'a success whose secret is none, so that nobody takes it for an id',
-      respond(200, { data: { paymentIntentSecret: 'pi_1' } }),
-      {
-        ok: false,
-        problem: { name: 'unknownResponse', status: 200, body: '{"data":{"paymentIntentSecret":"pi_1"}}' },
-      },
-    ],
+    ...['pi_1', ' pi_1_secret_2', ['pi_1_secret_2'], null].map((secret): [string, Play, object] => {
+      const text = JSON.stringify({ data: { paymentIntentSecret: secret } });
+      const problem = { name: 'unknownResponse', status: 200, body: text };
+      return [
+        `a success whose secret is none, but ${JSON.stringify(secret)}`,
+        respond(200, text),
+        { ok: false, problem },
+      ];
+    }),
     [
       'a success that is null',
       respond(200, 'null'),
@@ -130,10 +131,14 @@ describe('a base URL', () => {
     );
   });
 
-  it.each(['http://payments.test/base', 'http://payments.test/base/'])('may have a path: %s', async (baseUrl) => {
+  it.each(['https://payments.test/base', 'https://payments.test/base/'])('may have a path: %s', async (baseUrl) => {
     const { client, seen } = clientOn([good], { baseUrl });
     await client.createPaymentIntent(payment);
-    expect(seen[0]!.url).toBe('http://payments.test/base/api/v1/payments/intent');
+    await client.createSetupIntent();
+    expect(seen.map(({ url }) => url)).toEqual([
+      'https://payments.test/base/api/v1/payments/intent',
+      'https://payments.test/base/api/v1/payments/setup',
+    ]);
   });
 });
 
