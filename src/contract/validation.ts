@@ -22,5 +22,7 @@ export const validation = {
         },
         error: { message: 'must be a whole number of cents' },
       })
-      .addFormat('unicode', checks.unicode),
+      .addFormat('unicode', checks.unicode)
+      // Says nothing that JSON does not: every number is one.
+      .addFormat('double', true),
 };

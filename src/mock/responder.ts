@@ -184,9 +184,12 @@ export function createResponder(operations: readonly Operation[], responses: Sce
     refuse,
     record,
     requests,
-    problemResponse: (name: ProblemName, operation?: Operation) => {
-      const example = documented.problem(operation, name);
-      return operation ? { ...example, ...responses[operation.id]![example.name] } : example;
+    /** A problem's response. Its reason is the general one, for problems of which `refuse` is not told. */
+    problemResponse: (problem: ProblemName, operation?: Operation) => {
+      const example = documented.problem(operation, problem);
+      const response = operation ? responses[operation.id]![example.name]! : example;
+      const mockHeaders = { 'Mock-Scenario': example.name, 'Mock-Reason': headerValue(example.summary) };
+      return { ...example, ...response, headers: { ...response.headers, ...mockHeaders } };
     },
     /** Appends to the scenarios of the next requests. */
     next: (scenarios: NextScenarios) => queue.add(scenarios),

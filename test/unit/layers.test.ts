@@ -159,7 +159,7 @@ describe('the mock', () => {
     const generated = ['openapi.json', 'responses.json', 'validators.ts'].map((file) => `../generated/${file}`);
     expect(packagesOf('mock/msw.ts')).toEqual(new Set(['msw', ...generated]));
     // What generated/validators.ts imports.
-    expect(packagesOf('contract/validation.ts')).toEqual(new Set());
+    expect(packagesOf('contract/checks.ts')).toEqual(new Set());
   });
 });
 

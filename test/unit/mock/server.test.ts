@@ -220,7 +220,9 @@ describe('an edit of the contract', () => {
     await writeFile(file, text.replace(...EDIT).replaceAll('message: Bad request', 'message: A bad request'));
     await expect.poll(() => requestWithoutAmount(mock.url), soon).toBe(edited);
     expect((await send(mock.url, request({ Expect: '100-continue' }, { body: '{}' }))).text).toBe(edited);
-    expect((await sendBytes(mock.url, 'no HTTP\r\n\r\n')).text).toContain('A bad request');
+    const { text: refusal, headers } = await sendBytes(mock.url, 'no HTTP\r\n\r\n');
+    expect(refusal).toContain('A bad request');
+    expect(headers['mock-reason']).toBe('Not valid HTTP, for example without a Host header');
   });
 
   it.each<[string, (text: string) => string, string]>([
