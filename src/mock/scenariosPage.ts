@@ -15,7 +15,7 @@ export function scenariosPage(operations: readonly ListedOperation[], { nonce, d
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Scenarios of the mock</title>
-${docs ? '<link rel="icon" type="image/svg+xml" href="/docs/icon.svg">\n' : ''}<style nonce="${nonce}">${docs ? FONTS : ''}${STYLE}</style>
+${docs ? '<link rel="icon" type="image/svg+xml" href="/docs/icon.svg">\n' : ''}<style nonce="${nonce}">${docs ? FONT : ''}${STYLE}</style>
 <header>
 <h1>Scenarios of the mock</h1>
 ${docs ? '<a href="/docs">API reference</a>' : ''}
@@ -99,33 +99,33 @@ document.addEventListener('click', async ({ target }) => {
 });
 `;
 
-const FONTS = `
-@font-face { font-family: 'Inter'; src: url('/docs/inter.woff2') format('woff2'); font-weight: 100 900; font-display: swap; }
-@font-face { font-family: 'JetBrains Mono'; src: url('/docs/jetbrains-mono.woff2') format('woff2'); font-weight: 100 800; font-display: swap; }`;
+const FONT = `
+@font-face { font-family: 'Inter'; src: url('/docs/inter.woff2') format('woff2'); font-weight: 100 900; font-display: swap; }`;
 
 /** The colours and fonts of the API reference. */
 const STYLE = `
 :root { color-scheme: light dark; background: light-dark(#ffffff, #101413); color: light-dark(#17211e, #e6ecea);
-  font: 15px/1.6 'Inter', system-ui, sans-serif; --accent: light-dark(#0b6e5c, #4fd1b3); --border: light-dark(#e1e7e4, #28312e); }
+  font: 15px/1.6 'Inter', system-ui, sans-serif; --accent: light-dark(#0b6e5c, #6fdcc2); --tint: light-dark(#f6f8f7, #171d1b); --line: light-dark(#e1e7e4, #28312e);
+  --soft: light-dark(#4d5a56, #a9b5b1); --mono: ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace; }
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 header { display: flex; justify-content: space-between; align-items: baseline; flex-wrap: wrap; gap: 0 1rem; }
 h1, h2 { letter-spacing: -0.018em; }
 h1 { font-size: 30px; margin: 0; }
 h2 { font-size: 1.1rem; margin-top: 2rem; }
 a { color: var(--accent); font-weight: 500; text-underline-offset: 3px; }
-code, pre { font-family: 'JetBrains Mono', ui-monospace, monospace; font-size: 12.5px; }
-details { border-top: 1px solid var(--border); padding: .4rem 0; }
+code, pre { font-family: var(--mono); font-size: 0.87em; }
+details { border-top: 1px solid var(--line); padding: .4rem 0; }
 summary { cursor: pointer; }
-summary span { color: light-dark(#4d5a56, #a9b5b1); }
-pre { overflow-x: auto; padding: .75rem; border-radius: 8px; background: light-dark(#f6f8f7, #171d1b); }
+summary span { color: var(--soft); }
+pre { overflow-x: auto; padding: .75rem; border-radius: 8px; background: var(--tint); }
 input { box-sizing: border-box; width: 100%; padding: .5rem .75rem; font: inherit; color: inherit; background: transparent;
-  border: 1px solid var(--border); border-radius: 4px; }
+  border: 1px solid var(--line); border-radius: 4px; }
 button { padding: .3rem .8rem; font: inherit; font-weight: 500; color: inherit; background: light-dark(#e9eeec, #222a27);
   border: 0; border-radius: 4px; cursor: pointer; }
 button.send { color: light-dark(#ffffff, #06251e); background: var(--accent); }
 :is(input, button, a, summary):focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 b { display: inline-block; min-width: 2.5rem; }
-.s2 { color: light-dark(#0b6e5c, #4fd1b3); }
-.s4 { color: light-dark(#a04a00, #ffb074); }
+.s2 { color: var(--accent); }
+.s4 { color: light-dark(#8f4300, #ffb074); }
 .s5 { color: light-dark(#b3261e, #ff8a80); }
 `;

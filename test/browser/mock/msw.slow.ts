@@ -6,6 +6,11 @@ import { servePages } from './pages.ts';
 
 declare const window: { mock: MswMock };
 
+const pay = async ({ page }: Visit) => {
+  await page.getByRole('button', { name: 'Pay' }).click();
+  return page.getByRole('status');
+};
+
 describe.runIf(hasChromium)('a page whose requests MSW handles', () => {
   let browser: Browser;
   let pages: Awaited<ReturnType<typeof servePages>>;
@@ -19,11 +24,6 @@ describe.runIf(hasChromium)('a page whose requests MSW handles', () => {
     await visited.page.locator('html[data-mocked]').waitFor();
     return visited;
   }
-  const pay = async ({ page }: Visit) => {
-    await page.getByRole('button', { name: 'Pay' }).click();
-    return page.getByRole('status');
-  };
-
   it('gets the responses of the contract, without a server, and may not evaluate code', async () => {
     const visited = await visit();
     const output = await pay(visited);
