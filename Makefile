@@ -39,7 +39,7 @@ help:
 start: $(INSTALLED) ## Start the live server with a fake Stripe: no account, no configuration. PORT=3000
 	@exec $(call COMMAND,dev)
 
-mock: $(INSTALLED) ## Start the mock server for frontend teams. PORT=4010 API_KEY=… LATENCY_MS=100-800 ERROR_RATE=0.1 DYNAMIC=1
+mock: $(INSTALLED) ## Start the mock server for frontend teams. PORT=4010 API_KEY=… SCENARIO=… LATENCY_MS=100-800 ERROR_RATE=0.1 DYNAMIC=1
 	@exec $(call COMMAND,mock)
 
 docs: $(INSTALLED) ## Write the API reference as a static site into site/.

@@ -1,11 +1,20 @@
 import { parseRange } from './access/callerAddress.ts';
 import { isStripeSecretKey } from './payments/stripe/secretKey.ts';
 import type { TenantKey } from './access/apiKeys.ts';
-import { expected, host, integer, listOf, oneOf, onOrOff, port, Variables, type Environment } from './env.ts';
+import {
+  expected,
+  host,
+  integer,
+  listOf,
+  LOG_LEVELS,
+  oneOf,
+  onOrOff,
+  port,
+  Variables,
+  type Environment,
+} from './env.ts';
 
 export type Config = ReturnType<typeof readConfig>;
-
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /**
  * Reads the configuration from environment variables; `.env.example` describes them all.
@@ -69,52 +78,6 @@ export function readConfig(env: Environment) {
   variables.finish();
   return Object.freeze(config);
 }
-
-export type MockConfig = ReturnType<typeof readMockConfig>;
-
-/** A range, from which each response's delay is drawn. */
-export interface LatencyMs {
-  readonly min: number;
-  readonly max: number;
-}
-
-/** Reads the mock's configuration; throws as readConfig does. */
-export function readMockConfig(env: Environment) {
-  const variables = new Variables(env);
-  const config = {
-    host: variables.read('HOST', '127.0.0.1', host),
-    port: variables.read('PORT', '4010', port),
-    logLevel: variables.read('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
-    /** The only accepted API key. Default: any key is accepted. */
-    apiKey: variables.optional('API_KEY', (text) => text),
-    docs: variables.read('DOCS', 'on', onOrOff),
-    /** Delay of each response. */
-    latencyMs: variables.read('LATENCY_MS', '0', (text) => readLatencyMs(text) ?? expected(LATENCY_FORMAT, text)),
-    /** The share of valid requests that fail, from 0 to 1. */
-    errorRate: variables.read('ERROR_RATE', '0', (text) => readRate(text) ?? expected(RATE_FORMAT, text)),
-    /** Whether successes have random data in place of the example's. */
-    dynamic: variables.read('DYNAMIC', '0', oneOf(['0', '1'])) === '1',
-  };
-  variables.finish();
-  return Object.freeze(config);
-}
-
-/** Clients rarely wait longer, and the server's idle timeout would close the connection. */
-const MAX_LATENCY_MS = 20_000;
-
-export const LATENCY_FORMAT = `milliseconds such as 300 or 100-800, at most ${MAX_LATENCY_MS}`;
-export const RATE_FORMAT = 'a share from 0 to 1 such as 0.1';
-
-/** Parses `300` or `100-800`; undefined for anything else. */
-export function readLatencyMs(text: string): LatencyMs | undefined {
-  const [, min, max = min] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
-  const latencyMs = { min: Number(min), max: Number(max) };
-  return latencyMs.min <= latencyMs.max && latencyMs.max <= MAX_LATENCY_MS ? latencyMs : undefined;
-}
-
-/** Parses a number from 0 to 1; undefined for anything else. */
-export const readRate = (text: string): number | undefined =>
-  /^(0(\.\d{1,9})?|1(\.0+)?)$/.test(text) ? Number(text) : undefined;
 
 const origin = (text: string) =>
   URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text

@@ -3,7 +3,9 @@ import document from '../generated/openapi.json' with { type: 'json' };
 import { sha256 } from './access/apiKeys.ts';
 import { readConfig } from './config.ts';
 import { curlLines } from './docs/curl.ts';
+import { logFormat, Variables } from './env.ts';
 import { startFakeStripe } from './fake-stripe/server.ts';
+import { openConsoleLog } from './observability/console.ts';
 import { openLog } from './observability/log.ts';
 import { serve } from './live.ts';
 import { stopOnSignals } from './shutdown.ts';
@@ -26,7 +28,10 @@ try {
     STRIPE_SECRET_KEY: 'sk_test_fake',
     API_KEYS: `dev:${sha256(API_KEY).toString('hex')}`,
   });
-  const logger = openLog(config.logLevel);
+  const variables = new Variables(process.env);
+  const format = variables.read('LOG_FORMAT', 'text', logFormat);
+  variables.finish();
+  const logger = format === 'json' ? openLog(config.logLevel) : openConsoleLog(config.logLevel);
   const stripe = await startFakeStripe();
   const server = await serve(config, logger, new URL(stripe.url), {
     server: { url: '/', description: 'This server, with a fake Stripe behind it' },

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { editDistance } from './nearest.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -49,11 +50,35 @@ export class Variables {
     }
   }
 
+  /**
+   * For an environment that is full of others' variables: rejects the names that look like a mistyped one of ours, and of those
+   * that were `given` to us alone, every unknown one.
+   */
+  rejectMistyped(given: readonly string[]): void {
+    const known = [...this.#known];
+    for (const name of Object.keys(this.#env).filter((one) => !this.#known.has(one))) {
+      const meant = known.find((one) => isMistyped(name, one));
+      if (meant !== undefined) this.addIssue(name, `unknown; did you mean ${meant}?`);
+      else if (given.includes(name)) this.addIssue(name, `unknown; expected one of ${known.join(', ')}`);
+    }
+  }
+
   /** Throws one Error that lists all issues. */
   finish(): void {
     if (this.#issues.length > 0) throw new Error(`Invalid configuration:\n- ${this.#issues.join('\n- ')}`);
   }
 }
+
+/** Whether a name looks like a mistyped `known`: LATENCY or LATENCYMS for LATENCY_MS, PROT for PORT. */
+function isMistyped(name: string, known: string): boolean {
+  const [one, other] = [name, known].map((text) => text.toUpperCase().replaceAll(/[_-]/g, '')) as [string, string];
+  const edits = editDistance(one, other);
+  // A short name is near to many that mean something else: POST, HOSTS, APP_KEY.
+  const maxEdits = other.length < 7 ? 0 : other.length < 9 ? 1 : 2;
+  return edits <= maxEdits || (edits === 1 && sortLetters(one) === sortLetters(other));
+}
+
+const sortLetters = (text: string): string => text.split('').toSorted().join('');
 
 /** For values that are not secrets: the error quotes the text. */
 export function expected(description: string, text: string): never {
@@ -66,6 +91,11 @@ export const integer =
     /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max
       ? Number(text)
       : expected(`an integer from ${min} to ${max}`, text);
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** Lines for people, or JSON for machines. */
+export const logFormat: Parse<'text' | 'json'> = (text) => oneOf(['text', 'json'])(text);
 
 export const port = integer(0, 65_535);
 

@@ -1,14 +1,14 @@
 import type { ErrorObject } from 'ajv';
 import { OpenAPIBackend, type Context, type Document } from 'openapi-backend';
-import { isWholeCents } from '../payments/money.ts';
 import { dereference, readOperations, type NamedExample, type Operation, type RequestBody } from './document.ts';
 import type { Handlers, OperationId, OperationLogFields, OperationRequest, Success } from './handler.ts';
-import { parseJson, truncate } from './json.ts';
+import { readJson } from './json.ts';
 import { readIdempotencyKey } from './idempotencyKey.ts';
 import { API_KEY_SCHEME, ContractError, lint } from './lint.ts';
 import { Problem, type ProblemName } from './problems.ts';
 import { indexResponses, type ContractResponse } from './responses.ts';
 import { IndexedRouter, type EngineRequest } from './router.ts';
+import { validation } from './validation.ts';
 import { violationProblem } from './violations.ts';
 
 /** An OpenAPI document as an engine: request in, response out. */
@@ -49,7 +49,7 @@ export interface OperationResponse extends ContractResponse {
 export type Fallback = (request: AnyRequest, operation: Operation) => Promise<OperationResponse>;
 
 /** A request to any operation. */
-type AnyRequest = Omit<OperationRequest<OperationId>, 'headers'> & Pick<EngineRequest, 'headers'>;
+export type AnyRequest = Omit<OperationRequest<OperationId>, 'headers'> & Pick<EngineRequest, 'headers'>;
 
 export interface EngineOptions {
   handlers?: Partial<Handlers>;
@@ -80,17 +80,7 @@ export async function openContract(document: object, options: EngineOptions): Pr
     quick: true,
     strict: true,
     ignoreTrailingSlashes: false,
-    // strictNumbers rejects 1e400, which is Infinity. allErrors: x-problems decides which of several violations is reported.
-    ajvOpts: { verbose: true, allErrors: true, strictNumbers: true, validateSchema: false },
-    customizeAjv: (ajv) =>
-      ajv
-        .addKeyword({
-          keyword: 'x-whole-cents',
-          type: 'number',
-          validate: (isRequired: boolean, dollars: number) => !isRequired || isWholeCents(dollars),
-          error: { message: 'must be a whole number of cents' },
-        })
-        .addFormat('unicode', (text: string) => text.isWellFormed()),
+    ...validation,
     // 401, or 429
     securityHandlers: { [API_KEY_SCHEME]: (_context: Context, call: Call) => call.authenticate(lowerCaseHeader) },
     handlers: {
@@ -112,8 +102,7 @@ export async function openContract(document: object, options: EngineOptions): Pr
       postSecurityHandler: async (context: Context, call: Call) => {
         const { requestBody } = findOperation(context);
         if (!context.security['authorized'] || !requestBody) return;
-        const { schema } = requestBody.content['application/json']!;
-        context.request.requestBody = truncate(readJson(await call.readBody(requestBody), requestBody), schema);
+        context.request.requestBody = readJson(await call.readBody(requestBody), requestBody);
       },
       // 400
       validationFail: (context: Context) => {
@@ -160,12 +149,6 @@ export async function openContract(document: object, options: EngineOptions): Pr
 
 /** A handler of any operation. */
 type AnyHandler = (request: never) => Promise<Success<OperationId>>;
-
-/** A missing required body is validated as an empty object, so that the response names the first missing field. */
-function readJson(bytes: Uint8Array, { required }: RequestBody): unknown {
-  if (bytes.length > 0) return parseJson(bytes);
-  return required ? {} : undefined;
-}
 
 /** Throws the Problem `invalidIdempotencyKey` for two different keys. */
 function operationRequest({ operation, request, security }: Context, call: Call): OperationRequest<OperationId> {

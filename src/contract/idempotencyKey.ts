@@ -1,4 +1,3 @@
-import { parseClientKey } from '../payments/idempotency.ts';
 import { Problem } from './problems.ts';
 
 /**
@@ -17,3 +16,8 @@ export function readIdempotencyKey(headers: Headers, body: unknown): string | un
 }
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+/** `key` and `"key"` are the same key; in the quoted form \" and \\ stand for one character (RFC 8941, section 3.3.3). */
+export function parseClientKey(header: string): string {
+  return header.startsWith('"') ? header.slice(1, -1).replace(/\\(["\\])/g, '$1') : header;
+}

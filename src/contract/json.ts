@@ -1,5 +1,15 @@
 import { Problem } from './problems.ts';
-import type { Schema } from './document.ts';
+import type { RequestBody, Schema } from './document.ts';
+
+/**
+ * Reads a body, at bounded cost for its validation. Throws the Problem `invalidBody`.
+ *
+ * A missing required body is validated as an empty object, so that the response names the first missing field.
+ */
+export function readJson(bytes: Uint8Array, { required, content }: RequestBody): unknown {
+  const missing = required ? {} : undefined;
+  return bytes.length > 0 ? truncate(parseJson(bytes), content['application/json']!.schema) : missing;
+}
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -18,7 +28,7 @@ export function parseJson(bytes: Uint8Array): unknown {
  *
  * Ajv collects all violations, and 128 KiB of `[1,1,1,…]` would give 131,000.
  */
-export function truncate(value: unknown, schema: Schema | boolean | undefined): unknown {
+function truncate(value: unknown, schema: Schema | boolean | undefined): unknown {
   if (typeof schema !== 'object' || typeof value !== 'object' || value === null) return value;
   const { allOf, ...rules } = schema;
   if (allOf) return [rules, ...allOf].reduce<unknown>(truncate, value);

@@ -10,8 +10,8 @@ import type { Contract } from '../contract/engine.ts';
 import { Problem } from '../contract/problems.ts';
 import { corsOptions } from './cors.ts';
 import { EngineCall, engineRequest, type AccessOptions } from './engineCall.ts';
-import { checkHost } from './headers.ts';
-import { closeAfterUnreadBody, commonHeaders, errorHandlers, sendResponse } from './reply.ts';
+import { checkHost, commonHeaders } from './headers.ts';
+import { closeAfterUnreadBody, errorHandlers, sendResponse } from './reply.ts';
 import { RequestLogs, type RequestLog, type RequestLogOptions } from './requestLog.ts';
 
 declare module 'fastify' {
@@ -24,7 +24,7 @@ export interface AppOptions extends AccessOptions, RequestLogOptions {
   contract: Contract;
   /** Trusted proxies (addresses or CIDR ranges). Default: none; X-Forwarded-For is ignored. */
   trustedProxies?: readonly string[] | undefined;
-  /** Origins whose pages may call from a browser, '*' for all. Default: none, as the API key belongs on a server. */
+  /** Origins whose pages may call from a browser, '*' for all, and with credentials. Default: none, as the API key belongs on a server. */
   corsOrigins?: '*' | readonly string[] | undefined;
 }
 

@@ -9,8 +9,11 @@ export const isPreflight = ({ method, headers }: FastifyRequest): boolean =>
 export const corsOptions = (origins: '*' | readonly string[]): FastifyCorsOptions => ({
   delegator: (request, done) => {
     const isPlain = request.method === 'OPTIONS' && !isPreflight(request);
-    const origin = origins === '*' ? '*' : [...origins];
-    done(null, isPlain ? { origin: false } : { origin, exposedHeaders: EXPOSED_HEADERS, maxAge: 600 });
+    const allowed =
+      origins === '*'
+        ? { origin: true, credentials: true, methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'] }
+        : { origin: [...origins] };
+    done(null, isPlain ? { origin: false } : { ...allowed, exposedHeaders: EXPOSED_HEADERS, maxAge: 600 });
   },
 });
 

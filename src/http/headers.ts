@@ -4,6 +4,13 @@ import { Problem } from '../contract/problems.ts';
 /** The media type of every response of the contract. */
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
+/** The headers of every response. */
+export const commonHeaders = (requestId: string) => ({
+  'X-Request-Id': requestId,
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+});
+
 /** All values of a header, by its lower-case name. Node's `headersDistinct` would process all headers. */
 export function headerValues({ rawHeaders }: IncomingMessage, name: string): string[] {
   const values: string[] = [];
@@ -31,9 +38,17 @@ export const contentLength = ({ headers }: IncomingMessage): number => Number(he
 export function hasMediaType(request: IncomingMessage, mediaTypes: readonly string[]): boolean {
   const { headers } = request;
   const [contentType = '', ...repeats] = headerValues(request, 'content-type');
+  const isFramed = (headers['transfer-encoding']?.toLowerCase() ?? 'chunked') === 'chunked';
+  return repeats.length === 0 && isFramed && isMediaType(contentType, headers['content-encoding'], mediaTypes);
+}
+
+/** Whether a Content-Type has one of these media types, and the content no encoding. */
+export function isMediaType(
+  contentType: string,
+  contentEncoding: string | undefined,
+  mediaTypes: readonly string[],
+): boolean {
   const [mediaType = ''] = contentType.split(';', 1);
-  const isPlain =
-    (headers['content-encoding']?.toLowerCase() ?? 'identity') === 'identity' &&
-    (headers['transfer-encoding']?.toLowerCase() ?? 'chunked') === 'chunked';
-  return repeats.length === 0 && isPlain && mediaTypes.includes(mediaType.trim().toLowerCase());
+  const isPlain = (contentEncoding?.toLowerCase() ?? 'identity') === 'identity';
+  return isPlain && mediaTypes.includes(mediaType.trim().toLowerCase());
 }

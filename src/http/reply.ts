@@ -3,14 +3,8 @@ import { leaveUnread } from './body.ts';
 import { closeAfter, isLastInPipeline, hasUnreadBody } from './connections.ts';
 import type { Contract } from '../contract/engine.ts';
 import { Problem } from '../contract/problems.ts';
-import { JSON_TYPE } from './headers.ts';
+import { commonHeaders, JSON_TYPE } from './headers.ts';
 import type { ContractResponse } from '../contract/responses.ts';
-
-export const commonHeaders = (requestId: string) => ({
-  'X-Request-Id': requestId,
-  'Cache-Control': 'no-store',
-  'X-Content-Type-Options': 'nosniff',
-});
 
 /** Thrown if the connection was rejected or closed during a request: no response can be sent. */
 export const CONNECTION_ENDED = new Error('The connection ended during the request');

@@ -10,7 +10,7 @@ export interface ContractFile {
   /** The file as it is written. */
   text: string;
   /** Converts an error about the document to one with the file, line and column of each issue. */
-  locate(error: unknown): Error;
+  locate: (error: unknown) => Error;
 }
 
 /** Reads the contract. Throws one Error with file, line and column of every YAML error and every unresolved `$ref`. */

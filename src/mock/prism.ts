@@ -3,16 +3,14 @@ import { createInstance, getHttpOperationsFromSpec, type IHttpConfig } from '@st
 import type { Operation } from '../contract/document.ts';
 import { ContractError, type ContractIssue } from '../contract/lint.ts';
 import type { ContractResponse } from '../contract/responses.ts';
-
-/** Returns Prism's response of an operation by the name of an example. */
-export type PrismResponses = (operation: Operation, example: string) => ContractResponse;
+import type { ScenarioResponses } from './responses.ts';
 
 /**
  * Requests every scenario of the contract from Prism once, because its responses never change.
  *
  * Throws one ContractError that lists every scenario that Prism can't mock or whose example violates its schema.
  */
-export async function prismResponses(document: object, operations: readonly Operation[]): Promise<PrismResponses> {
+export async function prismResponses(document: object, operations: readonly Operation[]): Promise<ScenarioResponses> {
   // Prism resolves the references of the object that it is given.
   const resources = await getHttpOperationsFromSpec(structuredClone(document));
   // Requests are validated by the contract's engine, as in production.
@@ -27,9 +25,10 @@ export async function prismResponses(document: object, operations: readonly Oper
   } satisfies IHttpConfig & { upstreamProxy: undefined };
   const prism = createInstance(config, { logger: createLogger('prism', { enabled: false }) });
 
-  const responses = new Map<string, ContractResponse>();
+  const responses: Record<string, Record<string, ContractResponse>> = {};
   const issues: ContractIssue[] = [];
   for (const operation of operations) {
+    const own: Record<string, ContractResponse> = (responses[operation.id] = {});
     for (const { status, name: example, headers } of operation.examples) {
       const method = operation.method.toLowerCase() as Lowercase<'POST'>;
       const request = { method, url: { path: operation.path }, headers: {} };
@@ -47,11 +46,11 @@ export async function prismResponses(document: object, operations: readonly Oper
       issues.push(
         ...validations.output.map(({ path = [], message }) => issue(`${path.join('.')} ${message}`, path.slice(1))),
       );
-      responses.set(`${operation.id} ${example}`, { status: output.statusCode, headers, body: output.body as object });
+      own[example] = { status: output.statusCode, headers, body: output.body as object };
     }
   }
   if (issues.length > 0) throw new ContractError("Prism can't mock this contract", issues);
-  return (operation, example) => responses.get(`${operation.id} ${example}`)!;
+  return responses;
 }
 
 const findExamplePath = ({ path, method }: Operation, status: number, example: string): string[] => {

@@ -1,17 +1,21 @@
 import type { NamedExample, Operation, Parameter } from '../contract/document.ts';
 import { curlLine } from '../docs/curl.ts';
-import { escapeHtml } from '../docs/html.ts';
 import { MOCK_HEADERS } from './directives.ts';
 
 export const SCENARIOS_PATH = '/_mock/scenarios';
 
+/** The scenarios of the next requests. */
+export const NEXT_PATH = '/_mock/next';
+
 /** A scenario of the contract, with a command that requests it. */
-type ListedScenario = Omit<NamedExample, 'name'> & { example: string; curl: string };
+export type ListedScenario = Omit<NamedExample, 'name'> & { example: string; curl: string };
 
 export interface ListedOperation {
   operation: string;
   method: string;
   path: string;
+  /** A valid request, as a scenario needs. */
+  request: { headers: Readonly<Record<string, string>>; body: unknown };
   scenarios: readonly ListedScenario[];
 }
 
@@ -23,14 +27,20 @@ export const listScenarios = (
 ): ListedOperation[] =>
   operations.map((operation) => {
     const curl = curlLine(operation, baseUrl, apiKeyLine);
+    const [name, apiKey] = apiKeyLine.split(': ') as [string, string];
+    const [example] = Object.values(operation.requestBody?.content['application/json']?.examples ?? {});
     return {
       operation: operation.id,
       method: operation.method,
       path: operation.path,
-      scenarios: operation.examples.map(({ name, ...example }) => ({
-        ...example,
-        example: name,
-        curl: `${curl} \\\n  -H '${MOCK_HEADERS.scenario}: ${name}'`,
+      request: {
+        headers: { [name]: apiKey, ...(example && { 'Content-Type': 'application/json' }) },
+        body: example?.value,
+      },
+      scenarios: operation.examples.map(({ name: scenario, ...rest }) => ({
+        ...rest,
+        example: scenario,
+        curl: `${curl} \\\n  -H '${MOCK_HEADERS.scenario}: ${scenario}'`,
       })),
     };
   });
@@ -43,51 +53,3 @@ export const scenarioParameter = ({ examples }: Operation): Parameter => ({
   required: false,
   schema: { type: 'string', enum: examples.map(({ name }) => name) },
 });
-
-/** The list as an HTML page. */
-export function scenariosPage(operations: readonly ListedOperation[], nonce: string): string {
-  const sections = operations.map(
-    ({ operation, method, path, scenarios }) => `
-<section>
-<h2>${escapeHtml(operation)} <code>${escapeHtml(method)} ${escapeHtml(path)}</code></h2>
-${scenarios.map(scenarioHtml).join('\n')}
-</section>`,
-  );
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Scenarios of the mock</title>
-<style nonce="${nonce}">${STYLE}</style>
-<h1>Scenarios of the mock</h1>
-<p>On a valid request, the header <code>${MOCK_HEADERS.scenario}: name</code> selects the scenario of that name. <code>${MOCK_HEADERS.latency}: 100-800</code>
-delays the response by as many milliseconds, <code>${MOCK_HEADERS.errorRate}: 0.1</code> makes every tenth request fail, and
-<code>Prefer: dynamic=true</code> returns random data. The same list as JSON: <a href="${SCENARIOS_PATH}">${SCENARIOS_PATH}</a> with <code>Accept: application/json</code>.</p>
-${sections.join('\n')}
-</html>
-`;
-}
-
-const scenarioHtml = ({ status, example, summary, headers, body, curl }: ListedScenario): string => `<details>
-<summary><b class="s${Math.floor(status / 100)}">${status}</b> <code>${escapeHtml(example)}</code> <span>${escapeHtml(summary)}</span></summary>
-<pre>${escapeHtml(
-  Object.entries(headers)
-    .map(([name, value]) => `${name}: ${value}\n`)
-    .join('') + JSON.stringify(body, null, 2),
-)}</pre>
-<pre>${escapeHtml(curl)}</pre>
-</details>`;
-
-const STYLE = `
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h2 { font-size: 1.1rem; margin-top: 2rem; }
-details { border-top: 1px solid color-mix(in srgb, currentColor 20%, transparent); padding: .4rem 0; }
-summary { cursor: pointer; }
-summary span { opacity: .75; }
-pre { overflow-x: auto; padding: .75rem; border-radius: .4rem; background: color-mix(in srgb, currentColor 7%, transparent); font-size: .85rem; }
-b { display: inline-block; min-width: 2.5rem; }
-.s2 { color: light-dark(#16703c, #4cc38a); }
-.s4 { color: light-dark(#8f5a00, #f1a10d); }
-.s5 { color: light-dark(#b42318, #ff9592); }
-`;

@@ -19,8 +19,3 @@ export function providerKey(tenant: string, operationId: string, clientKey: stri
 export function intentReference(idempotencyKey: string): string {
   return hash('sha256', idempotencyKey, 'hex').slice(0, 32);
 }
-
-/** `key` and `"key"` are the same key; in the quoted form \" and \\ stand for one character (RFC 8941, section 3.3.3). */
-export function parseClientKey(header: string): string {
-  return header.startsWith('"') ? header.slice(1, -1).replace(/\\(["\\])/g, '$1') : header;
-}

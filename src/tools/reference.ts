@@ -1,7 +1,8 @@
 /** `make reference TENANT=acme KEY=…`: prints how to find the intent of a request at Stripe, by its Idempotency-Key. */
 import document from '../../generated/openapi.json' with { type: 'json' };
 import { dereference, readOperations } from '../contract/document.ts';
-import { intentReference, parseClientKey, providerKey } from '../payments/idempotency.ts';
+import { parseClientKey } from '../contract/idempotencyKey.ts';
+import { intentReference, providerKey } from '../payments/idempotency.ts';
 import { REFERENCE_KEYS } from '../payments/stripe/intents.ts';
 
 // Read from the environment, because anyone on the machine can read a command line.

@@ -25,6 +25,12 @@ export const anyRequest = (apiKey: string): Arbitrary<WireRequest> =>
 export const validRequest = (apiKey: string): Arbitrary<WireRequest> =>
   fc.oneof(...operations.map((operation) => goodRequest(requestTo(operation, apiKey), BODIES[operation.operationId])));
 
+/** Requests of which some repeat others, exactly or in other words, and some reuse the key of others. */
+export const anySequence = (apiKey: string): Arbitrary<WireRequest[]> =>
+  fc
+    .tuple(...operations.map((operation) => payments(operation, apiKey)))
+    .chain((some) => fc.array(fc.oneof(...some), { minLength: 2, maxLength: 6 }));
+
 /** The request bodies of an operation. */
 interface Bodies {
   valid: Arbitrary<object>;
@@ -68,16 +74,18 @@ const bareKey = fc.oneof(
 );
 
 /** A key in the header, in the body, or the same in both. */
-const idempotency = fc
-  .record({ key: bareKey, isQuoted: fc.boolean(), places: fc.constantFrom('neither', 'header', 'body', 'both') })
-  .map(({ key: text, isQuoted, places }) => ({
-    headers: places === 'header' || places === 'both' ? named('Idempotency-Key', [isQuoted ? `"${text}"` : text]) : [],
-    fields: places === 'body' || places === 'both' ? { idempotencyKey: text } : {},
-  }));
+const idempotency = (anyKey: Arbitrary<string>) =>
+  fc
+    .record({ key: anyKey, isQuoted: fc.boolean(), places: fc.constantFrom('neither', 'header', 'body', 'both') })
+    .map(({ key: text, isQuoted, places }) => ({
+      headers:
+        places === 'header' || places === 'both' ? named('Idempotency-Key', [isQuoted ? `"${text}"` : text]) : [],
+      fields: places === 'body' || places === 'both' ? { idempotencyKey: text } : {},
+    }));
 
 const goodRequest = (request: Requests, { valid, isRequired }: Bodies): Arbitrary<WireRequest> =>
   fc
-    .record({ body: valid, mediaType, keys: idempotency, extra: harmless, isEmpty: fc.boolean() })
+    .record({ body: valid, mediaType, keys: idempotency(bareKey), extra: harmless, isEmpty: fc.boolean() })
     .map(({ body, mediaType: type, keys, extra, isEmpty }) =>
       isEmpty && !isRequired
         ? request(undefined, [...keys.headers, ...extra])
@@ -99,6 +107,51 @@ const harmless = fc.subarray([
   ['User-Agent', ''],
   ['X-HTTP-Method-Override', 'DELETE'],
 ] as [string, string][]);
+
+// --- under the same key ---
+
+/** Requests with two different bodies, each in different words, now and then with a fault, under one of two keys. */
+const payments = (operation: DocumentedOperation, apiKey: string): Arbitrary<Arbitrary<WireRequest>> => {
+  const { valid } = BODIES[operation.operationId];
+  return fc.tuple(valid, valid).map((bodies) =>
+    fc
+      .record({
+        body: fc.constantFrom(...bodies),
+        words,
+        fault: fc.oneof(
+          { weight: 9, arbitrary: fc.constant({}) },
+          { weight: 1, arbitrary: fc.constantFrom({ metadata: 'none' }, { idempotencyKey: 'a b' }, { amount: 0.1 }) },
+        ),
+        keyed: idempotency(fc.constantFrom('key-1', 'key-2')),
+      })
+      .map(({ body, words: chosen, fault, keyed }) =>
+        requestTo(operation, apiKey)(inOtherWords({ ...body, ...keyed.fields, ...fault }, chosen), [
+          ...JSON_TYPE,
+          ...keyed.headers,
+        ]),
+      ),
+  );
+};
+
+const words = fc.record({
+  isReversed: fc.boolean(),
+  isPadded: fc.boolean(),
+  ignored: fc.constantFrom({}, { currency: 'eur', note: null }),
+});
+type Words = typeof words extends Arbitrary<infer Value> ? Value : never;
+
+/** The body as text that asks Stripe for the same. */
+function inOtherWords(body: object, { isReversed, isPadded, ignored }: Words): string {
+  const sorted = (object: object) => {
+    const entries = Object.entries(object);
+    return Object.fromEntries(isReversed ? entries.toReversed() : entries);
+  };
+  // No metadata is the same as empty metadata.
+  const { metadata: given = isPadded ? {} : undefined, ...fields } = body as { metadata?: unknown };
+  const inOrder = typeof given === 'object' ? sorted(given as object) : given;
+  const text = JSON.stringify(sorted({ ...fields, ...ignored, metadata: inOrder }), null, isPadded ? 2 : 0);
+  return isPadded ? text.replace(/("amount": \d+)(?=[,\n])/, '$1.00') : text;
+}
 
 // --- broken in the body ---
 
@@ -264,6 +317,7 @@ const withOddTarget = (
           right.replace('/payments', '%2Fpayments'),
           right.replace('payments', 'x/../payments'),
           `${right};v=1`,
+          `${right}%zz`,
           right.toUpperCase(),
           '/',
           '*',

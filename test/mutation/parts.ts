@@ -11,7 +11,7 @@ export const parts: Readonly<Record<string, Part>> = {
       'src/access/callerAddress.ts',
       'src/config.ts',
       'src/env.ts',
-      'src/mock/prefer.ts',
+      'src/nearest.ts',
       'src/operations/*.ts',
       'src/payments/gateway.ts',
       'src/payments/idempotency.ts',
@@ -23,8 +23,8 @@ export const parts: Readonly<Record<string, Part>> = {
     ],
     tests: [
       'test/unit/access/{apiKeys,callerAddress}.test.ts',
-      'test/unit/config.test.ts',
-      'test/unit/mock/prefer.test.ts',
+      'test/unit/{config,nearest}.test.ts',
+      'test/unit/mock/config.test.ts',
       'test/unit/payments/{idempotency,money}.test.ts',
       'test/unit/payments/stripe/{errors,intents,paymentIntents}.test.ts',
       'test/unit/operations/*.test.ts',
@@ -58,27 +58,34 @@ export const parts: Readonly<Record<string, Part>> = {
   client: { mutate: ['src/client/*.ts'], tests: ['test/unit/client/*.test.ts'] },
   admin: { mutate: ['src/observability/admin.ts'], tests: ['test/unit/observability/admin.test.ts'] },
   log: {
-    mutate: ['log', 'logDestination', 'metrics'].map((file) => `src/observability/${file}.ts`),
-    tests: ['test/unit/observability/{log,logDestination,metrics}.test.ts'],
+    mutate: ['console', 'log', 'logDestination', 'metrics'].map((file) => `src/observability/${file}.ts`),
+    tests: ['test/unit/observability/{console,log,logDestination,metrics}.test.ts'],
   },
   docs: { mutate: ['src/docs/*.ts'], tests: ['test/unit/docs/*.test.ts'] },
   mock: {
-    mutate: ['src/mock/*.ts', '!src/mock/prefer.ts', '!src/mock/server.ts'],
-    tests: ['test/unit/mock/{console,contractFile,directives,dynamicData,headerValue,prism,scenarios}.test.ts'],
+    mutate: ['src/mock/*.ts', '!src/mock/command.ts', '!src/mock/server.ts', '!src/mock/watch.ts'],
+    tests: [
+      'test/unit/mock/{config,console,contractFile,directives,dynamicData,headerValue,idempotencyKeys,index}.test.ts',
+      'test/unit/mock/{msw,next,prefer,prism,scenarios}.test.ts',
+    ],
   },
-  mockServer: { mutate: ['src/mock/server.ts'], tests: ['test/unit/mock/{server,daily}.test.ts'] },
+  mockServer: {
+    mutate: ['src/mock/server.ts', 'src/mock/watch.ts'],
+    tests: ['test/unit/mock/{server,daily}.test.ts'],
+  },
 };
 
 /** Files that no part changes, and why. */
 export const unchanged: readonly { files: readonly string[]; reason: string }[] = [
   { files: ['src/fake-stripe/*.ts'], reason: 'a test tool' },
   {
-    files: ['src/tools/{generate,lintContract}.ts', 'src/tools/packages/pack.ts'],
+    files: ['src/tools/{generate,lintContract,mockFiles}.ts', 'src/tools/packages/pack.ts'],
     reason: 'run by make drift, make lint and make package',
   },
   {
     files: [
       'src/{dev,live,mock,server,shutdown}.ts',
+      'src/mock/command.ts',
       'src/observability/tracing.ts',
       'src/tools/{apiKey,docsSite,reference}.ts',
     ],

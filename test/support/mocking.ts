@@ -2,8 +2,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { readMockConfig } from '../../src/config.ts';
-import { startMock, type HandledRequest } from '../../src/mock/server.ts';
+import type { HandledRequest } from '../../src/mock/app.ts';
+import { readMockConfig } from '../../src/mock/config.ts';
+import { startMock } from '../../src/mock/watch.ts';
 import type { WireRequest } from './exchange.ts';
 
 const CONTRACT = new URL('../../openapi/openapi.yaml', import.meta.url);

@@ -2,9 +2,10 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { VIOLATION } from '../../src/contract/responseValidation.ts';
 import { sha256 } from '../../src/access/apiKeys.ts';
-import { readConfig, readMockConfig, type MockConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config.ts';
+import { readMockConfig, type MockConfig } from '../../src/mock/config.ts';
 import { startFakeStripe, type FakeStripe } from '../../src/fake-stripe/server.ts';
-import { startMock } from '../../src/mock/server.ts';
+import { startMock } from '../../src/mock/watch.ts';
 import { serve } from '../../src/live.ts';
 
 /** A server that should keep the contract. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/access/apiKeys.ts';
-import { readConfig, readMockConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config.ts';
 
 const digest = (apiKey: string) => sha256(apiKey).toString('hex');
 
@@ -299,31 +299,5 @@ describe('an API key', () => {
 
   it.each(['x', ':x', ' x'])('is a digest and nothing more: …%s', (more) => {
     expect(faultsIn({ ...goodEnv, API_KEYS: `acme:${digest('cv_one')}${more}` })).toEqual(wrong);
-  });
-});
-
-describe('readMockConfig', () => {
-  it('needs nothing: on this machine only, and any key is let in', () => {
-    expect(readMockConfig({})).toEqual({
-      host: '127.0.0.1',
-      port: 4010,
-      logLevel: 'info',
-      apiKey: undefined,
-      docs: true,
-      latencyMs: { min: 0, max: 0 },
-      errorRate: 0,
-      dynamic: false,
-    });
-  });
-
-  it('is strict with one API key', () => {
-    expect(readMockConfig({ API_KEY: 'cv_only' }).apiKey).toBe('cv_only');
-  });
-
-  it('names every fault at once', () => {
-    expect(faultsIn({ PORT: '-', LOG_LEVEL: 'loud', API_KEYS: 'acme:1' }, readMockConfig)).toEqual([
-      'PORT: expected an integer from 0 to 65535, got "-"',
-      'LOG_LEVEL: expected one of fatal, error, warn, info, debug, trace, silent, got "loud"',
-    ]);
   });
 });

@@ -6,21 +6,25 @@ import manifest from '../../package.json' with { type: 'json' };
 /** From the processes down to the arithmetic: a file imports only from its own row or below. */
 const ROWS: readonly (readonly RegExp[])[] = [
   [/^(dev|mock|server)\.ts$/, /^tools\//],
-  [/^live\.ts$/, /^mock\/(console|server)\.ts$/],
-  [/^docs\/routes\.ts$/],
-  [/^docs\/files\.ts$/, /^shutdown\.ts$/],
+  [/^live\.ts$/, /^mock\/(command|index|msw|watch)\.ts$/],
+  [/^mock\/(console|contractFile|fetch|server)\.ts$/],
+  [/^mock\/app\.ts$/],
+  [/^mock\/routes\.ts$/],
+  [/^docs\/routes\.ts$/, /^mock\/(fetchEngine|options|scenariosPage)\.ts$/],
+  [/^docs\/files\.ts$/, /^mock\/(config|prism|responder|scenarios)\.ts$/, /^shutdown\.ts$/],
   [
-    /^(config|env)\.ts$/,
+    /^config\.ts$/,
     /^docs\/(curl|highlight|html|markdown|markdownReference|page|playground|reference|render|samples)\.ts$/,
-    /^mock\/(contractFile|directives|dynamicData|headerValue|prefer|prism|scenarios)\.ts$/,
+    /^mock\/(directives|dynamicData|explain|idempotencyKeys|responses|scenarioQueue)\.ts$/,
   ],
+  [/^env\.ts$/, /^mock\/(headerValue|prefer)\.ts$/],
   [/^http\/app\.ts$/, /^observability\/admin\.ts$/],
   [/^http\/(engineCall|requestLog)\.ts$/],
   [/^http\/(cors|parserErrors|reply)\.ts$/],
   [/^http\/connections\.ts$/],
   [/^contract\/responseValidation\.ts$/, /^observability\/metrics\.ts$/],
   [/^contract\/engine\.ts$/],
-  [/^contract\/(json|lint|responses|violations)\.ts$/],
+  [/^contract\/(json|lint|responses|validation|violations)\.ts$/],
   [/^access\/(apiKeys|rateLimits)\.ts$/, /^http\/(body|headers)\.ts$/, /^observability\/log\.ts$/],
   [/^operations\//],
   [/^contract\/(document|router)\.ts$/],
@@ -31,7 +35,9 @@ const ROWS: readonly (readonly RegExp[])[] = [
     /^(startSignals|nodeVersion)\.js$/,
     /^access\/(callerAddress|redis)\.ts$/,
     /^client\//,
-    /^observability\/(logDestination|tracing)\.ts$/,
+    /^contract\/checks\.ts$/,
+    /^nearest\.ts$/,
+    /^observability\/(console|logDestination|tracing)\.ts$/,
     /^payments\/(idempotency|money)\.ts$/,
   ],
 ];
@@ -139,6 +145,23 @@ describe('the boundaries', () => {
 
   it('nothing imports a process', () => {
     expect(describeImports(imports.filter(({ to }) => ['dev.ts', 'mock.ts', 'server.ts'].includes(to)))).toEqual([]);
+  });
+});
+
+const packagesOf = (file: string) => new Set([...findClosure(file)].filter((to) => !isOurs(to)));
+
+describe('the mock', () => {
+  it('asks Prism in one file, which neither the library nor the command needs', () => {
+    const asking = imports.filter(({ to }) => to.startsWith('@stoplight/')).map(({ from }) => from);
+    expect(new Set(asking)).toEqual(new Set(['mock/prism.ts']));
+    for (const file of ['mock/index.ts', 'mock/command.ts']) expect(findClosure(file)).not.toContain('mock/prism.ts');
+  });
+
+  it('needs only MSW and generated files in a browser', () => {
+    const generated = ['openapi.json', 'responses.json', 'validators.ts'].map((file) => `../generated/${file}`);
+    expect(packagesOf('mock/msw.ts')).toEqual(new Set(['msw', ...generated]));
+    // What generated/validators.ts imports.
+    expect(packagesOf('contract/checks.ts')).toEqual(new Set());
   });
 });
 

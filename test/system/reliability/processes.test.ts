@@ -106,6 +106,34 @@ describe.concurrent.each(['dev.ts', 'mock.ts'])('%s', (file) => {
   });
 });
 
+describe.concurrent.each([
+  ['dev.ts', '404 GET notFound'],
+  ['mock.ts', '404 GET /other notFound'],
+])('without a terminal, %s', (file, line) => {
+  const visit = async (env: Record<string, string>, last: string) => {
+    const child = run(file, { PORT: '0', ...env });
+    const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(await printed(child, LAST))!;
+    const output = printed(child, last);
+    await fetch(`${url}/other`);
+    const lines = await output;
+    child.kill('SIGTERM');
+    return lines;
+  };
+
+  it('prints a line for people per request, without colours', async () => {
+    expect(await visit({}, 'notFound')).toMatch(new RegExp(`^${line} \\d+ ms`, 'm'));
+  });
+
+  it('prints it in colours with FORCE_COLOR', async () => {
+    expect(await visit({ FORCE_COLOR: '1' }, 'notFound')).toContain('\u001b[33m404\u001b[39m');
+  });
+
+  it('prints JSON with LOG_FORMAT=json', async () => {
+    const lines = await visit({ LOG_FORMAT: 'json' }, '\n');
+    expect(JSON.parse(lines.trim().split('\n').at(-1)!)).toMatchObject({ status: 404, problem: 'notFound' });
+  });
+});
+
 describe.concurrent('the mock', () => {
   it('prints one line in CI, and ends with 0', async () => {
     const child = run('mock.ts', { PORT: '0', CI: 'true' });
@@ -119,16 +147,40 @@ describe.concurrent('the mock', () => {
     });
   });
 
-  it('prints no colours where there is no terminal', async () => {
-    const child = run('mock.ts', { PORT: '0' });
-    expect(await printed(child, LAST)).not.toContain('\u001b');
+  it('prints its usage', async () => {
+    expect(await ended(runCommand([process.execPath, 'src/mock.ts', '--help']))).toEqual({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^Usage: payments-mock \[NAME=value …\]\n(.*\n)* {2}LATENCY_MS=100-800 +the delay/),
+      stderr: '',
+    });
+  });
+
+  it('takes settings as arguments, which precede the environment', async () => {
+    const child = runCommand([process.execPath, 'src/mock.ts', 'PORT=0', 'API_KEY=a=b'], {
+      PORT: '-',
+      API_KEY: 'other',
+    });
+    expect(await printed(child, LAST)).toMatch(/^API key +a=b$/m);
     child.kill('SIGTERM');
   });
 
-  it('does not start with wrong settings, and names them all', async () => {
-    expect(await ended(run('mock.ts', { LATENCY_MS: 'slow', ERROR_RATE: '7' }))).toMatchObject({
+  it.each([
+    ['HOSTS=a', /^Invalid configuration:\n- HOSTS: unknown; expected one of HOST, PORT, /],
+    ['fast', /^Expected NAME=value, got fast\n\nUsage: /],
+  ])('refuses the argument %s', async (argument, reason) => {
+    expect(await ended(runCommand([process.execPath, 'src/mock.ts', argument]))).toEqual({
       exitCode: 1,
-      stderr: expect.stringMatching(/LATENCY_MS: expected .*\n- ERROR_RATE: expected/),
+      stdout: '',
+      stderr: expect.stringMatching(reason),
+    });
+  });
+
+  it('does not start with wrong settings, and names them all', async () => {
+    expect(await ended(run('mock.ts', { LATENCY_MS: 'slow', ERROR_RATE: '7', LATENCY: '300' }))).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(
+        /LATENCY_MS: expected .*\n- ERROR_RATE: expected .*\n- LATENCY: unknown; did you mean LATENCY_MS\?\n$/,
+      ),
     });
   });
 });
@@ -247,7 +299,7 @@ describe.concurrent('a stop', () => {
     // The server has the head of the request, and waits for its body.
     await once(socket, 'readable');
 
-    const draining = printed(child, '"msg":"draining"');
+    const draining = printed(child, 'draining\n');
     const exit = once(child, 'exit');
     child.kill('SIGTERM');
     await draining;

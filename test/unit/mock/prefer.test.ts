@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseScenario, listChoices, readPreference } from '../../../src/mock/prefer.ts';
+import { findScenario, readPreference } from '../../../src/mock/prefer.ts';
 
 const scenarios = [
   { status: 200, name: 'created' },
@@ -8,9 +8,9 @@ const scenarios = [
   { status: 503, name: 'providerUnavailable' },
 ];
 const chosen = (prefer: string | undefined) =>
-  chooseScenario({ code: readPreference(prefer, 'code'), example: readPreference(prefer, 'example') }, scenarios);
+  findScenario({ code: readPreference(prefer, 'code'), example: readPreference(prefer, 'example') }, scenarios);
 
-describe('chooseScenario', () => {
+describe('findScenario', () => {
   it.each([undefined, '', ' ', 'return=minimal', 'wait=10, respond-async', 'codes=503'])(
     'chooses the first scenario by default: %s',
     (prefer) => {
@@ -49,11 +49,4 @@ describe('chooseScenario', () => {
   ])('finds none for %s', (prefer) => {
     expect(chosen(prefer)).toBeUndefined();
   });
-});
-
-it('listChoices names every scenario', () => {
-  expect(listChoices(scenarios)).toBe(
-    'Unknown scenario. Choose with the header Prefer one of: code=200, example=created; ' +
-      'code=400, example=amountRequired; code=400, example=amountTooSmall; code=503, example=providerUnavailable',
-  );
 });

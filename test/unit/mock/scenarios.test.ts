@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readOperations } from '../../../src/contract/document.ts';
-import { listScenarios, scenariosPage, type ListedOperation } from '../../../src/mock/scenarios.ts';
+import { listScenarios, type ListedOperation } from '../../../src/mock/scenarios.ts';
+import { scenariosPage } from '../../../src/mock/scenariosPage.ts';
 
 const created = { schema: { type: 'object' }, examples: { created: { summary: 'It is made.', value: { id: 1 } } } };
 const contract = {
@@ -27,15 +28,18 @@ const contract = {
 
 const operations = readOperations(contract);
 
+const REQUEST = { headers: { 'cv-api-key': 'cv_x' }, body: undefined };
+
 describe('listScenarios', () => {
   it('names every operation and every scenario of it, and how to ask for that', () => {
     const curl = "curl -X POST http://mock.test/intent \\\n  -H 'cv-api-key: cv_x'";
     expect(listScenarios(operations, 'http://mock.test', 'cv-api-key: cv_x')).toEqual([
-      { operation: 'readNote', method: 'GET', path: '/note', scenarios: [] },
+      { operation: 'readNote', method: 'GET', path: '/note', request: REQUEST, scenarios: [] },
       {
         operation: 'create',
         method: 'POST',
         path: '/intent',
+        request: REQUEST,
         scenarios: [
           {
             status: 200,
@@ -64,6 +68,7 @@ describe('scenariosPage', () => {
     operation: 'create<b>',
     method: 'POST',
     path: "/a&b'c",
+    request: { headers: { 'cv-api-key': '"' }, body: { amount: 1 } },
     scenarios: [
       {
         status: 429,
@@ -73,41 +78,31 @@ describe('scenariosPage', () => {
         body: { message: '<no>' },
         curl: "curl -H 'a: <b>'",
       },
-      { status: 200, example: 'created', summary: '', headers: {}, body: {}, curl: 'curl' },
     ],
   };
-  const page = scenariosPage([operation, { ...operation, operation: 'other', scenarios: [] }], 'n0nce');
+  const page = scenariosPage([operation], { nonce: 'n0nce', docs: true });
 
-  it('is the list, with every text as text', () => {
-    expect(page).toContain(`
-<section>
-<h2>create&lt;b&gt; <code>POST /a&amp;b&#39;c</code></h2>
-<details>
+  it('shows every text as text', () => {
+    expect(page).toContain(`<section data-method="POST" data-path="/a&amp;b&#39;c" data-request="{&quot;headers&quot;`);
+    expect(page).toContain('<a href="/docs#create&lt;b&gt;">create&lt;b&gt;</a> <code>POST /a&amp;b&#39;c</code>');
+    expect(page).toContain(`<details data-scenario="tooMany&quot;">
 <summary><b class="s4">429</b> <code>tooMany&quot;</code> <span>Wait &lt;a while&gt;.</span></summary>
 <pre>Retry-After: 1
 X-Other: &lt;2&gt;
 {
   &quot;message&quot;: &quot;&lt;no&gt;&quot;
 }</pre>
-<pre>curl -H &#39;a: &lt;b&gt;&#39;</pre>
-</details>
-<details>
-<summary><b class="s2">200</b> <code>created</code> <span></span></summary>
-<pre>{}</pre>
-<pre>curl</pre>
-</details>
-</section>
-
-<section>
-<h2>other <code>POST /a&amp;b&#39;c</code></h2>
-
-</section>`);
+<pre class="curl">curl -H &#39;a: &lt;b&gt;&#39;</pre>`);
   });
 
-  it('is a page with a look of its own, which the nonce lets in, and says how to ask', () => {
-    expect(page).toMatch(/^<!doctype html>\n<html lang="en">/);
+  it('needs nothing from elsewhere, and only what the nonce lets in', () => {
     expect(page).toMatch(/<style nonce="n0nce">[^<]*\.s4 \{ color: [^<]*<\/style>/);
-    expect(page).toContain('the header <code>Mock-Scenario: name</code>');
-    expect(page).toContain('<a href="/_mock/scenarios">/_mock/scenarios</a>');
+    expect(page.match(/<script[^>]*>/g)).toEqual(['<script nonce="n0nce">']);
+    expect(page).not.toMatch(/ style=| on[a-z]+=|https?:/);
+  });
+
+  it('links to the reference only where there is one', () => {
+    expect(page).toContain('<a href="/docs#tooMany&quot;">In the reference</a>');
+    expect(scenariosPage([operation], { nonce: 'n0nce', docs: false })).not.toContain('/docs');
   });
 });

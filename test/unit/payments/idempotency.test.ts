@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { intentReference, parseClientKey, providerKey } from '../../../src/payments/idempotency.ts';
+import { intentReference, providerKey } from '../../../src/payments/idempotency.ts';
 
 describe('providerKey', () => {
   it('never changes for a tenant, an operation and a key, because retries cross deploys', () => {
@@ -38,18 +38,5 @@ describe('intentReference', () => {
   it('never changes for a provider key, because intents are searched for by it', () => {
     // printf key-1 | sha256sum | cut -c1-32
     expect(intentReference('key-1')).toBe('be2974546978e3739e6d6da85c4be9f3');
-  });
-});
-
-describe('parseClientKey', () => {
-  it.each([
-    ['order-1', 'order-1'],
-    ['"order-1"', 'order-1'],
-    [String.raw`"or\"der"`, 'or"der'],
-    [String.raw`"or\\der"`, String.raw`or\der`],
-    [String.raw`or\"der`, String.raw`or\"der`],
-    ['order"', 'order"'],
-  ])('reads %s as %s', (header, key) => {
-    expect(parseClientKey(header)).toBe(key);
   });
 });
