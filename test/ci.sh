@@ -36,6 +36,7 @@ step mutants
 step package
 step money
 step parity RUNS=10000
+step wrong
 step conformance
 step browser
 

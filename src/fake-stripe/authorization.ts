@@ -1,15 +1,22 @@
 import { Refusal } from './errors.ts';
 
 /**
- * Reads the secret key of a Bearer or Basic `Authorization`. It also identifies the account.
+ * Reads the account of a secret or restricted key in a Bearer or Basic `Authorization`: here, what follows the key's prefix.
  *
  * Throws a 401 that contains a part of the key, as Stripe's does. Rejects live keys, which must never be sent here.
  */
-export function readSecretKey(authorization: string | undefined): string {
+export const readAccount = (authorization: string | undefined): string => readKey(authorization, /^[sr]k_test_(\w+)$/);
+
+/** The same for a publishable key, which reads an intent whose client secret is known; undefined for other keys. */
+export const readPublishableAccount = (authorization: string | undefined): string | undefined =>
+  readCredentials(authorization)?.startsWith('pk_') ? readKey(authorization, /^pk_test_(\w+)$/) : undefined;
+
+function readKey(authorization: string | undefined, pattern: RegExp): string {
   const key = readCredentials(authorization);
   if (key === undefined) throw new Refusal(401, NO_KEY, {}, CHALLENGE);
-  if (!/^[sr]k_test_\w+$/.test(key)) throw new Refusal(401, `Invalid API Key provided: ${maskKey(key)}`, {}, CHALLENGE);
-  return key;
+  const [, account] = pattern.exec(key) ?? [];
+  if (account === undefined) throw new Refusal(401, `Invalid API Key provided: ${maskKey(key)}`, {}, CHALLENGE);
+  return account;
 }
 
 /** For the ledger: masks the key, but not the scheme and the key's prefix. */

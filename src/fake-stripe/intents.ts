@@ -5,6 +5,8 @@ import { newClientSecret, newIntentId } from './ids.ts';
 export interface Intent {
   id: string;
   client_secret: string;
+  /** Seconds since 1970. */
+  created: number;
   metadata: Record<string, string>;
   /** US cents, if it is about an amount. */
   amount?: number;

@@ -87,8 +87,8 @@ export class Memory implements Ledger {
   }
 
   /** Records an intent and the request that created it. */
-  enter(secretKey: string, intent: PaymentIntent | SetupIntent, request: LedgerRequest): void {
-    remember(this.#intentsByOwner, ownedBy(secretKey, `${request.path}/${intent.id}`), intent);
+  enter(account: string, intent: PaymentIntent | SetupIntent, request: LedgerRequest): void {
+    remember(this.#intentsByOwner, ownedBy(account, `${request.path}/${intent.id}`), intent);
     const entry = {
       id: intent.id,
       clientSecret: intent.client_secret,
@@ -107,8 +107,14 @@ export class Memory implements Ledger {
   }
 
   /** The intent at its own path, such as `/v1/payment_intents/pi_1`. */
-  find(secretKey: string, path: string): Intent | undefined {
-    return this.#intentsByOwner.get(ownedBy(secretKey, path));
+  find(account: string, path: string): Intent | undefined {
+    return this.#intentsByOwner.get(ownedBy(account, path));
+  }
+
+  /** The intents below a path such as `/v1/payment_intents`, the oldest first. */
+  list(account: string, path: string): readonly Intent[] {
+    const owned = ownedBy(account, `${path}/`);
+    return [...this.#intentsByOwner].filter(([name]) => name.startsWith(owned)).map(([, intent]) => intent);
   }
 }
 
@@ -117,4 +123,4 @@ export function readIdempotencyKey(request: LedgerRequest): string | undefined {
   return typeof key === 'string' && key !== '' ? key : undefined;
 }
 
-const ownedBy = (secretKey: string, path: string): string => `${secretKey}\0${path}`;
+const ownedBy = (account: string, path: string): string => `${account}\0${path}`;

@@ -1,15 +1,15 @@
 import { once, setMaxListeners } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { maskedAuthorization, readSecretKey } from './authorization.ts';
+import { maskedAuthorization, readAccount } from './authorization.ts';
 import { errorBody, Refusal } from './errors.ts';
 import { playFault, sendResponse, type Fault, type Work } from './faults.ts';
 import { canonicalForm, decodeForm } from './form.ts';
 import type { StripeResponse } from './idempotency.ts';
 import { newRequestId } from './ids.ts';
 import { readIdempotencyKey, Memory, type Ledger, type LedgerRequest, type OpenRequest } from './ledger.ts';
-import type { Intent } from './intents.ts';
 import { paymentIntents } from './paymentIntents.ts';
+import { retrieve } from './retrieval.ts';
 import { setupIntents } from './setupIntents.ts';
 
 export type { Effect, Fault, StrayContent } from './faults.ts';
@@ -33,8 +33,8 @@ export interface FakeStripe {
 /**
  * Starts a fake Stripe, for development and tests: HTTP on 127.0.0.1, by default on a free port.
  *
- * Serves `POST /v1/payment_intents`, `GET /v1/payment_intents/:id` and the same of `setup_intents`, for any test key. Rejects
- * when it can't listen.
+ * Serves `POST /v1/payment_intents`, `GET /v1/payment_intents` with and without an ID, and the same of `setup_intents`, for any
+ * test key. Rejects when it can't listen.
  */
 export async function startFakeStripe({ port = 0 }: { port?: number } = {}): Promise<FakeStripe> {
   let memory = new Memory();
@@ -105,7 +105,7 @@ async function handleRequest(
   if (body === undefined) return;
   request.rawBody = body.toString('utf8');
   const work: Work = async (execute) => {
-    if (!collection) return catchRefusal(request, async () => retrieve(incoming, request, memory));
+    if (!collection) return catchRefusal(request, async () => get(incoming, request, memory));
     const done = await catchRefusal(request, async () => create(collection, incoming, request, body, memory, execute));
     request.outcome.replayed = done.headers['Idempotent-Replayed'] === 'true';
     return done;
@@ -124,14 +124,14 @@ async function create(
   memory: Memory,
   execute: Parameters<Work>[0] = async (make) => make(),
 ): Promise<StripeResponse> {
-  const account = readSecretKey(incoming.headers.authorization);
+  const account = readAccount(incoming.headers.authorization);
   request.form = decodeForm(incoming.headers['content-type'], body);
   const executeOrder = async (): Promise<StripeResponse> => {
     const createIntent = collection.prepare(request.form);
     return execute(() => {
       const intent = createIntent();
       memory.enter(account, intent, request);
-      return intentResponse(intent);
+      return { ...jsonResponse(intent), intent };
     });
   };
   const key = readIdempotencyKey(request);
@@ -140,16 +140,12 @@ async function create(
   return memory.keys.once({ account, key, content, requestId: request.requestId }, executeOrder);
 }
 
-function retrieve(incoming: IncomingMessage, { method, path }: LedgerRequest, memory: Memory): StripeResponse {
-  const [, parent, id] = /^(.+)\/([^/]+)$/.exec(path) ?? [];
-  const collection = COLLECTIONS.find((one) => one.path === parent);
-  if (method !== 'GET' || collection === undefined) {
-    const help = 'Please see https://stripe.com/docs or we can help at https://support.stripe.com/.';
-    throw new Refusal(404, `Unrecognized request URL (${method}: ${path}). ${help}`);
-  }
-  const intent = memory.find(readSecretKey(incoming.headers.authorization), path);
-  if (intent !== undefined) return intentResponse(intent);
-  throw new Refusal(404, `No such ${collection.noun}: '${id}'`, { code: 'resource_missing', param: 'intent' });
+function get(incoming: IncomingMessage, { method, path }: LedgerRequest, memory: Memory): StripeResponse {
+  const retrieval = { authorization: incoming.headers.authorization, url: incoming.url! };
+  const found = method === 'GET' ? retrieve(retrieval, memory, COLLECTIONS) : undefined;
+  if (found !== undefined) return jsonResponse(found);
+  const help = 'Please see https://stripe.com/docs or we can help at https://support.stripe.com/.';
+  throw new Refusal(404, `Unrecognized request URL (${method}: ${path}). ${help}`);
 }
 
 async function catchRefusal(request: LedgerRequest, work: () => Promise<StripeResponse>): Promise<StripeResponse> {
@@ -161,8 +157,8 @@ async function catchRefusal(request: LedgerRequest, work: () => Promise<StripeRe
   }
 }
 
-function intentResponse(intent: Intent): StripeResponse {
-  return { status: 200, headers: {}, body: JSON.stringify(intent, null, 2), intent };
+function jsonResponse(json: object): StripeResponse {
+  return { status: 200, headers: {}, body: JSON.stringify(json, null, 2) };
 }
 
 function ledgerEntry(incoming: IncomingMessage): Pick<LedgerRequest, 'requestId' | 'method' | 'path' | 'headers'> {

@@ -14,6 +14,14 @@ export interface Case {
   creates?: true;
   /** Creates an intent on a server that skips the check in question. On a deployment, only with CREATE=1. */
   mayCreate?: true;
+  /** Requests that are sent before, in this order, and may create intents. On a deployment, only with CREATE=1. */
+  first?: readonly FirstRequest[];
+  /** The first requests are sent at the same time. */
+  isFirstAtOnce?: true;
+  /** The response is that to the first requests: the same secret, marked as replayed. */
+  replays?: true;
+  /** Gateways often change such a request, or refuse it themselves: on a deployment, any 4xx is right. */
+  isFreeInFront?: true;
   /**
    * What has to happen on the live server before, where the request alone does not lead to the response. A mock gets it by
    * `Prefer`; a deployment is not tested for it.
@@ -23,6 +31,14 @@ export interface Case {
   settings?: Record<string, string>;
   /** Bytes instead of a request, which no HTTP client would send. The response is read until the connection closes. */
   bytes?: string;
+}
+
+/** A request before that of the case, by the same tenant or by another. */
+export interface FirstRequest {
+  request: Case['request'];
+  byAnotherTenant?: true;
+  /** It is another call, between those that are the same. */
+  isBetween?: true;
 }
 
 export type Headers = readonly (readonly [name: string, value: string])[];

@@ -1,4 +1,5 @@
 import { operations } from '../support/contractDocument.ts';
+import { apiKeyCases } from './apiKey.cases.ts';
 import type { Case } from './case.ts';
 import { createPaymentIntentCases } from './createPaymentIntent.cases.ts';
 import { createSetupIntentCases } from './createSetupIntent.cases.ts';
@@ -13,6 +14,7 @@ const REFUSED_BY_STRIPE: Readonly<Record<string, object>> = { createPaymentInten
 /** The cases of all operations: at least one for each named example of the contract. */
 export const cases: readonly Case[] = [
   ...operations.flatMap(everyOperationCases),
+  ...apiKeyCases,
   ...createPaymentIntentCases,
   ...createSetupIntentCases,
 ].map(refuseTwice);
@@ -22,8 +24,8 @@ export const cases: readonly Case[] = [
  * creates nothing either, and responds with the second reason.
  */
 function refuseTwice(known: Case): Case {
-  const { operation, example, creates, arrange, bytes } = known;
-  if (creates || arrange || bytes !== undefined) return known;
+  const { operation, example, creates, first, arrange, bytes } = known;
+  if (creates || first || arrange || bytes !== undefined) return known;
   const change = (edit: (request: ReturnType<Case['request']>) => object): Case => ({
     ...known,
     request: (apiKey) => ({ ...known.request(apiKey), ...edit(known.request(apiKey)) }),

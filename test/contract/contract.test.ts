@@ -24,7 +24,8 @@ describe('the cases', () => {
 
 const arranged = cases.filter((known) => known.arrange);
 const unframed = cases.filter((known) => known.bytes !== undefined);
-const requested = cases.filter((known) => !known.arrange && known.bytes === undefined);
+const preceded = cases.filter((known) => known.first);
+const requested = cases.filter((known) => !known.arrange && !known.first && known.bytes === undefined);
 
 describe('the live server keeps the contract', () => {
   let shared: Awaited<ReturnType<typeof liveTarget>>;
@@ -41,6 +42,21 @@ describe('the live server keeps the contract', () => {
     expect(allCreated(ledger).length - before).toBe(known.creates ? 1 : 0);
     // What we refuse is never sent to Stripe.
     expect(ledger.requestCount - requestCount).toBe(known.creates ? 1 : 0);
+  });
+
+  it.each(titled(preceded))('%s', async (_title, known) => {
+    const { ledger } = shared.stripe;
+    const sent: Promise<unknown>[] = [];
+    for (const { request, byAnotherTenant } of known.first!) {
+      sent.push(send(shared.baseUrl, request(byAnotherTenant ? shared.secondApiKey : shared.apiKey)));
+      if (!known.isFirstAtOnce) await sent.at(-1);
+    }
+    await Promise.all(sent);
+    const before = allCreated(ledger).length;
+    const response = await sendCase(known, shared);
+    expectExample(response, known.operation, known.example);
+    expect(response.headers['idempotent-replayed']).toBe(known.replays && 'true');
+    expect(allCreated(ledger).length - before).toBe(known.creates ? 1 : 0);
   });
 
   it.concurrent.each(titled(unframed))('%s', async (_title, known) => {

@@ -9,7 +9,12 @@ const created = createdBy(intent, 'created');
 const stripeRefuses = refusedByStripe(intent, validBody);
 
 export const createPaymentIntentCases: readonly Case[] = [
-  ...intentCases(intent, { example: 'created', body: validBody, otherBody: { amount: 200 } }),
+  ...intentCases(intent, {
+    example: 'created',
+    body: validBody,
+    otherBody: { amount: 200 },
+    refused: { example: 'amountTooSmall', body: (metadata) => ({ amount: 0.25, metadata }) },
+  }),
 
   created('the minimum amount', { amount: 0.5 }),
   created('the maximum amount', { amount: 999_999.99 }),

@@ -6,7 +6,12 @@ const setup = operations.find(({ operationId }) => operationId === 'createSetupI
 const created = createdBy(setup, 'setupCreated');
 
 export const createSetupIntentCases: readonly Case[] = [
-  ...intentCases(setup, { example: 'setupCreated', body: {}, otherBody: { metadata: { orderId: '2' } } }),
+  ...intentCases(setup, {
+    example: 'setupCreated',
+    body: {},
+    otherBody: { metadata: { orderId: '2' } },
+    refused: { example: 'invalidMetadata', body: (metadata) => ({ metadata: { ...metadata, 'a[b]': '1' } }) },
+  }),
 
   created('no body and no media type', undefined),
   created('no body, in chunks', undefined, [['Transfer-Encoding', 'chunked']]),

@@ -24,9 +24,11 @@ interface NoResponse {
 export function openDeployment({ baseUrl, headers, proxies }: Settings): Deployment {
   const sendTo = createSend(proxies);
   const sendBare: SendWithin = (request, timeoutMs) => within(timeoutMs, (signal) => sendTo(baseUrl, request, signal));
+  const names = new Set(headers.map(([name]) => name.toLowerCase()));
+  const others = (request: WireRequest) => request.headers.filter(([name]) => !names.has(name.toLowerCase()));
   return {
     sendBare,
-    send: (request, timeoutMs) => sendBare({ ...request, headers: [...headers, ...request.headers] }, timeoutMs),
+    send: (request, timeoutMs) => sendBare({ ...request, headers: [...headers, ...others(request)] }, timeoutMs),
     sendBytes: (bytes, timeoutMs) => within(timeoutMs, (signal) => sendBytes(baseUrl, bytes, signal)),
   };
 }

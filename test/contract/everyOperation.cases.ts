@@ -16,6 +16,15 @@ export function everyOperationCases(operation: DocumentedOperation): Case[] {
       'white space only': ' ',
       'two documents': '{"amount":100}{"amount":100}',
       'a form': 'amount=100',
+      'a comma after the last field': '{"amount":100,}',
+      comments: '/* a payment */ {"amount":100}',
+      'single quotes': "{'amount':100}",
+      'names without quotes': '{amount:100}',
+      NaN: '{"amount":NaN}',
+      'a leading zero': '{"amount":0100}',
+      'a plus sign': '{"amount":+100}',
+      'a line break in a string': '{"amount":100,"metadata":{"note":"a\nb"}}',
+      'a list of one object': [body],
     }),
     {
       operation,
@@ -100,19 +109,52 @@ export function everyOperationCases(operation: DocumentedOperation): Case[] {
       `${operation.path}s`,
       operation.path.toUpperCase(),
       '/api/v1/payments',
-      `/${operation.path}`,
+      `${operation.path};v=1`,
+      `${operation.path}.json`,
+      `${operation.path}%20`,
+      `${operation.path}/1`,
+      operation.path.replace('/api/v1', ''),
+      operation.path.replace('/v1/', '/v2/'),
     ].map((path) => ({
       operation,
       example: 'notFound',
       title: path,
       request: (apiKey: string) => ({ ...request(json(body))(apiKey), path }),
     })),
-    ...['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'].map((method) => ({
+    {
+      operation,
+      example: 'notFound',
+      title: `/${operation.path}`,
+      // Many merge slashes.
+      isFreeInFront: true,
+      request: (apiKey: string) => ({ ...request(json(body))(apiKey), path: `/${operation.path}` }),
+    },
+    ...['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'].map((method) => ({
       operation,
       example: 'methodNotAllowed',
       title: `${method}, even without a key`,
       request: () => ({ method, path: operation.path, headers: [] }),
     })),
+    {
+      operation,
+      example: 'methodNotAllowed',
+      title: 'TRACE',
+      isFreeInFront: true,
+      request: () => ({ method: 'TRACE', path: operation.path, headers: [] }),
+    },
+    {
+      operation,
+      example: 'methodNotAllowed',
+      title: 'GET with a key, fields in the query, and a header that names another method',
+      request: (apiKey: string) => ({
+        method: 'GET',
+        path: `${operation.path}?amount=100`,
+        headers: [
+          ['cv-api-key', apiKey],
+          ['X-HTTP-Method-Override', 'POST'],
+        ],
+      }),
+    },
     {
       operation,
       example: 'requestTimeout',
@@ -130,6 +172,12 @@ export function everyOperationCases(operation: DocumentedOperation): Case[] {
     {
       operation,
       example: 'bodyTooLarge',
+      title: 'one byte over the limit, in chunks',
+      request: request(json(body).padEnd(operation.bodyLimitBytes + 1), [['Transfer-Encoding', 'chunked']]),
+    },
+    {
+      operation,
+      example: 'bodyTooLarge',
       title: 'an unknown field that is too large',
       request: request(json({ ...body, more: 'x'.repeat(operation.bodyLimitBytes) })),
     },
@@ -138,12 +186,22 @@ export function everyOperationCases(operation: DocumentedOperation): Case[] {
       'a form': 'application/x-www-form-urlencoded',
       'another JSON media type': 'application/merge-patch+json',
       'an empty media type': '',
+      'two media types': 'application/json, text/plain',
     }).map(([title, type]) => ({
       operation,
       example: 'unsupportedMediaType',
       title,
       request: request(json(body), [['Content-Type', type]]),
     })),
+    {
+      operation,
+      example: 'unsupportedMediaType',
+      title: 'no media type',
+      request: (apiKey: string) => ({
+        ...request(json(body))(apiKey),
+        headers: [['cv-api-key', apiKey]],
+      }),
+    },
     {
       operation,
       example: 'unsupportedMediaType',

@@ -17,6 +17,10 @@ export interface ExchangeRecord {
   /** The last response. Undefined where none came. */
   response?: WireResponse;
   latencyMs?: number;
+  /** The responses to the case's first requests. Undefined where none came. */
+  first?: readonly (WireResponse | undefined)[];
+  /** A request of the case was sent more than once, because no response came or the deployment was busy. */
+  isRepeated?: true;
   /** The response was right when the request was repeated. */
   isFlaky?: true;
 }

@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from '../../src/fake-stripe/server.ts';
-import { operations, type DocumentedOperation } from '../support/contractDocument.ts';
+import type { DocumentedOperation } from '../support/contractDocument.ts';
 import { bodies, json, requestTo, type Case, type Headers } from './case.ts';
+import { gatewayCases } from './gateway.cases.ts';
+import { freshKey, idempotencyCases, withKey } from './idempotency.cases.ts';
+import { RUN_MARK } from './stripeIntents.ts';
 
 /** A case in which the operation creates an intent. */
 export const createdBy =
@@ -25,17 +28,6 @@ export const refusedByStripe =
     arrange: (stripe) => stripe.playWith(() => ({ kind: 'status', effect: 'none', ...fault })),
   });
 
-/** A case after an earlier request. */
-const after = (first: Case['request'], known: Case): Case => ({
-  ...known,
-  arrange: async (_stripe, sendFirst) => void (await sendFirst(first)),
-});
-
-/** A new key for each run, so that a deployment does not replay an earlier one. */
-const freshKey = () => `contract-${crypto.randomUUID()}`;
-
-const withKey = (key: string): Headers => [['Idempotency-Key', key]];
-
 const createMetadata = (entries: number, keyLength: number, character: string) =>
   Object.fromEntries(
     Array.from({ length: entries }, (_, i) => [
@@ -44,37 +36,47 @@ const createMetadata = (entries: number, keyLength: number, character: string) =
     ]),
   );
 
-interface Valid {
+/** Text that is easily changed on its way: stored as given. */
+const TEXTS = {
+  email: 'Jane.Doe+Orders@Example.com',
+  orderNumber: '007',
+  ALL_CAPS: ' between spaces ',
+  aKeyOfMoreThanTwentyCharacters: 'e\u0301 is not \u00e9',
+  lines: 'first\r\nsecond\nthird',
+  markup: '<b>Fish & Chips</b> "to go"',
+  escapes: String.raw`100%25 a%2Bb a\nb`,
+  emoji: '\u{1f469}\u{200d}\u{1f4bb} \u{1f4b3}',
+  ['__proto__']: 'an entry like any other',
+  ключ: 'значение',
+  [RUN_MARK]: freshKey(),
+};
+
+/** The bodies of an operation that creates an intent. */
+export interface IntentBodies {
   /** The name of the success. */
   example: string;
   /** A valid body without metadata or a key, and one that differs from it. */
   body: object;
   otherBody: object;
+  /** A body with this metadata, and why it is refused. */
+  refused: { example: string; body: (metadata: object) => object };
 }
 
-/** The cases of every operation that creates an intent: metadata, idempotency keys, Stripe's failures. */
-export function intentCases(operation: DocumentedOperation, { example, body, otherBody }: Valid): Case[] {
+/** The cases of every operation that creates an intent: metadata, idempotency keys, gateways, Stripe's failures. */
+export function intentCases(operation: DocumentedOperation, given: IntentBodies): Case[] {
+  const { example, body } = given;
   const post = requestTo(operation);
   const created = createdBy(operation, example);
   const stripeRefuses = refusedByStripe(operation, body);
   const withMetadata = (metadata: unknown) => ({ ...body, metadata });
 
-  const reused = (title: string, request: Case['request']): Case => ({
-    operation,
-    example: 'idempotencyKeyReused',
-    title,
-    request,
-  });
-  const replayed = (title: string, request: Case['request']): Case => ({ operation, example, title, request });
-
-  const key = freshKey();
-  const longKey = key.padEnd(254, '~');
-  const another = operations.find((other) => other !== operation)!;
+  const busyKey = withKey(freshKey());
 
   return [
     ...Object.entries(operation.requestExamples).map(([name, { value }]) => created(`request example ${name}`, value)),
     created('empty metadata', withMetadata({})),
     created('contact data of any shape', withMetadata({ email: 'not an address', phone: '' })),
+    created('metadata of all kinds of text', withMetadata(TEXTS)),
     created('metadata up to every limit of Stripe, in plain UTF-8', withMetadata(createMetadata(50, 40, '𝔐'))),
     created('a body of the maximum size', json(body).padEnd(operation.bodyLimitBytes)),
     created('a charset beside the media type', body, [['Content-Type', 'Application/JSON; charset=utf-8']]),
@@ -105,71 +107,20 @@ export function intentCases(operation: DocumentedOperation, { example, body, oth
       param: 'metadata[email]',
     }),
 
-    created('an idempotency key', body, withKey(freshKey())),
-    created('a quoted idempotency key', body, withKey(`"${freshKey()}"`)),
-    created('an idempotency key of 255 characters', body, withKey(freshKey().padEnd(255, '~'))),
-    created('an idempotency key in the body', { ...body, idempotencyKey: freshKey() }),
-    created('the same idempotency key in the header and in the body', { ...body, idempotencyKey: key }, withKey(key)),
-    created('the same key, quoted in the header', { ...body, idempotencyKey: `${key}"q` }, withKey(`"${key}\\"q"`)),
-    ...bodies(operation, 'invalidIdempotencyKey', {
-      'a number in the body': { ...body, idempotencyKey: 1 },
-      'null in the body': { ...body, idempotencyKey: null },
-      'an empty key in the body': { ...body, idempotencyKey: '' },
-      'a quoted key in the body': { ...body, idempotencyKey: '"key"' },
-      'a space in the key in the body': { ...body, idempotencyKey: 'a b' },
-      'a non-ASCII character in the body': { ...body, idempotencyKey: 'schlüssel' },
-      '256 characters in the body': { ...body, idempotencyKey: 'k'.repeat(256) },
-    }),
-    ...Object.entries({ 'another key': 'other', 'the key in capitals': key.toUpperCase() }).map(([title, header]) => ({
-      operation,
-      example: 'invalidIdempotencyKey',
-      title: `${title} in the header than in the body`,
-      request: post(json({ ...body, idempotencyKey: key }), withKey(header)),
-    })),
-
-    after(
-      post(json(body), withKey(key)),
-      replayed('the same request under the same key, whose intent exists already', post(json(body), withKey(key))),
-    ),
-    after(
-      post(json(body), withKey(key)),
-      replayed('the same request, with the key in the body', post(json({ ...body, idempotencyKey: key }))),
-    ),
-    after(
-      post(json(body), withKey(key)),
-      reused('another request under the same key', post(json(otherBody), withKey(key))),
-    ),
-    after(
-      post(json(body), withKey(key)),
-      reused('another request under the same key, quoted', post(json(otherBody), withKey(`"${key}"`))),
-    ),
-    after(
-      post(json(body), withKey(key)),
-      reused('another request under the same key in the body', post(json({ ...otherBody, idempotencyKey: key }))),
-    ),
-    after(
-      post(json(body), withKey(key)),
-      created('another request under a key that differs only in case', otherBody, withKey(key.toUpperCase())),
-    ),
-    after(
-      post(json(body), withKey(`${longKey}1`)),
-      created('another request under a key that differs only in its character 255', otherBody, withKey(`${longKey}2`)),
-    ),
-    after(
-      requestTo(another)(json(Object.values(another.requestExamples)[0]!.value), withKey(key)),
-      created('a request under a key of another operation', body, withKey(key)),
-    ),
     {
       operation,
       example: 'idempotencyKeyInUse',
       title: 'the first request with this key is still in progress',
-      request: post(json(body), withKey(key)),
+      request: post(json(body), busyKey),
       arrange: async (stripe, sendFirst) => {
         stripe.play({ kind: 'delay', delayMs: 5_000, effect: 'none' });
-        void sendFirst(post(json(body), withKey(key)));
+        void sendFirst(post(json(body), busyKey));
         while (stripe.ledger.requestCount === 0) await sleep(10);
       },
     },
+
+    ...idempotencyCases(operation, given),
+    ...gatewayCases(operation, given),
 
     stripeRefuses('internalError', 'Stripe refuses our key', { status: 401, type: 'invalid_request_error' }),
     stripeRefuses('internalError', 'Stripe refuses a parameter of ours', {

@@ -73,7 +73,7 @@ export function judgeExample(response: WireResponse, operation: DocumentedOperat
   const named = new Set(values.map(({ part }) => part));
   return [
     ...judgeMediaType(response),
-    ...judgeBody(response, body),
+    ...(response.isHead ? [] : judgeBody(response, body)),
     ...values,
     ...judgeHeaders(response, operation, status).filter(({ part }) => !named.has(part)),
   ];

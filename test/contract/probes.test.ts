@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { liveTarget } from '../support/targets.ts';
 import { openDeployment } from './deployment.ts';
 import { findObstacle } from './probes.ts';
 import { readSettings } from './settings.ts';
@@ -122,4 +123,37 @@ it('a connection that is reset once does not matter', async () => {
 
 it('a deployment that never responds is given up', async () => {
   expect((await probe(() => {})).obstacle).toMatch(/does not respond: no response within [\d.]+ seconds$/);
+});
+
+/** What the probes find where Stripe responds so. */
+const probeStripe = async (listener: RequestListener) => {
+  const live = await liveTarget();
+  const stripe = createServer(listener);
+  close = async () => {
+    stripe.close().closeAllConnections();
+    await live.close();
+  };
+  await once(stripe.listen(0, '127.0.0.1'), 'listening');
+  const { port } = stripe.address() as AddressInfo;
+  const given = ['CREATE=1', 'STRIPE_KEY=rk_test_1', `STRIPE_URL=http://127.0.0.1:${port}`];
+  const settings = readSettings([`BASE_URL=${live.baseUrl}`, `API_KEY=${live.apiKey}`, ...given], {});
+  return findObstacle(settings, openDeployment(settings));
+};
+
+describe('STRIPE_KEY', () => {
+  it.each([401, 403])('that Stripe refuses with %d is reported', async (status) => {
+    expect(await probeStripe(respond(status, '{}'))).toBe(
+      `Stripe refuses STRIPE_KEY: ${status}. It must be allowed to read payment intents and setup intents.`,
+    );
+  });
+
+  it('that gets no response is reported', async () => {
+    expect(await probeStripe((request) => request.socket.destroy())).toMatch(
+      /^http:\/\/127\.0\.0\.1:\d+ does not respond: /,
+    );
+  });
+
+  it('is right where Stripe only does not know the intent', async () => {
+    expect(await probeStripe(respond(404, '{}'))).toBe(undefined);
+  });
 });

@@ -5,6 +5,7 @@ import type { Deployment, Received } from './deployment.ts';
 import { findScenario } from './judge.ts';
 import { isBusy, isSilent, sendPatiently } from './patience.ts';
 import type { Settings } from './settings.ts';
+import { findStripeObstacle } from './stripeIntents.ts';
 
 /** For the first request and for all that ask for the key: whoever waits for exit code 2 waits for 5 seconds at most. */
 const FIRST_MS = 2_500;
@@ -23,7 +24,9 @@ export const probe = { method, path, headers: [] };
 
 /** Why this deployment cannot be tested at all. Undefined where it can. */
 export const findObstacle = async (settings: Settings, deployment: Deployment): Promise<string | undefined> =>
-  (await findUnreachable(settings, deployment)) ?? (await findRefusal(settings, deployment));
+  (await findUnreachable(settings, deployment)) ??
+  (await findRefusal(settings, deployment)) ??
+  (await findStripeObstacle(settings));
 
 /** The key is not sent: a server that redirects to https has read everything in clear by then. */
 async function findUnreachable({ baseUrl }: Settings, deployment: Deployment): Promise<string | undefined> {

@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { document, scenarios } from '../support/contractDocument.ts';
-import { mockTarget, type Target } from '../support/targets.ts';
+import { liveTarget, mockTarget, type Target } from '../support/targets.ts';
 import type { Report } from './report.ts';
 
 const CLI = fileURLToPath(new URL('cli.ts', import.meta.url));
@@ -46,14 +46,14 @@ async function serve(listener: RequestListener): Promise<string> {
 }
 
 describe('where the contract is kept', () => {
-  let mock: Target;
+  let live: Target;
   beforeAll(async () => {
-    mock = await mockTarget();
+    live = await liveTarget();
   });
-  afterAll(() => mock.close());
+  afterAll(() => live.close());
 
   it('exits with 0, and the files list every example', async () => {
-    const { exitCode, output } = await run([`BASE_URL=${mock.baseUrl}/`, `API_KEY=${mock.apiKey}`, 'CREATE=1']);
+    const { exitCode, output } = await run([`BASE_URL=${live.baseUrl}/`, `API_KEY=${live.apiKey}`, 'CREATE=1']);
     expect(output).toMatch(/The contract is kept: all \d+ responses match it\.\n/);
     for (const { example } of scenarios) {
       expect(readReport('index.html')).toContain(example);
@@ -69,12 +69,12 @@ describe('where the contract is kept', () => {
       cases.filter(({ example, verdict: one }) => example === 'created' && one === 'passed').length,
     ).toBeGreaterThan(9);
     expect(readReport('junit.xml')).toMatch(/<testsuites .*failures="0" errors="0"/);
-    expect(output + readAll()).not.toContain(mock.apiKey);
+    expect(output + readAll()).not.toContain(live.apiKey);
     expect(exitCode).toBe(0);
   });
 
   it('creates nothing without CREATE=1, takes the key from the environment, and says what was skipped', async () => {
-    const { exitCode, output } = await run([], { CONTRACT_BASE_URL: mock.baseUrl, API_KEY: mock.apiKey });
+    const { exitCode, output } = await run([], { CONTRACT_BASE_URL: live.baseUrl, API_KEY: live.apiKey });
     expect(output).toMatch(/ \d+ skipped: creates an intent: CREATE=1\n/);
     expect(output).toMatch(/ \d+ skipped: no single request leads to it\n/);
     expect(readReport('junit.xml')).toMatch(/name="200 created: the minimum amount"[^>]*><skipped/);
@@ -82,8 +82,8 @@ describe('where the contract is kept', () => {
   });
 
   it('exits with 2 where the key is refused, and says so once', async () => {
-    const { exitCode, output, errors } = await run([`BASE_URL=${mock.baseUrl}`, 'API_KEY=another-key']);
-    const reason = `${mock.baseUrl} refuses the API key: every request with it gets 401. Nothing else was tested.`;
+    const { exitCode, output, errors } = await run([`BASE_URL=${live.baseUrl}`, 'API_KEY=another-key']);
+    const reason = `${live.baseUrl} refuses the API key: every request with it gets 401. Nothing else was tested.`;
     expect({ exitCode, output, errors }).toEqual({ exitCode: 2, output: '', errors: `${reason}\n` });
     // A report of an earlier run would say something else.
     expect(readJson()).toMatchObject({ verdict: 'unknown', conclusion: reason });

@@ -40,7 +40,8 @@ export async function runCases(
   const malformed = toSend.filter(({ known }) => known.bytes !== undefined);
   const wellFormed = toSend.filter(({ known }) => known.bytes === undefined);
   const ending =
-    (await sendInOrder(wellFormed, deployment, tally)) ?? (await sendMalformed(malformed, settings, deployment));
+    (await sendInOrder(wellFormed, settings, deployment, tally)) ??
+    (await sendMalformed(malformed, settings, deployment));
   if (ending !== undefined) {
     const rest = toSend.filter(
       ({ response, violations, skipReason }) => !response && !skipReason && !violations.length,
@@ -58,10 +59,15 @@ function createRecord(known: Case, settings: Settings): ExchangeRecord {
 }
 
 /** Why a deployment can not be tested with this case; undefined where it can. */
-function findSkipReason({ arrange, bytes, creates, mayCreate }: Case, settings: Settings): string | undefined {
+function findSkipReason(
+  { arrange, bytes, creates, mayCreate, first = [] }: Case,
+  settings: Settings,
+): string | undefined {
   if (arrange) return 'no single request leads to it';
-  if (creates && !settings.creates) return 'creates an intent: CREATE=1';
+  if ((creates || first.length > 0) && !settings.creates) return 'creates an intent: CREATE=1';
   if (mayCreate && !settings.creates) return 'could create an intent: CREATE=1';
+  if (first.some(({ byAnotherTenant }) => byAnotherTenant) && settings.secondApiKey === undefined)
+    return 'needs the key of another tenant: API_KEY_2';
   if (bytes === undefined) return undefined;
   if (settings.prefix !== '') return 'malformed HTTP, which reaches no server below a path';
   const proxy = settings.proxies[settings.baseUrl.startsWith('https:') ? 'HTTPS_PROXY' : 'HTTP_PROXY'];
@@ -71,13 +77,14 @@ function findSkipReason({ arrange, bytes, creates, mayCreate }: Case, settings: 
 /** Returns why it ended early, if it did. */
 async function sendInOrder(
   records: readonly ExchangeRecord[],
+  settings: Settings,
   deployment: Deployment,
   tally: RunTally,
 ): Promise<string | undefined> {
   let inVain = 0;
   let last: ExchangeRecord | undefined;
   for (const record of records) {
-    const outcome = await sendRecord(record, deployment, tally);
+    const outcome = await sendRecord(record, settings, deployment, tally);
     inVain = outcome === 'in vain' ? inVain + 1 : 0;
     if (outcome === 'gone' || inVain === MAX_IN_VAIN) {
       // Nothing is known of a deployment that has responded to no case.
@@ -102,11 +109,18 @@ function describeEnding({ known, response }: ExchangeRecord, last: ExchangeRecor
 /** The case was judged; or the deployment was too busy or too slow for that; or it responds to nothing any more. */
 type Outcome = 'judged' | 'in vain' | 'gone';
 
-async function sendRecord(record: ExchangeRecord, deployment: Deployment, tally: RunTally): Promise<Outcome> {
-  const { operation, example } = record.known;
-  const judge = (response: WireResponse) => judgeExample(response, operation, example);
-  const send = () => sendPatiently(() => sendOnce(record, deployment, tally), tally);
+async function sendRecord(
+  record: ExchangeRecord,
+  settings: Settings,
+  deployment: Deployment,
+  tally: RunTally,
+): Promise<Outcome> {
+  const { operation, example, isFreeInFront } = record.known;
+  const judge = (response: WireResponse) =>
+    isFreeInFront && isClientError(response) ? [] : judgeExample(response, operation, example);
+  const send = async () => sendCounted(record, deployment, tally);
 
+  await sendFirst(record, settings, deployment, tally);
   let response = await send();
   let isGone = false;
   if (isSilent(response)) {
@@ -136,12 +150,39 @@ async function sendRecord(record: ExchangeRecord, deployment: Deployment, tally:
   return isGone ? 'gone' : 'judged';
 }
 
-async function sendOnce(record: ExchangeRecord, deployment: Deployment, tally: RunTally): Promise<Received> {
-  tally.requests++;
-  const startedAt = performance.now();
-  const response = await deployment.send(record.request, RESPONSE_MS);
-  record.latencyMs = performance.now() - startedAt;
-  return response;
+async function sendFirst(
+  record: ExchangeRecord,
+  { apiKey, secondApiKey }: Settings,
+  deployment: Deployment,
+  tally: RunTally,
+): Promise<void> {
+  const { first = [], isFirstAtOnce } = record.known;
+  const responses: Promise<Received>[] = [];
+  for (const { request, byAnotherTenant } of first) {
+    const sent = { request: request(byAnotherTenant ? secondApiKey! : apiKey) };
+    responses.push(sendCounted(sent, deployment, tally).finally(() => Object.assign(record, repeatOf(sent))));
+    if (!isFirstAtOnce) await responses.at(-1);
+  }
+  const received = await Promise.all(responses);
+  record.first = received.map((one) => (one.status === undefined ? undefined : one));
+}
+
+const isClientError = ({ status }: WireResponse): boolean => status >= 400 && status <= 499;
+
+type Sent = Pick<ExchangeRecord, 'request' | 'latencyMs' | 'isRepeated'>;
+
+const repeatOf = ({ isRepeated }: Sent): Partial<Sent> => (isRepeated ? { isRepeated } : {});
+
+async function sendCounted(record: Sent, deployment: Deployment, tally: RunTally): Promise<Received> {
+  let count = 0;
+  return sendPatiently(async () => {
+    tally.requests++;
+    if (++count > 1) record.isRepeated = true;
+    const startedAt = performance.now();
+    const response = await deployment.send(record.request, RESPONSE_MS);
+    record.latencyMs = performance.now() - startedAt;
+    return response;
+  }, tally);
 }
 
 /** Whether the deployment responds at all, at once or after it has started again. */

@@ -15,6 +15,7 @@ describe('the settings', () => {
       creates: true,
       folder: 'folder',
       proxies: {},
+      stripeUrl: 'https://api.stripe.com',
     };
     expect(readSettings([], env)).toEqual(settings);
     expect(readSettings([], { ...env, CONTRACT_API_KEY: 'own' })).toEqual({ ...settings, apiKey: 'own' });

@@ -13,6 +13,8 @@ export interface Settings {
   secondApiKey?: string;
   /** A publishable or restricted key of the deployment's Stripe account, to read created intents. */
   stripeKey?: string;
+  /** Where intents are read: Stripe, or a fake of it in tests. */
+  stripeUrl: string;
   /** Whether to run cases that create intents. */
   creates: boolean;
   /** The folder for the reports. */
@@ -21,7 +23,7 @@ export interface Settings {
   proxies: Readonly<Record<string, string>>;
 }
 
-const NAMES = new Set(['BASE_URL', 'API_KEY', 'CREATE', 'HEADER', 'API_KEY_2', 'STRIPE_KEY', 'REPORT']);
+const NAMES = new Set(['BASE_URL', 'API_KEY', 'CREATE', 'HEADER', 'API_KEY_2', 'STRIPE_KEY', 'STRIPE_URL', 'REPORT']);
 const USAGE =
   "usage: BASE_URL=https://… API_KEY=… [CREATE=1] [HEADER='Name: value'] [API_KEY_2=…] [STRIPE_KEY=pk_…] [REPORT=reports/contract]";
 
@@ -64,6 +66,8 @@ export function readSettings(args: readonly string[], env: Readonly<Record<strin
     /^((pk|rk)_(test|live)_\w+)?$/.test(stripeKey),
     'STRIPE_KEY: expected a publishable or restricted key, pk_… or rk_…',
   );
+  const stripeUrl = read('STRIPE_URL') || 'https://api.stripe.com';
+  expect(/^https?:$/.test(URL.parse(stripeUrl)?.protocol ?? ''), 'STRIPE_URL: expected an address');
   const create = read('CREATE') || '0';
   expect(/^[01]$/.test(create), 'CREATE: expected one of 0, 1');
   const lines = read('HEADER')
@@ -92,6 +96,7 @@ export function readSettings(args: readonly string[], env: Readonly<Record<strin
     headers: [...headers, ...basicAuthentication(url!)],
     ...(secondApiKey !== '' && { secondApiKey }),
     ...(stripeKey !== '' && { stripeKey }),
+    stripeUrl,
     creates: create === '1',
     folder: read('REPORT') || 'reports/contract',
     proxies,

@@ -1,7 +1,8 @@
-import { Agent, request as open, type ClientRequest, type RequestOptions } from 'node:http';
+import { Agent, request as open, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as SecureAgent, request as openSecure } from 'node:https';
 import { connect, isIP } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
+import { gunzipSync } from 'node:zlib';
 
 /** One HTTP request, as it is sent. */
 export interface WireRequest {
@@ -15,9 +16,12 @@ export interface WireRequest {
 
 export interface WireResponse {
   status: number;
-  /** Lower-case names. */
+  /** Lower-case names. A list where a header is repeated. */
   headers: Record<string, string | string[] | undefined>;
+  /** Decoded, if the request allows encodings. */
   text: string;
+  /** The response to HEAD, which has the headers of a body and none. */
+  isHead?: true;
 }
 
 export type Send = (baseUrl: string, request: WireRequest, signal?: AbortSignal) => Promise<WireResponse>;
@@ -48,7 +52,7 @@ function exchange(
 ): Promise<WireResponse> {
   const { host, port, hostname, pathname } = new URL(baseUrl);
   // Without a Content-Length, Node sends an empty chunked body, except for methods that rarely have a body.
-  const isLengthKnown = body !== undefined || !(RARELY_WITH_BODY.has(method) || isNamed(headers, 'transfer-encoding'));
+  const isLengthKnown = !isNamed(headers, 'transfer-encoding') && (body !== undefined || !RARELY_WITH_BODY.has(method));
   const all: WireRequest['headers'] = [
     ...(isNamed(headers, 'host') ? [] : [['Host', host] as const]),
     ...headers,
@@ -69,8 +73,14 @@ function exchange(
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.once('error', reject);
       response.once('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
-        resolve({ status: response.statusCode!, headers: response.headers, text });
+        const content = Buffer.concat(chunks);
+        const decoded = isNamed(headers, 'accept-encoding') ? decode(content, response) : content;
+        resolve({
+          status: response.statusCode!,
+          headers: readHeaders(response),
+          text: decoded.toString('utf8'),
+          ...(method === 'HEAD' && { isHead: true }),
+        });
       });
     });
     request.end(body);
@@ -86,6 +96,21 @@ function groupByName(headers: WireRequest['headers']): Record<string, string | s
       return [name, group.length === 1 ? value : group.map(([, one]) => one)];
     }),
   );
+}
+
+/** Node drops repeats of some headers elsewhere, and joins those of others. */
+const readHeaders = ({ headersDistinct }: IncomingMessage): WireResponse['headers'] =>
+  Object.fromEntries(
+    Object.entries(headersDistinct).map(([name, values = []]) => [name, values.length > 1 ? values : values[0]]),
+  );
+
+/** The content as it is, if it can't be decoded. */
+function decode(content: Buffer, { headers }: IncomingMessage): Buffer {
+  try {
+    return headers['content-encoding'] === 'gzip' ? gunzipSync(content) : content;
+  } catch {
+    return content;
+  }
 }
 
 /** `[::1]`, as a URL has it, is the address `::1`. */
@@ -115,7 +140,7 @@ export function curlLine(
     ...all.filter(([name]) => name.toLowerCase() !== 'host').map((header) => `-H ${headerArgument(header, apiKey)}`),
     ...more,
     ...argument,
-    quote(baseUrl + path),
+    quoteWithKey(baseUrl + path, apiKey),
   ].join(' ');
 }
 
@@ -125,11 +150,12 @@ const quote = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 function headerArgument([name, value]: readonly [name: string, value?: string], apiKey: string): string {
   if (value === undefined) return quote(`${name}:`);
   if (value === '') return quote(`${name};`);
-  const text = `${name}: ${value}`;
-  return (apiKey === '' ? [text] : text.split(apiKey))
-    .map((part) => (part === '' ? '' : quote(part)))
-    .join('"$API_KEY"');
+  return quoteWithKey(`${name}: ${value}`, apiKey);
 }
+
+/** The API key comes from its variable. */
+const quoteWithKey = (text: string, apiKey: string): string =>
+  (apiKey === '' ? [text] : text.split(apiKey)).map((part) => (part === '' ? '' : quote(part))).join('"$API_KEY"');
 
 /** Linux's limit on one argument is 128 KiB. */
 const MAX_ARGUMENT_BYTES = 100_000;

@@ -12,23 +12,28 @@ import { serve } from '../../src/live.ts';
 export interface Target {
   baseUrl: string;
   apiKey: string;
+  /** The key of another tenant, of a live server in this process. */
+  secondApiKey?: string;
   /** The fake Stripe of a live server in this process; the mock and deployments have none. */
   stripe?: FakeStripe;
   close(): Promise<void>;
 }
 
 const API_KEY = 'cv_test_key';
+const SECOND_API_KEY = 'cv_test_key_of_another_tenant';
 
 /**
  * The real live server with a fake Stripe. It validates its own responses, and `close` rejects if one of them did not
  * match the contract.
  */
-export async function liveTarget(overrides: Record<string, string> = {}): Promise<Target & { stripe: FakeStripe }> {
+export async function liveTarget(
+  overrides: Record<string, string> = {},
+): Promise<Target & { secondApiKey: string; stripe: FakeStripe }> {
   const stripe = await startFakeStripe();
   const config = readConfig({
     HOST: '127.0.0.1',
     PORT: '0',
-    API_KEYS: `test:${sha256(API_KEY).toString('hex')}`,
+    API_KEYS: `test:${sha256(API_KEY).toString('hex')},other:${sha256(SECOND_API_KEY).toString('hex')}`,
     STRIPE_SECRET_KEY: 'sk_test_contract',
     ADMIN_PORT: '0',
     DRAIN_MS: '0',
@@ -43,6 +48,7 @@ export async function liveTarget(overrides: Record<string, string> = {}): Promis
   return {
     baseUrl: server.url,
     apiKey: API_KEY,
+    secondApiKey: SECOND_API_KEY,
     stripe,
     async close() {
       await server.stop();
