@@ -23,7 +23,10 @@ export const cases: readonly Case[] = [
  */
 function refuseTwice(known: Case): Case {
   const { operation, example, creates, arrange, bytes } = known;
-  if (creates || arrange || bytes !== undefined) return known;
+  if (creates || arrange) return known;
+  if (bytes !== undefined) {
+    return { ...known, bytes: bytes.replace(/^(POST .*\r\n)/, (line) => `${line}${INVALID_KEY.join(': ')}\r\n`) };
+  }
   const change = (edit: (request: ReturnType<Case['request']>) => object): Case => ({
     ...known,
     request: (apiKey) => ({ ...known.request(apiKey), ...edit(known.request(apiKey)) }),
