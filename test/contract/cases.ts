@@ -25,7 +25,10 @@ export const cases: readonly Case[] = [
  */
 function refuseTwice(known: Case): Case {
   const { operation, example, creates, first, arrange, bytes } = known;
-  if (creates || first || arrange || bytes !== undefined) return known;
+  if (creates || first || arrange) return known;
+  if (bytes !== undefined) {
+    return { ...known, bytes: bytes.replace(/^(POST .*\r\n)/, (line) => `${line}${INVALID_KEY.join(': ')}\r\n`) };
+  }
   const change = (edit: (request: ReturnType<Case['request']>) => object): Case => ({
     ...known,
     request: (apiKey) => ({ ...known.request(apiKey), ...edit(known.request(apiKey)) }),

@@ -3,7 +3,7 @@
  * a second reason to be refused. Here the live server plays the one that skips a check: the request is sent as that would read it.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { send, type WireRequest } from '../support/exchange.ts';
+import { send, sendBytes, type WireRequest } from '../support/exchange.ts';
 import { allCreated } from '../support/gatewayCalls.ts';
 import { liveTarget } from '../support/targets.ts';
 import type { Case } from './case.ts';
@@ -84,6 +84,20 @@ const SKIPS: Record<string, Skip> = {
   'the idempotency key in the header': (request) => [{ ...request, headers: without(request, /^idempotency-key$/i) }],
   'the idempotency key in the body': (request) => changeBody(request, ({ idempotencyKey: _key, ...body }) => body),
 };
+
+/** Malformed HTTP as a forgiving server reads it: complete, with a host and an acceptable expectation, and authenticated. */
+const mend = (bytes: string, apiKey: string): string => {
+  const [requestLine, ...lines] = bytes.trimEnd().split('\r\n');
+  const kept = lines.filter((line) => !/^(host|expect|connection|x-large):/i.test(line));
+  return [requestLine, ...kept, 'Host: a', `cv-api-key: ${apiKey}`, 'Connection: close', '', ''].join('\r\n');
+};
+
+it('a server that mends malformed HTTP creates nothing', async () => {
+  const malformed = cases.flatMap(({ bytes }) => (bytes === undefined ? [] : [mend(bytes, live.apiKey)]));
+  const responses = await Promise.all(malformed.map((bytes) => sendBytes(live.baseUrl, bytes)));
+  expect(responses.map(({ status }) => status)).not.toContain(200);
+  expect(allCreated(live.stripe.ledger)).toEqual([]);
+});
 
 const refused = cases.filter(
   ({ arrange, bytes, creates, mayCreate, first }) =>
