@@ -18,16 +18,6 @@ export function markdownWith(anchors: ReadonlyMap<string, string>): Markdown {
       },
       // HTML in a text is shown, not rendered.
       html: ({ text }) => escapeHtml(text),
-      table(token) {
-        // Wide tables scroll by themselves on narrow screens.
-        const cells = (row: typeof token.header) =>
-          row.map(({ tokens, header }) => {
-            const content = this.parser.parseInline(tokens);
-            return header ? `<th scope="col">${content}</th>` : `<td>${content}</td>`;
-          });
-        const rows = token.rows.map((row) => `<tr>${cells(row).join('')}</tr>`);
-        return `<table><thead><tr>${cells(token.header).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
-      },
     },
   });
   return {

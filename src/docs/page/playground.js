@@ -41,7 +41,7 @@ function onlyOperation(paths, operationId) {
   );
   const { path, method, operation } =
     operations.find((each) => each.operation.operationId === operationId) ?? operations[0];
-  return { [path]: { [method]: operation } };
+  return { [path]: { parameters: paths[path].parameters, [method]: operation } };
 }
 
 // Scalar has no call to open its client: its button is clicked. When the reader closes the client, the reference returns.
