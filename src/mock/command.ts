@@ -4,7 +4,7 @@ import { openConsoleLog, paintOutput } from '../observability/console.ts';
 import { openLog } from '../observability/log.ts';
 import { onStopSignal } from '../shutdown.ts';
 import type { HandledRequest } from './app.ts';
-import { readMockConfig, type MockConfig } from './config.ts';
+import { readArguments, readMockConfig, type MockConfig } from './config.ts';
 import { banner, describeRequest, USAGE } from './console.ts';
 import type { Mock } from './server.ts';
 
@@ -35,13 +35,6 @@ export async function runMock(args: readonly string[], env: Environment, start: 
     console.error((error as Error).message);
     process.exit(1);
   }
-}
-
-function readArguments(args: readonly string[]): Record<string, string> {
-  const settings = args.map((argument) => /^(\w+)=(.*)$/s.exec(argument)?.slice(1) as [string, string] | undefined);
-  const wrong = args.filter((_argument, index) => !settings[index]);
-  if (wrong.length > 0) throw new Error(`Expected NAME=value, got ${wrong.join(' ')}\n\n${USAGE}`);
-  return Object.fromEntries(settings as [string, string][]);
 }
 
 /** A log for people, with the mock's own lines about requests. */

@@ -26,3 +26,11 @@ export function readMockConfig(env: Environment, given: readonly string[] = []) 
   variables.finish();
   return Object.freeze(config);
 }
+
+/** Reads `NAME=value` arguments. Throws one Error that lists all others. */
+export function readArguments(args: readonly string[]): Record<string, string> {
+  const settings = args.map((argument) => /^(\w+)=(.*)$/s.exec(argument)?.slice(1) as [string, string] | undefined);
+  const others = args.filter((_argument, index) => !settings[index]);
+  if (others.length > 0) throw new Error(`Expected NAME=value, got ${others.join(' ')}. --help lists the names.`);
+  return Object.fromEntries(settings as [string, string][]);
+}

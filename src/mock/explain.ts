@@ -10,7 +10,7 @@ export function explainProblem(
   operations: readonly Operation[],
 ): string {
   if (example === 'notFound') return explainPath(path, operations);
-  if (example === 'methodNotAllowed') return `${path} has the method ${headers['Allow']}, not ${method}`;
+  if (example === 'methodNotAllowed') return `this path has the method ${headers['Allow']}, not ${method}`;
   const documented = operations.flatMap(({ examples }) => examples).find(({ name }) => name === example);
   return detail?.() ?? documented?.summary ?? '';
 }
@@ -18,7 +18,7 @@ export function explainProblem(
 function explainPath(path: string, operations: readonly Operation[]): string {
   const nearest = didYouMean(path, [...new Set(operations.map((operation) => operation.path))]);
   const routes = operations.map((operation) => `${operation.method} ${operation.path}`);
-  return `unknown path ${path}${nearest || `; this API has ${routes.join(', ')}`}`;
+  return `unknown path${nearest || `; this API has ${routes.join(', ')}`}`;
 }
 
 /** Why a scenario can't be sent, and all that can be. */

@@ -15,6 +15,7 @@ export const createFetch =
     const { host, pathname, search } = new URL(request.url);
     const body = new Uint8Array(await request.arrayBuffer());
     signal.throwIfAborted();
+    if (!server.listening) throw new TypeError('The mock is closed');
     const response = await exchange(
       server,
       { method, path: pathname + search, headers: { host, ...Object.fromEntries(headers) }, signal },

@@ -20,6 +20,11 @@ interface FetchEngineOptions {
   defaults: Defaults;
 }
 
+interface Route {
+  operation: Operation;
+  pattern: RegExp;
+}
+
 /**
  * The contract's engine for standard requests in a browser, where openapi-backend and Fastify can't run: the same checks in the
  * same order as in contract/engine.ts and http/engineCall.ts. test/contract/parity.test.ts compares the two.
@@ -27,7 +32,7 @@ interface FetchEngineOptions {
 export function createFetchEngine({ document, responses, validators, defaults }: FetchEngineOptions) {
   const definition = dereference(document);
   const operations = readOperations(definition);
-  const routes = operations.map((operation) => ({ operation, pattern: pathPattern(operation.path) }));
+  const routes: Route[] = operations.map((operation) => ({ operation, pattern: pathPattern(operation.path) }));
   const apiKeyHeader = definition.components!.securitySchemes![API_KEY_SCHEME]!.name!;
   const responder = createResponder(operations, responses, defaults);
 
@@ -60,16 +65,16 @@ export function createFetchEngine({ document, responses, validators, defaults }:
   async function run(
     request: Request,
     { path, headers, queryString }: EngineRequest,
-    route: (typeof routes)[number] | undefined,
+    route: Route | undefined,
     onBody: (bytes: Uint8Array) => void,
   ): Promise<OperationResponse> {
     if (!isDecodable(path)) throw new Problem('invalidRequest');
     if (!route) throw noRoute(findRoutes(path).map(({ operation }) => operation.method));
-    const { operation, pattern } = route;
+    const { operation } = route;
     const apiKey = request.headers.get(apiKeyHeader);
     if (!apiKey || (defaults.apiKey !== undefined && apiKey !== defaults.apiKey)) throw new Problem('invalidApiKey');
     const body = operation.requestBody && (await readBody(request, operation.requestBody, onBody));
-    const params = { ...pattern.exec(decodePath(path))!.groups };
+    const params = readParams(route, path);
     const query = readQuery(queryString, operation);
     const errors = validate(validators[operation.id]!, { path: params, query, header: headers, requestBody: body });
     if (errors.length > 0) throw violationProblem(errors, operation);
@@ -85,9 +90,19 @@ export function createFetchEngine({ document, responses, validators, defaults }:
   return { handle, responder, isKnown: (path: string) => findRoutes(path).length > 0 };
 }
 
-/** `/things/{id}` as an expression, with the parameters as its groups. */
-const pathPattern = (path: string): RegExp =>
-  new RegExp(`^${path.replaceAll(/[.*+?^$()|[\]\\]/g, String.raw`\$&`).replaceAll(/\{(\w+)\}/g, '(?<$1>[^/]+)')}$`);
+/** `/things/{id}` as an expression, with a group for each parameter. */
+function pathPattern(path: string): RegExp {
+  const literals = path.split(TEMPLATE).map((text) => text.replaceAll(/[.*+?^$()|[\]\\]/g, String.raw`\$&`));
+  return new RegExp(`^${literals.join('([^/]+)')}$`);
+}
+
+const TEMPLATE = /\{[^}]+\}/g;
+
+function readParams({ operation, pattern }: Route, path: string): Record<string, string> {
+  const [, ...values] = pattern.exec(decodePath(path))!;
+  const names = operation.path.match(TEMPLATE) ?? [];
+  return Object.fromEntries(names.map((name, index) => [name.slice(1, -1), values[index]!]));
+}
 
 /** As Fastify's router does. A path that can't be decoded matches nothing. */
 const decodePath = (path: string): string => (isDecodable(path) ? decodeURI(path) : path);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readMockConfig } from '../../../src/mock/config.ts';
+import { readArguments, readMockConfig } from '../../../src/mock/config.ts';
 
 const issuesIn = (env: Record<string, string>, given?: readonly string[]): string[] => {
   try {
@@ -75,5 +75,21 @@ describe('a mistyped setting', () => {
     expect(issuesIn({ HOSTS: 'a', POST: '1' }, ['HOSTS'])).toEqual([
       'HOSTS: unknown; expected one of HOST, PORT, LOG_LEVEL, LOG_FORMAT, DOCS, API_KEY, SCENARIO, LATENCY_MS, ERROR_RATE, DYNAMIC',
     ]);
+  });
+});
+
+describe('readArguments', () => {
+  it('reads settings, with any value', () => {
+    expect(readArguments(['PORT=0', 'API_KEY=a=b c', 'SCENARIO='])).toEqual({
+      PORT: '0',
+      API_KEY: 'a=b c',
+      SCENARIO: '',
+    });
+  });
+
+  it('refuses everything else', () => {
+    expect(() => readArguments(['PORT=0', 'fast', '--port=1', 'LATENCY-MS=1'])).toThrow(
+      /^Expected NAME=value, got fast --port=1 LATENCY-MS=1\. --help lists the names\.$/,
+    );
   });
 });

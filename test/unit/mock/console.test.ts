@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import document from '../../../generated/openapi.json' with { type: 'json' };
 import { curlLines } from '../../../src/docs/curl.ts';
 import { readMockConfig } from '../../../src/mock/config.ts';
-import { banner, describeRequest } from '../../../src/mock/console.ts';
+import { banner, describeRequest, USAGE } from '../../../src/mock/console.ts';
 import type { Paint } from '../../../src/observability/console.ts';
 
 const plain: Paint = (_format, text) => text;
@@ -48,5 +48,12 @@ ${curlLines(document, mock.url, 'any_key')}
     expect(text).toContain('\nError rate    0.1: ');
     expect(text).toContain('\nData          random: ');
     expect(text).toContain("-H 'cv-api-key: cv_only'");
+  });
+
+  it('the usage has every setting', () => {
+    const names = [...USAGE.matchAll(/^ {2}([A-Z_]+)=/gm)].map(([, name]) => name);
+    const env = Object.fromEntries(names.map((name) => [name!, '']));
+    expect(readMockConfig(env, Object.keys(env))).toEqual(readMockConfig({}));
+    expect(names.length).toBe(Object.keys(readMockConfig({})).length);
   });
 });

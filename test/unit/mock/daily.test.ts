@@ -202,15 +202,15 @@ describe('a refusal', () => {
       'the nearest path',
       { path: '/api/v1/payment/intents?x=1' },
       'notFound',
-      'unknown path /api/v1/payment/intents; did you mean /api/v1/payments/intent?',
+      'unknown path; did you mean /api/v1/payments/intent?',
     ],
     [
       'all paths, if none is near',
       { path: '/other' },
       'notFound',
-      'unknown path /other; this API has POST /api/v1/payments/intent, POST /api/v1/payments/setup',
+      'unknown path; this API has POST /api/v1/payments/intent, POST /api/v1/payments/setup',
     ],
-    ['the method', { method: 'PUT' }, 'methodNotAllowed', '/api/v1/payments/intent has the method POST, not PUT'],
+    ['the method', { method: 'PUT' }, 'methodNotAllowed', 'this path has the method POST, not PUT'],
   ])('has %s in Mock-Reason, and the body of the contract', async (_what, changes, example, reason) => {
     const { headers, text } = await post({}, changes);
     expect({ scenario: headers['mock-scenario'], reason: headers['mock-reason'] }).toEqual({

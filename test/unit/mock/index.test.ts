@@ -31,6 +31,7 @@ describe('startPaymentsMock', () => {
     expect(other.url).toBe(`http://127.0.0.1:${port}`);
     await other.close();
     await expect(fetch(other.url)).rejects.toThrow('fetch failed');
+    await expect(other.fetch(PATH)).rejects.toThrow('The mock is closed');
   });
 
   it.each<[PaymentsMockOptions, RequestInit, number]>([
