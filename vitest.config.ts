@@ -20,7 +20,7 @@ export default defineConfig({
       project('reliability', ['test/system/{reliability,chaos,fuzz,production}/**/*.test.ts']),
       project('packages', ['test/system/packages/**/*.test.ts']),
       // Each test has a server here, and the command of the contract tests as a process beside it.
-      project('wrong', ['test/contract/wrong/**/*.slow.ts'], { maxConcurrency: 4 }),
+      project('wrong', ['test/contract/wrong/**/*.slow.ts'], { maxConcurrency: 6, testTimeout: 600_000 }),
       // Each file has processes of its own beside it.
       project('conformance', ['test/conformance/**/*.conformance.ts'], { maxWorkers: 1, sequence: { groupOrder: 1 } }),
       project('browser', ['test/browser/**/*.slow.ts'], {

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** Each run takes a third less with it. */
+const COMPILE_CACHE = new URL('../../../src/compileCache.js', import.meta.url).href;
 const COMMAND = fileURLToPath(new URL('../cli.ts', import.meta.url));
 
 /** Runs the command of `make contract` in a process of its own, and resolves with its exit code and everything it printed. */
@@ -14,7 +16,7 @@ export async function runContract(
   const folder = await mkdtemp(join(tmpdir(), 'contract-'));
   try {
     const args = Object.entries({ ...settings, REPORT: folder }).map(([name, value]) => `${name}=${value}`);
-    const child = spawn(process.execPath, [COMMAND, ...args], {
+    const child = spawn(process.execPath, ['--import', COMPILE_CACHE, COMMAND, ...args], {
       env: { PATH: process.env['PATH'], ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -48,12 +48,9 @@ const alias = (resolve: (path: string) => string): Fault =>
 export const methodFaults: Faults = {
   'Allow is missing': front(changeResponseHeader(ALLOW, () => undefined)),
   'Allow lists methods that are refused': front(changeResponseHeader(ALLOW, (value) => value && 'GET, POST, OPTIONS')),
-  'Allow lists other methods': front(changeResponseHeader(ALLOW, (value) => value && 'GET')),
   'Allow is in lower case': front(changeResponseHeader(ALLOW, (value) => value?.toLowerCase())),
   'Allow is *': front(changeResponseHeader(ALLOW, (value) => value && '*')),
-  'Allow is empty': front(changeResponseHeader(ALLOW, (value) => value && '')),
   'another method is answered 404': front(changeStatus(405, 404)),
-  'another method is answered 501': front(changeStatus(405, 501)),
   'GET shows a page': serve('GET', () => html(200, 'Payments API')),
   'GET with a query creates': front(
     onlyIf(
@@ -67,7 +64,6 @@ export const methodFaults: Faults = {
     ),
   ),
   'HEAD is answered 200': serve('HEAD', () => empty(200)),
-  'HEAD is answered 404': serve('HEAD', () => empty(404)),
   'HEAD gets no response': front(onlyIf(withMethod('HEAD'), () => Promise.reject(CONNECTION_RESET))),
   'OPTIONS is answered by the gateway': serve('OPTIONS', () => empty(204, [['Allow', 'OPTIONS, POST']])),
   'TRACE echoes the request, with its key': serve('TRACE', ({ headers }) => ({
@@ -110,7 +106,6 @@ export const pathFaults: Faults = {
   'the operation is served without its prefix, too': alias((path) =>
     path.replace(/^\/payments\//, '/api/v1/payments/'),
   ),
-  'the operation is served as v2, too': alias((path) => path.replace(/^\/api\/v2\//, '/api/v1/')),
   'other paths are answered by a page': front(
     changeResponse((response) => (response.status === 404 ? html(404, 'Not Found') : response)),
   ),
@@ -129,7 +124,6 @@ export const pathFaults: Faults = {
 export const requestIdFaults: Faults = {
   'X-Request-Id is missing': front(changeResponseHeader('X-Request-Id', () => undefined)),
   'X-Request-Id is constant': front(changeResponseHeader('X-Request-Id', () => '6f1c2f0a-9a52-4d0c-8a6e-0f3f2b1c9d11')),
-  'X-Request-Id is empty': front(changeResponseHeader('X-Request-Id', () => '')),
   'X-Request-Id is -': front(changeResponseHeader('X-Request-Id', () => '-')),
   'X-Request-Id is that of the connection': {
     front: () => {
@@ -146,11 +140,6 @@ export const requestIdFaults: Faults = {
       ...response,
       headers: [...response.headers, ['X-Request-Id', crypto.randomUUID()]],
     })),
-  ),
-  'X-Request-Id is missing where the gateway refuses': front(
-    changeResponse((response) =>
-      response.status === 401 ? { ...response, headers: without(response.headers, 'X-Request-Id') } : response,
-    ),
   ),
   'X-Request-Id is only there on errors': front(
     changeResponse((response) =>
@@ -178,20 +167,12 @@ export const headerFaults: Faults = {
         : { ...response, headers: set(response.headers, 'Content-Type', 'application/problem+json; charset=utf-8') },
     ),
   ),
-  'Content-Type is missing': front(changeResponseHeader('Content-Type', () => undefined)),
   'Content-Type is there twice': front(addResponseHeaders(['Content-Type', 'text/html'])),
   'Cache-Control is missing': front(changeResponseHeader('Cache-Control', () => undefined)),
   'Cache-Control allows an hour': front(changeResponseHeader('Cache-Control', () => 'public, max-age=3600')),
-  'Cache-Control is private': front(changeResponseHeader('Cache-Control', () => 'private')),
   'a second Cache-Control allows caching': front(addResponseHeaders(['Cache-Control', 'max-age=60'])),
-  'Cache-Control is missing on successes': front(
-    changeResponse((response) =>
-      response.status === 200 ? { ...response, headers: without(response.headers, 'Cache-Control') } : response,
-    ),
-  ),
   'responses carry Age': front(addResponseHeaders(['Age', '117'])),
   'responses set a cookie': front(addResponseHeaders(['Set-Cookie', 'session=8d1f; Path=/; HttpOnly'])),
-  'successes set a cookie': inSuccess(['Set-Cookie', 'lb=node2; Path=/']),
   'X-Powered-By names the framework': front(addResponseHeaders(['X-Powered-By', 'Express'])),
   "Stripe's request id is passed on": inSuccess(['Request-Id', 'req_8Yl1VPjxQ2k3zA']),
   "Stripe's version is passed on": inSuccess(['Stripe-Version', '2026-10-28.endive']),
@@ -241,14 +222,6 @@ export const headerFaults: Faults = {
 };
 
 export const bodyFaults: Faults = {
-  'fields are in another sequence': front(
-    changeResponse((response) => {
-      const json = parse(response.body);
-      return json === undefined
-        ? response
-        : { ...response, body: Buffer.from(JSON.stringify(Object.fromEntries(Object.entries(json).toReversed()))) };
-    }),
-  ),
   'a field is added': front(
     changeResponse((response) => {
       const json = parse(response.body);
@@ -256,12 +229,6 @@ export const bodyFaults: Faults = {
         ? response
         : { ...response, body: Buffer.from(JSON.stringify({ ...json, timestamp: Date.now() })) };
     }),
-  ),
-  'status is a string': front(
-    changeResponse((response) => ({
-      ...response,
-      body: Buffer.from(response.body.toString().replace(/"status":(\d+)/, '"status":"$1"')),
-    })),
   ),
   'successes are wrapped': front(
     changeResponse((response) =>
@@ -298,9 +265,6 @@ export const bodyFaults: Faults = {
         : response,
     ),
   ),
-  'bodies are cut after 40 bytes': front(
-    changeResponse((response) => ({ ...response, body: response.body.subarray(0, 40) })),
-  ),
   'bodies are empty on errors': front(
     changeResponse((response) => (response.status === 200 ? response : { ...response, body: Buffer.alloc(0) })),
   ),
@@ -313,8 +277,6 @@ const firewall = (pattern: RegExp): Fault =>
 export const gatewayFaults: Faults = {
   'the firewall refuses SQL in metadata': firewall(/' OR |UNION SELECT|DROP TABLE/i),
   'the firewall refuses markup in metadata': firewall(/<script|onerror=/i),
-  'the firewall refuses paths in metadata': firewall(/\.\.\/|\/etc\/passwd/),
-  'the firewall refuses shell commands in metadata': firewall(/\$\(|`|\|\s*cat /),
   'the firewall refuses JNDI look-ups in metadata': firewall(/\$\{jndi:/),
   'the firewall refuses emoji': firewall(/\p{Extended_Pictographic}/u),
   'the firewall refuses what is not ASCII': firewall(/[^\0-\x7f]/),
@@ -322,11 +284,6 @@ export const gatewayFaults: Faults = {
   'the firewall refuses zero-width and right-to-left characters': firewall(/[\u200b-\u200f\u202a-\u202e]/),
   'the gateway refuses bodies over 8 KiB': refuse(
     ({ body }) => body.length > 8 * 1024,
-    413,
-    'Request Entity Too Large',
-  ),
-  'the gateway refuses bodies over 64 KiB': refuse(
-    ({ body }) => body.length > 64 * 1024,
     413,
     'Request Entity Too Large',
   ),
@@ -405,9 +362,6 @@ export const gatewayFaults: Faults = {
       response.status >= 400 && response.status !== 401 ? html(response.status, 'Error') : response,
     ),
   ),
-  'the gateway answers 413 with a page': front(
-    changeResponse((response) => (response.status === 413 ? html(413, 'Request Entity Too Large') : response)),
-  ),
   'the gateway keeps error responses': {
     front: () => {
       const kept = new Map<string, ProxyResponse>();
@@ -438,9 +392,6 @@ export const gatewayFaults: Faults = {
       ...request,
       headers: request.headers.filter(([name]) => /^(host|content-|cv-api-key|accept|user-agent|transfer)/i.test(name)),
     })),
-  ),
-  'the gateway drops Content-Type of requests': front(
-    changeRequest((request) => ({ ...request, headers: without(request.headers, 'Content-Type') })),
   ),
   'the gateway adds a charset to requests': front(
     changeRequest((request) => {

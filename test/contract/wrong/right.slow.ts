@@ -126,7 +126,7 @@ describe('the contract is kept by a deployment with', () => {
   it('limits that the run exceeds', async () => {
     const limits = { TENANT_REQUESTS_PER_MINUTE: '250', ADDRESS_FAILURES_PER_MINUTE: '20' };
     expect(await expectContractKept(await start({}, limits))).toContain('The deployment was busy');
-  }, 240_000);
+  });
 });
 
 describe.skipIf(!hasNginx)(`the contract is kept behind nginx${needsNginx}`, () => {

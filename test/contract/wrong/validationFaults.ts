@@ -31,14 +31,8 @@ export const amountRuleFaults: Faults = {
   'amounts are rounded to the cent': readAmount((amount) =>
     isNumber(amount) && amount >= 0.5 && amount < 1e6 ? Number(amount.toFixed(2)) : amount,
   ),
-  'the third decimal of an amount is cut': readAmount((amount) =>
-    isNumber(amount) && amount >= 0.5 && amount < 1e6 ? Math.floor(amount * 100 + 1e-6) / 100 : amount,
-  ),
   'amounts over 0 and under 0.50 become 0.50': readAmount((amount) =>
     isNumber(amount) && amount > 0 && amount < 0.5 ? 0.5 : amount,
-  ),
-  'amounts under 0.50 are rounded up from 0.499': readAmount((amount) =>
-    isNumber(amount) && amount > 0.499 && amount < 0.5 ? 0.5 : amount,
   ),
   'amounts over the maximum become the maximum': readAmount((amount) =>
     isNumber(amount) && amount > 999_999.99 ? 999_999.99 : amount,
@@ -58,20 +52,11 @@ export const amountRuleFaults: Faults = {
     ),
   ),
   'a missing amount is an invalid amount': front(changeBody((body) => ({ amount: null, ...body }))),
-  'numbers beyond the range are the maximum': front(
-    changeRequest((request) => ({
-      ...request,
-      body: Buffer.from(request.body.toString('latin1').replace(/-?1e400/, '999999'), 'latin1'),
-    })),
-  ),
   'scientific notation is refused': front(
     onlyIf(
       ({ body }) => /"amount":\d+e-?\d/.test(body.toString()),
       async () => example('invalidAmount'),
     ),
-  ),
-  'amounts are only compared as 32-bit floats': readAmount((amount) =>
-    isNumber(amount) && amount === 999_999.991 ? 999_999.99 : amount,
   ),
 };
 
@@ -101,7 +86,6 @@ export const fieldRuleFaults: Faults = {
   'an empty list of types is taken for none': readTypes((types) =>
     Array.isArray(types) && types.length === 0 ? undefined : types,
   ),
-  'types of null are taken for none': readTypes((types) => types ?? undefined),
   'one type as a string is accepted': readTypes((types) => (isText(types) ? types.split(',') : types)),
   'repeated types are accepted': readTypes((types) =>
     Array.isArray(types) && types.length < 100 ? [...new Set(types)] : types,
@@ -112,13 +96,7 @@ export const fieldRuleFaults: Faults = {
   'types in capitals are accepted': readTypes((types) =>
     Array.isArray(types) ? types.map((type: unknown) => (type === 'Card' ? 'card' : type)) : types,
   ),
-  'types that are no strings are dropped': readTypes((types) =>
-    Array.isArray(types) && types.length < 100 && types.some((type) => !isText(type)) ? ['card'] : types,
-  ),
   'numbers in metadata are accepted': readEntries((name, value) => [[name, isNumber(value) ? String(value) : value]]),
-  'objects in metadata are accepted': readEntries((name, value) => [
-    [name, isObject(value) ? JSON.stringify(value) : value],
-  ]),
   'metadata of null is accepted': readMetadata((metadata) => metadata ?? {}),
   'a list as metadata is accepted': readMetadata((metadata) => (Array.isArray(metadata) ? {} : metadata)),
   'metadata values over 500 characters are cut': readEntries((name, value) => [
@@ -132,7 +110,6 @@ export const fieldRuleFaults: Faults = {
       ? Object.fromEntries(Object.entries(metadata).slice(0, 50))
       : metadata,
   ),
-  'an empty metadata key is dropped': readEntries((name, value) => (name === '' ? [] : [[name, value]])),
   'brackets in metadata keys are dropped': readEntries((name, value) => [[name.replaceAll(/[[\]]/g, ''), value]]),
   'halves of surrogate pairs are replaced': readEntries((name, value) => [
     [name.toWellFormed(), isText(value) ? value.toWellFormed() : value],
@@ -182,14 +159,9 @@ const readJson = (read: (text: string, request: ProxyRequest) => unknown): Fault
 export const jsonFaults: Faults = {
   'a comma after the last field is accepted': readJson((text) => JSON.parse(text.replaceAll(/,\s*([}\]])/g, '$1'))),
   'comments in JSON are accepted': readJson((text) => JSON.parse(text.replaceAll(/\/\*.*?\*\/|\/\/[^\n]*/g, ''))),
-  'single quotes in JSON are accepted': readJson((text) => JSON.parse(text.replaceAll("'", '"'))),
-  'names without quotes are accepted': readJson((text) => JSON.parse(text.replaceAll(/([{,])\s*(\w+):/g, '$1"$2":'))),
   'NaN is accepted as JSON': readJson((text) => JSON.parse(text.replaceAll(/:\s*(NaN|-?Infinity)/g, ':0'))),
-  'leading zeros are accepted in numbers': readJson((text) => JSON.parse(text.replaceAll(/:\s*0+(\d)/g, ':$1'))),
-  'a plus sign is accepted in numbers': readJson((text) => JSON.parse(text.replaceAll(/:\s*\+/g, ':'))),
   'line breaks in strings are accepted': readJson((text) => JSON.parse(text.replaceAll('\n', String.raw`\n`))),
   'what follows the JSON is ignored': readJson((text) => JSON.parse(text.slice(0, text.indexOf('}') + 1))),
-  'missing brackets at the end are added': readJson((text) => JSON.parse(`${text}}`)),
   'a list of one payment is accepted': readJson((text) => (JSON.parse(text) as unknown[])[0]),
   'JSON inside a string is accepted': readJson((text) => JSON.parse(JSON.parse(text) as string)),
   'a JSON null is an empty body': front(
@@ -271,9 +243,7 @@ const readKey = (read: (key: string) => string | undefined): Fault =>
 
 export const headerRuleFaults: Faults = {
   'any media type is accepted': acceptMediaType(() => true),
-  'text/plain is accepted': acceptMediaType((type) => type === 'text/plain'),
   'other JSON media types are accepted': acceptMediaType((type) => Boolean(type?.endsWith('+json'))),
-  'an empty media type is accepted': acceptMediaType((type) => type === ''),
   'a missing media type is accepted': acceptMediaType((type) => type === undefined),
   'two media types are accepted': acceptMediaType((type) => Boolean(type?.startsWith('application/json,'))),
   'a charset beside the media type is refused': front(
@@ -313,10 +283,8 @@ export const headerRuleFaults: Faults = {
     ),
   ),
   'an empty idempotency key is taken for none': readKey((key) => key || undefined),
-  'an empty quoted idempotency key is taken for none': readKey((key) => (key === '""' ? undefined : key)),
   'an idempotency key over 255 characters is cut': readKey((key) => key.slice(0, 255)),
   'spaces in an idempotency key are accepted': readKey((key) => key.replaceAll(' ', '-')),
-  'any characters in an idempotency key are accepted': readKey((key) => key.replaceAll(/[^\x20-\x7e]/g, '-')),
   'an open quote in an idempotency key is accepted': readKey((key) => (/^"[^"]*$/.test(key) ? key.slice(1) : key)),
   'invalid idempotency keys are ignored': readKey((key) =>
     /^[!#-~][!-~]{0,254}$|^"..*"$/.test(key) ? key : undefined,
