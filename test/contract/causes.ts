@@ -46,7 +46,7 @@ function describeCause(violations: readonly Violation[], count: number, sent: nu
   if (part === 'response') return `No response to ${count} of ${sent} requests: ${got}.`;
   if (violations.every((one) => one.got === undefined)) {
     const value = expected === 'a value' ? '' : `: ${expected}`;
-    return `${capitalized(responses)} lack ${part}${value}.`;
+    return `${capitalized(responses)} ${count === 1 ? 'lacks' : 'lack'} ${part}${value}.`;
   }
   return `${capitalized(responses)}: ${part}: expected ${expected}, got ${got}.`;
 }
