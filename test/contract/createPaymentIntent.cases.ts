@@ -42,10 +42,17 @@ export const createPaymentIntentCases: readonly Case[] = [
       ['Transfer-Encoding', 'chunked'],
     ]),
   })),
+  {
+    operation: intent,
+    example: 'amountRequired',
+    title: 'an empty object, and an amount in the query',
+    request: (apiKey) => ({ ...post('{}')(apiKey), path: `${intent.path}?amount=100` }),
+  },
   ...bodies(intent, 'amountRequired', {
     'an empty body': '',
     'an empty object': {},
     'other fields only': { paymentMethodTypes: ['card'] },
+    'a field name in capitals': { AMOUNT: 100 },
     'other fields only, and those invalid': { paymentMethodTypes: [], metadata: 1 },
   }),
   ...bodies(intent, 'invalidAmount', {

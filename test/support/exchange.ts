@@ -104,12 +104,11 @@ const readHeaders = ({ headersDistinct }: IncomingMessage): WireResponse['header
     Object.entries(headersDistinct).map(([name, values = []]) => [name, values.length > 1 ? values : values[0]]),
   );
 
-/** The content as it is, if it can't be decoded. */
 function decode(content: Buffer, { headers }: IncomingMessage): Buffer {
   try {
     return headers['content-encoding'] === 'gzip' ? gunzipSync(content) : content;
   } catch {
-    return content;
+    return Buffer.from('not gzip');
   }
 }
 

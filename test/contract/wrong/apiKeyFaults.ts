@@ -69,7 +69,6 @@ export const apiKeyFaults: Faults = {
   'the key is taken from a cookie': acceptElsewhere(
     ({ headers }) => /cv-api-key=([^;]*)/.exec(find(headers, 'Cookie') ?? '')?.[1],
   ),
-  'the key is taken from the body': acceptElsewhere(({ body }) => parse(body)?.[HEADER] as string | undefined),
   'loopback in X-Forwarded-For needs no key': accept(
     (key, { headers }) => key === undefined && /127\.0\.0\.1/.test(find(headers, 'X-Forwarded-For') ?? ''),
   ),

@@ -310,11 +310,6 @@ export const gatewayFaults: Faults = {
     417,
     'Expectation Failed',
   ),
-  'the gateway refuses requests without User-Agent': refuse(
-    (request) => isPost(request) && !find(request.headers, 'User-Agent'),
-    403,
-    'Forbidden',
-  ),
   'the gateway refuses requests of scripts': refuse(
     ({ headers }) => /curl|python|node|undici|go-http/i.test(find(headers, 'User-Agent') ?? ''),
     403,
@@ -409,7 +404,17 @@ export const gatewayFaults: Faults = {
         : { ...request, headers: set(request.headers, 'Idempotency-Key', keys.join(',')) };
     }),
   ),
-  'creations take 13 seconds': front(onlyIf(isCreation, delayed(13_000))),
+  'the first success takes 13 seconds': {
+    front: () => {
+      let isFirst = true;
+      return async (request, forward) => {
+        const response = await forward(request);
+        if (response.status !== 200 || !isFirst) return response;
+        isFirst = false;
+        return delayed(13_000)(request, async () => response);
+      };
+    },
+  },
   'a response comes after 13 seconds': {
     front: () => {
       let count = 0;
