@@ -35,9 +35,9 @@ step diff
 step mutants
 step package
 step money
-step parity RUNS=10000
-step wrong
-step conformance
+step parity RUNS=3000
+step wrong SAMPLE=10
+step conformance EXAMPLES=300
 step browser
 
 printf '\n%d passed, %d failed\n' "$passed" "$failed"

@@ -18,8 +18,11 @@ const noticed = Object.fromEntries(
   ]),
 );
 
+/** A sample has every n-th of each kind: a change is tried on a few, and the tables need all. */
+const EVERY = Number(process.env['SAMPLE'] || '1');
+
 describe.concurrent.each(Object.entries(faults))('%s', (kind, some) => {
-  it.concurrent.each(Object.entries(some))('%s', async (title, fault) => {
+  it.concurrent.each(Object.entries(some).filter((_fault, index) => index % EVERY === 0))('%s', async (title, fault) => {
     const { level, created } = await findLevel(fault);
     noticed[kind]![title] = level;
     expect(level, 'unnoticed').toBeLessThan(LEVELS.length);
