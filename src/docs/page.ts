@@ -180,7 +180,7 @@ function fieldHtml(field: Field, kind: string, markdown: Markdown): string {
   const leaf = name.lastIndexOf('.') + 1;
   return `
 <div class="field" id="${id}" data-find="${escapeHtml(kind)}" data-name="${escapeHtml(name)}">
-<dt><a href="#${id}"><code><span>${escapeHtml(name.slice(0, leaf))}</span>${escapeHtml(name.slice(leaf))}</code></a>
+<dt><a href="#${id}"><code>${leaf > 0 ? `<span>${escapeHtml(name.slice(0, leaf))}</span>` : ''}${escapeHtml(name.slice(leaf))}</code></a>
 <span class="type">${escapeHtml(type)}</span>${required ? ' <b class="required">required</b>' : ''}</dt>
 <dd>${markdown.block(description)}${rulesHtml(rules, markdown)}${valuesHtml(values)}</dd>
 </div>`;
@@ -225,8 +225,8 @@ ${
 }
 ${samples
   .map(
-    ({ language, example, index, code: text }) => `
-<figure data-language="${language}" data-example="${escapeHtml(example.name)}"${index === 0 ? '' : ' class="more"'}>
+    ({ language, example, code: text }) => `
+<figure data-language="${language}" data-example="${escapeHtml(example.name)}">
 <figcaption>${escapeHtml(example.summary)}</figcaption>
 <pre><code>${sampleHtml(text, options)}</code></pre>
 </figure>`,

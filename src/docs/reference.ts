@@ -150,7 +150,11 @@ const isClosing = ({ title }: Section): boolean => title === 'Change log';
 function readSection(text: string): Section {
   const [heading = '', ...lines] = text.split('\n');
   const title = heading.slice('## '.length).trim();
-  const id = title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+  // As GitHub does.
+  const id = title
+    .toLowerCase()
+    .replaceAll(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
   return { id, title, markdown: lines.join('\n') };
 }
 
@@ -293,16 +297,14 @@ const uniqueByName = <Named extends { name: string }>(items: readonly Named[]): 
   [...new Map(items.toReversed().map((item) => [item.name, item])).values()].toReversed();
 
 function listErrorBodies(operations: readonly ReferenceOperation[]): ErrorBody[] {
-  // Responses that share a schema share the object.
-  const statuses = new Map<Schema, Set<number>>();
-  for (const [status, { content }] of operations.flatMap(({ responses }) => Object.entries(responses))) {
-    const schema = content?.['application/json']?.schema;
-    if (schema && isError(Number(status)))
-      statuses.set(schema, (statuses.get(schema) ?? new Set()).add(Number(status)));
-  }
-  return [...statuses].map(([schema, some]) => {
-    const fields = readFields(`errors.${[...some][0]}`, schema);
-    return { statuses: [...some].toSorted((one, other) => one - other), fields };
+  const bodies = operations
+    .flatMap(({ responses }) => Object.entries(responses))
+    .map(([status, { content }]) => ({ status: Number(status), schema: content?.['application/json']?.schema }))
+    .filter(({ status, schema }) => isError(status) && schema !== undefined);
+  const groups = Map.groupBy(bodies, ({ schema }) => JSON.stringify(schema));
+  return [...groups.values()].map((same) => {
+    const statuses = [...new Set(same.map(({ status }) => status))].toSorted((one, other) => one - other);
+    return { statuses, fields: readFields(`errors.${statuses[0]}`, same[0]!.schema!) };
   });
 }
 

@@ -2,61 +2,153 @@ import { describe, expect, it } from 'vitest';
 import contract from '../../../generated/openapi.json' with { type: 'json' };
 import { llmsText, markdownReference } from '../../../src/docs/markdownReference.ts';
 import { readReference } from '../../../src/docs/reference.ts';
-import { operations, scenarios } from '../../support/contractDocument.ts';
+import { scenarios } from '../../support/contractDocument.ts';
+import { smallContract } from './smallContract.ts';
 
-const reference = readReference(contract);
-const markdown = markdownReference(reference, { baseUrl: 'https://payments.test', apiKey: 'YOUR_KEY' });
-const section = (heading: string) => markdown.split(`\n${heading}\n`)[1]!.split(/\n#{1,4} /)[0]!;
+const target = { baseUrl: 'https://payments.test', apiKey: 'YOUR_KEY' };
 
 describe('the reference as Markdown', () => {
-  it('begins with the title, the summary and the servers', () => {
-    expect(markdown.startsWith(`# ${contract.info.title} ${contract.info.version}\n\n${contract.info.summary}\n`)).toBe(
-      true,
-    );
-    for (const { url, description } of contract.servers) expect(markdown).toContain(`- ${description}: ${url}`);
-  });
+  it('says everything, in the order of the page', () => {
+    const markdown = markdownReference(readReference(smallContract), target);
+    const [beforeSamples, samples = '', afterSamples] = markdown.split(/### Example: .*\n/);
+    expect(beforeSamples).toBe(`# Payments 1.2.0
 
-  it('has the whole introduction, and the change log last', () => {
-    for (const line of contract.info.description.split('\n')) expect(markdown).toContain(line);
-    expect(markdown.lastIndexOf('\n## ')).toBe(markdown.indexOf('\n## Change log'));
-  });
+Take payments.
 
-  it('has a section for each error: message, meaning, remedy, and how long to wait', () => {
-    expect(section('#### amountTooSmall')).toBe(`
-- Message: Amount must be at least 0.50
-- Meaning: Under Stripe's minimum
-- What to do: Fix the request.
+What it does.
+
+- Production: https://payments.test
+
+## Errors
+
+| status | what happened | what to do |
+|---|---|---|
+| 400 | Wrong. | Fix the \`amount\`. |
+| 429 | Too many. | Wait. |
+
+## createIntent: Intent
+
+\`POST /intent\`
+
+Creates an intent.
+
+### Headers
+
+- \`cv-api-key\` (string, required): Your key.
+- \`Idempotency-Key\` (string): One per call.
+  - at most 9 characters
+
+### Body
+
+The payment.
+
+- \`amount\` (number, required): In dollars.
+  - required, else \`invalidAmount\`
+  - number, at least 1, else \`invalidAmount\`
+- \`data\` (object):${' '}
+- \`data.kind\` (string):${' '}
+  - Values: \`a\`, \`b\`
+
 `);
-    expect(section('#### tooManyRequests')).toContain('- Retry-After: 1\n');
+    expect([...samples.matchAll(/^(\w+):\n\n```(\w+)\n/gm)].map(([, label, fence]) => [label, fence])).toEqual([
+      ['Client', 'js'],
+      ['cURL', 'sh'],
+      ['JavaScript', 'js'],
+      ['Python', 'python'],
+    ]);
+    expect(afterSamples).toBe(`
+\`\`\`json
+{}
+\`\`\`
+
+### 200 \`created\`
+
+It exists.
+
+- \`secret\` (string, required): For the browser.
+  - Values: \`s\`
+
+\`\`\`json
+{
+  "secret": "s"
+}
+\`\`\`
+
+### Errors
+
+400 \`invalidAmount\`, 429 \`tooMany\`
+
+## Error codes
+
+Body of 400, 429:
+
+- \`message\` (string, required): What is wrong
+  - at least 1 character
+
+### 400 Bad Request
+
+It is wrong.
+
+#### invalidAmount
+
+- Message: Invalid amount
+- Meaning: Not a number
+- What to do: Fix the \`amount\`.
+
+### 429 Too Many Requests
+
+Too many requests.
+
+#### tooMany
+
+- Message: Too many
+- Meaning: Slow down
+- What to do: Wait.
+- Retry-After: 1
+
+## Response headers
+
+- \`X-Request-Id\` (every response): The ID. Example: \`abc\`
+- \`Retry-After\` (429): Seconds. Example: \`1\`
+
+## Change log
+
+First version.
+`);
+  });
+
+  it('has the whole introduction of our contract, and every error', () => {
+    const markdown = markdownReference(readReference(contract), target);
+    for (const line of contract.info.description.split('\n')) expect(markdown).toContain(line);
     for (const { status, example } of scenarios.filter((each) => each.status >= 300)) {
       expect(markdown).toContain(`\n#### ${example}\n`);
       expect(markdown).toContain(`${status} \`${example}\``);
     }
   });
 
-  it('has the fields of each operation, with their rules and the errors for them', () => {
-    expect(markdown).toContain('\n- `amount` (number, required): Payment amount in US dollars');
-    expect(markdown).toContain('\n  - at least 0.5, else `amountTooSmall`\n');
-    expect(markdown).toContain('- Values: `acss_debit`, `affirm`,');
-    expect(markdown).toContain('- `Retry-After` (409, 429, 503): ');
-    expect(markdown).toContain('- `X-Request-Id` (every response): ');
-  });
-
-  it('has a sample in each language, and the body of every other example', () => {
-    for (const { operationId, requestExamples } of operations) {
-      expect(markdown).toContain(`payments.${operationId}(`);
-      const [, ...others] = Object.values(requestExamples);
-      for (const { summary, value } of others)
-        expect(section(`### Example: ${summary}`)).toContain(`\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\``);
-    }
-    for (const label of ['Client', 'cURL', 'JavaScript', 'Python']) expect(markdown).toContain(`\n${label}:\n\n\`\`\``);
+  it('leaves out what the contract leaves out, and joins the lines of a description', () => {
+    const paths = {
+      '/a': { get: { operationId: 'getA', parameters: [{ name: 'X', in: 'header', description: 'One\n  two.\n' }] } },
+    };
+    expect(markdownReference(readReference({ info: { title: 'A' }, paths }), target)).toContain(
+      '### Headers\n\n- `X` (any): One two.\n\n### Body\n\n### Errors\n\n## Error codes\n\n## Response headers\n',
+    );
   });
 });
 
 it('llms.txt leads to the files in the given folder', () => {
-  const text = llmsText(reference, 'docs/');
-  expect(text.startsWith(`# ${contract.info.title}\n\n> ${contract.info.summary}\n`)).toBe(true);
-  const links = [...text.matchAll(/\]\(([^)]+)\)/g)].map(([, link]) => link!);
-  expect(new Set(links)).toEqual(new Set(['docs/reference.md', 'docs/openapi.yaml', 'docs/openapi.json']));
-  for (const { operationId } of operations) expect(text).toContain(`[${operationId}](`);
+  expect(llmsText(readReference(smallContract), 'docs/')).toBe(`# Payments
+
+> Take payments.
+
+## Reference
+
+- [reference.md](docs/reference.md): the whole reference as Markdown
+- [openapi.yaml](docs/openapi.yaml): the contract, OpenAPI 3.1
+- [openapi.json](docs/openapi.json): the contract as JSON
+
+## Operations
+
+- [createIntent](docs/reference.md): \`POST /intent\`. Creates an intent.
+`);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import contract from '../../../generated/openapi.json' with { type: 'json' };
-import { readReference } from '../../../src/docs/reference.ts';
+import { readReference, statusPhrase } from '../../../src/docs/reference.ts';
 import { scenarios } from '../../support/contractDocument.ts';
 
 const DESCRIPTION = `What it does.
@@ -49,6 +49,13 @@ describe('the introduction', () => {
     expect(reference.closing).toEqual([
       { id: 'change-log', title: 'Change log', markdown: expect.stringContaining('| 1.0 | first |') },
     ]);
+  });
+
+  it('has only headings of the second level at the beginning of a line', () => {
+    const description = 'See ## Errors\n### Errors\n##  After the payment! \nfirst\nsecond';
+    const { lead, introduction } = readReference({ info: { title: 'Payments', description } });
+    expect(lead).toBe('See ## Errors\n### Errors\n');
+    expect(introduction).toEqual([{ id: 'after-the-payment', title: 'After the payment!', markdown: 'first\nsecond' }]);
   });
 
   it('is optional, like everything but the title', () => {
@@ -170,6 +177,39 @@ describe('a field', () => {
       },
     ]);
   });
+});
+
+it('has each success with its fields, and the errors apart from it', () => {
+  const schema = {
+    required: ['data'],
+    properties: { data: { type: 'object', properties: { secret: { type: 'string' } } } },
+  };
+  const responses = {
+    200: { description: 'It exists.', ...json({ created: { summary: 'Success', value: { data: {} } } }, schema) },
+    404: notFound,
+    ['204' as string]: { description: 'Nothing.' },
+  };
+  const [operation] = readWith({ responses }).operations;
+  expect(operation!.successes).toMatchObject([
+    {
+      name: 'created',
+      description: 'It exists.',
+      body: { data: {} },
+      fields: [
+        { id: 'create.created.data', required: true },
+        { id: 'create.created.data.secret', required: false },
+      ],
+    },
+  ]);
+  expect(operation!.errors.map(({ name }) => name)).toEqual(['notFound']);
+});
+
+it.each([
+  [404, 'Not Found'],
+  [413, 'Content Too Large'],
+  [599, ''],
+])('the phrase of %d is "%s"', (status, phrase) => {
+  expect(statusPhrase(status)).toBe(phrase);
 });
 
 describe('an error', () => {
