@@ -22,12 +22,15 @@ const noticed = Object.fromEntries(
 const EVERY = Number(process.env['SAMPLE'] || '1');
 
 describe.concurrent.each(Object.entries(faults))('%s', (kind, some) => {
-  it.concurrent.each(Object.entries(some).filter((_fault, index) => index % EVERY === 0))('%s', async (title, fault) => {
-    const { level, created } = await findLevel(fault);
-    noticed[kind]![title] = level;
-    expect(level, 'unnoticed').toBeLessThan(LEVELS.length);
-    expect(created, 'created without CREATE=1').toBe(0);
-  });
+  it.concurrent.each(Object.entries(some).filter((_fault, index) => index % EVERY === 0))(
+    '%s',
+    async (title, fault) => {
+      const { level, created } = await findLevel(fault);
+      noticed[kind]![title] = level;
+      expect(level, 'unnoticed').toBeLessThan(LEVELS.length);
+      expect(created, 'created without CREATE=1').toBe(0);
+    },
+  );
 });
 
 /** The first level at which the fault is noticed, and how many intents were created at level 0. */
