@@ -72,19 +72,19 @@ it.each<[what: string, Edit, change: string]>([
   ],
   [
     'the response to every broken rule',
-    [[...FIELDS, 'paymentMethodTypes', 'x-problems'], 'invalidBody'],
-    'the response where `body.paymentMethodTypes` breaks any rule changed from `invalidPaymentMethodTypes` to `invalidBody`',
+    [[...SCHEMAS, 'Metadata', 'x-problems'], 'invalidBody'],
+    'the response where `body.metadata` breaks any rule changed from `invalidMetadata` to `invalidBody`',
   ],
   [
     'the response to one of the broken rules that had one name',
-    [[...FIELDS, 'paymentMethodTypes', 'x-problems'], { type: 'invalidPaymentMethodTypes', minItems: 'invalidBody' }],
-    'the response where `body.paymentMethodTypes` breaks minItems changed from `invalidPaymentMethodTypes` to `invalidBody`',
+    [[...SCHEMAS, 'Metadata', 'x-problems'], { type: 'invalidMetadata', maxProperties: 'invalidBody' }],
+    'the response where `body.metadata` breaks maxProperties changed from `invalidMetadata` to `invalidBody`',
   ],
   [
     'the order of the rules of a field',
     [[...AMOUNT, 'x-problems'], { type, ...otherRules, exclusiveMinimum }],
     'the order of the rules of `body.amount`, which decides between two violations, changed from ' +
-      'type, exclusiveMinimum, minimum, maximum, format to type, minimum, maximum, format, exclusiveMinimum',
+      'type, exclusiveMinimum, minimum, maximum, x-whole-cents to type, minimum, maximum, x-whole-cents, exclusiveMinimum',
   ],
   [
     'the response to a broken header',

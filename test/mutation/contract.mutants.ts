@@ -144,9 +144,9 @@ function describeResponse({ operations, problemResponse }: Contract, { operation
 
 const isOf = (one: Named) => (other: Named) => other.operation === one.operation && other.example === one.example;
 
-const fastCases = cases.filter((known) => !known.arrange && known.bytes === undefined);
+const fastCases = cases.filter((known) => !known.arrange && !known.first && known.bytes === undefined);
 /** Cases that take seconds or need a server of their own. They can only detect a change of their response. */
-const slowCases = cases.filter((known) => known.arrange ?? known.bytes !== undefined);
+const slowCases = cases.filter((known) => known.arrange ?? known.first ?? known.bytes !== undefined);
 
 /** The description of the first failing case. */
 async function failingCase(mutant: object, target: ContractServer): Promise<string | undefined> {
@@ -187,7 +187,8 @@ async function sendSlowCase(known: Case, mutant: object, target: ContractServer)
   if (known.bytes !== undefined) return sendBytes(target.url, known.bytes);
   const own = await serve(mutant, Number(known.settings?.['TENANT_REQUESTS_PER_MINUTE'] ?? 1_000_000));
   try {
-    await known.arrange!(own.stripe, (request) => send(own.url, request(API_KEY)).catch(() => {}));
+    for (const { request } of known.first ?? []) await send(own.url, request(API_KEY));
+    await known.arrange?.(own.stripe, (request) => send(own.url, request(API_KEY)).catch(() => {}));
     return await send(own.url, known.request(API_KEY));
   } finally {
     await own.close();
