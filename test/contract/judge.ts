@@ -89,8 +89,7 @@ function judgeDocumented(response: WireResponse, operation: DocumentedOperation)
     const expected = `one of ${Object.keys(operation.responses).join(', ')}`;
     return [{ part: 'status', expected, got: String(response.status) }];
   }
-  const body = parseJson(response.text);
-  const errors = body === undefined ? ['no JSON'] : describeErrors(documented.content['application/json'].schema, body);
+  const errors = response.isHead ? [] : bodyErrors(response.text, documented.content['application/json'].schema);
   return [
     ...judgeMediaType(response),
     ...errors.map((error) => ({
@@ -100,6 +99,11 @@ function judgeDocumented(response: WireResponse, operation: DocumentedOperation)
     })),
     ...judgeHeaders(response, operation, response.status),
   ];
+}
+
+function bodyErrors(text: string, schema: object): string[] {
+  const body = parseJson(text);
+  return body === undefined ? ['no JSON'] : describeErrors(schema, body);
 }
 
 /** RFC 8259 defines no charset for JSON, which is UTF-8; naming UTF-8 is common. */
