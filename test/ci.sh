@@ -36,7 +36,6 @@ step mutants
 step package
 step money
 step parity RUNS=3000
-step wrong SAMPLE=10
 step conformance EXAMPLES=300
 step browser
 
