@@ -271,5 +271,4 @@ export const disputed: readonly Dispute[] = [
     fake: 404,
     mock: 200,
   }),
-  dispute(at('GET', '/v1/payment_intents'), 'the fake does not support lists', { fake: 404, mock: 200 }),
 ];
