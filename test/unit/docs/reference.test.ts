@@ -187,7 +187,7 @@ it('has each success with its fields, and the errors apart from it', () => {
   const responses = {
     200: { description: 'It exists.', ...json({ created: { summary: 'Success', value: { data: {} } } }, schema) },
     404: notFound,
-    ['204' as string]: { description: 'Nothing.' },
+    204: { description: 'Nothing.' },
   };
   const [operation] = readWith({ responses }).operations;
   expect(operation!.successes).toMatchObject([
