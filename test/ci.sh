@@ -35,8 +35,8 @@ step diff
 step mutants
 step package
 step money
-step parity RUNS=3000
-step conformance EXAMPLES=300
+step parity RUNS=2000
+step conformance EXAMPLES=100
 step browser
 
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
