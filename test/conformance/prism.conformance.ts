@@ -57,6 +57,7 @@ const NOT_FORWARDED: Record<string, readonly string[]> = {
     'methodNotAllowed: PUT, even without a key',
     'methodNotAllowed: PATCH, even without a key',
     'methodNotAllowed: PROPFIND, even without a key',
+    'bodyTooLarge: one byte over the limit, in chunks',
   ],
   'reports only that the request has too many violations': [
     'invalidPaymentMethodTypes: 40,000 items',
@@ -80,9 +81,16 @@ describe("Prism's validation proxy", () => {
     await shared?.close();
   });
 
-  const singleRequestCases = cases.filter(({ arrange, bytes }) => !arrange && bytes === undefined);
+  const singleRequestCases = cases.filter(({ arrange, first, bytes }) => !arrange && !first && bytes === undefined);
+  /** One of each example: Prism judges responses, and those of one example are alike. */
+  const forwarded = [
+    ...Map.groupBy(
+      singleRequestCases.filter(isForwarded),
+      ({ operation, example }) => `${operation.operationId} ${example}`,
+    ).values(),
+  ].map(([known]) => known!);
 
-  it('forwards every case that is not excluded with a reason', () => {
+  it('excludes only cases that exist', () => {
     const excluded = singleRequestCases.filter((known) => !isForwarded(known)).map(describeCase);
     expect(new Set(excluded)).toEqual(new Set(Object.values(NOT_FORWARDED).flat()));
   });
@@ -100,14 +108,11 @@ describe("Prism's validation proxy", () => {
     expect(readViolations(response)).toMatchObject([{ location: ['response', 'body', 'error'] }]);
   });
 
-  it.each(withTitles(singleRequestCases.filter(isForwarded)))(
-    'finds no violation in the response to %s',
-    async (_title, known) => {
-      const response = await send(proxy.url, known.request(shared.apiKey));
-      expect(readViolations(response)).toEqual([]);
-      expectExample(response, known.operation, known.example);
-    },
-  );
+  it.each(withTitles(forwarded))('finds no violation in the response to %s', async (_title, known) => {
+    const response = await send(proxy.url, known.request(shared.apiKey));
+    expect(readViolations(response)).toEqual([]);
+    expectExample(response, known.operation, known.example);
+  });
 });
 
 describe('`prism mock generated/openapi.json`', () => {
